@@ -1,0 +1,123 @@
+package config
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+)
+
+// claims finds profiles and outputs that would get in each other's way: names,
+// files and variables that two of them want.
+func (l *loader) claims(ps []Profile) {
+	var (
+		names  = map[string]Pos{}
+		states = map[string]bool{}
+		owners = map[string]*Output{} // the first output of each file
+		vars   = map[[2]string]Pos{}  // file and variable
+		files  = make(map[string]bool, len(l.files))
+	)
+	for _, f := range l.files {
+		if f.path != "" {
+			files[l.resolve(f.path)] = true
+		}
+	}
+	for i := range ps {
+		states[l.resolve(ps[i].State)] = true
+	}
+	envs := map[string]bool{}
+	for path := range l.envs {
+		envs[l.resolve(path)] = true
+	}
+	for i := range ps {
+		p := &ps[i]
+		if first, taken := names[p.Name]; taken {
+			l.report(p.namePos, "give each profile a name of its own", fmt.Sprintf("the profile %s is already declared at %s", p.Name, first))
+		} else if p.Name != "" {
+			names[p.Name] = p.namePos
+		}
+		for j := range p.Outputs {
+			o := &p.Outputs[j]
+			if o.Path == "" {
+				continue
+			}
+			path := l.resolve(o.Path)
+			switch {
+			case files[path]:
+				l.report(o.Pos, "write it to another file", "the output would replace a profile")
+			case within(path, states):
+				l.report(o.Pos, "write it elsewhere", "the output lies in a state directory")
+			case o.Type == "json" && envs[path]:
+				l.report(o.Pos, "write it to another file", "the output would replace an env_file")
+			}
+			first := owners[path]
+			if first == nil {
+				owners[path] = o
+			} else if first.Type == "json" || o.Type == "json" {
+				l.report(o.Pos, "give it a file of its own", fmt.Sprintf("the output at %s already writes this file", first.Pos))
+				continue
+			}
+			for k, key := range o.Keys {
+				claim := [2]string{path, key.Variable}
+				if first, taken := vars[claim]; taken {
+					l.report(o.keyPos[k], "use another variable or another file", fmt.Sprintf("the same variable of the same file is already set at %s", first))
+				} else {
+					vars[claim] = o.keyPos[k]
+				}
+			}
+		}
+	}
+}
+
+func (l *loader) report(at Pos, hint, message string) {
+	l.problems = append(l.problems, &Problem{Pos: at, Message: message, Hint: hint})
+}
+
+// within reports whether a path lies beneath one of the directories.
+func within(path string, dirs map[string]bool) bool {
+	for dir := path; ; dir = filepath.Dir(dir) {
+		if dirs[dir] {
+			return true
+		}
+		if dir == filepath.Dir(dir) {
+			return false
+		}
+	}
+}
+
+// resolve is the path that two names of the same file have in common, as far
+// as it exists. An output that is a symlink is followed when it is written.
+func (l *loader) resolve(path string) string {
+	dir, exists := l.resolveDir(filepath.Dir(path))
+	real := filepath.Join(dir, filepath.Base(path))
+	if !exists {
+		return real
+	}
+	if info, err := os.Lstat(real); err == nil && info.Mode()&os.ModeSymlink != 0 {
+		if target, err := filepath.EvalSymlinks(real); err == nil {
+			return target
+		}
+	}
+	return real
+}
+
+// resolveDir remembers its answers: a thousand profiles share a few directories.
+func (l *loader) resolveDir(dir string) (real string, exists bool) {
+	if r, ok := l.dirs[dir]; ok {
+		return r.path, r.exists
+	}
+	real, err := filepath.EvalSymlinks(dir)
+	exists = err == nil
+	if parent := filepath.Dir(dir); !exists && parent != dir {
+		above, _ := l.resolveDir(parent)
+		real = filepath.Join(above, filepath.Base(dir))
+	} else if !exists {
+		real = dir
+	}
+	l.dirs[dir] = resolved{real, exists}
+	return real, exists
+}
+
+type resolved struct {
+	path   string
+	exists bool
+}

@@ -1,0 +1,133 @@
+package config
+
+import (
+	"strings"
+	"unicode"
+)
+
+var (
+	clientKeys = []string{"id", "secret"}
+	sourceKeys = []string{"env", "file", "command"}
+)
+
+// client decodes the app's credentials.
+func (d *document) client(root *node, fs fields) Client {
+	const hint = "client: then, one per line and indented, id: ${SPOTIFY_CLIENT_ID} and, with a secret, secret: ${SPOTIFY_CLIENT_SECRET}"
+	f := fs.get("client")
+	if f == nil {
+		d.report(root, hint, "the profile has no client")
+		return Client{}
+	}
+	keys, ok := d.mapping(f.node, "client", clientKeys, false)
+	if !ok {
+		return Client{}
+	}
+	var c Client
+	if id := keys.get("id"); id != nil {
+		c.ID = d.value(id, "client.id")
+	} else if !keys.has("id") {
+		d.report(f.key, "add id: ${SPOTIFY_CLIENT_ID}; the dashboard at developer.spotify.com shows it", "client has no id")
+	}
+	if secret := keys.get("secret"); secret != nil {
+		c.Secret = d.value(secret, "client.secret")
+	}
+	if keys.has("secret") && c.Secret == nil {
+		c.Secret = Literal("") // wrong, and reported; but there, for the checks of the grant
+	}
+	return c
+}
+
+// value decodes a text or its source: {env: NAME}, {file: PATH} or
+// {command: [ARGV…]}. It is nil where that cannot be, which has been reported,
+// and where a refresh_token is empty, which means that there is none.
+func (d *document) value(f *field, name string) *Value {
+	v := &Value{Pos: d.file.at(f.node), Key: name, dir: d.file.dir, timeout: CommandTimeout, lookup: d.lookup}
+	switch f.node.kind {
+	case scalar:
+		f.node.secret = true
+		s, literal, ok := d.expand(f.node, name)
+		if !ok {
+			return nil
+		}
+		if s == "" {
+			if name != "refresh_token" {
+				hint := emptyHint(f.node.value)
+				if name == "client.secret" {
+					hint = "give it a value, or leave the key out for a public client (grant pkce)"
+				}
+				d.report(f.node, hint, "%s is empty", name)
+			}
+			return nil
+		}
+		if wrong := blemish(s); wrong != nil {
+			d.report(f.node, wrong.hint, "%s: %s", name, wrong.message)
+			return nil
+		}
+		v.text, v.done, v.literal = s, true, literal
+		return v
+	case mapping:
+		return d.source(v, f, name)
+	default:
+		d.report(f.node, "write the text, or {env: NAME}, {file: PATH} or {command: [PROGRAM, …]}", "%s must be text or its source, not %s", name, f.node.noun())
+		return nil
+	}
+}
+
+func (d *document) source(v *Value, f *field, name string) *Value {
+	const hint = "write one of {env: NAME}, {file: PATH} and {command: [PROGRAM, ARGUMENT, …]}"
+	before := len(d.problems)
+	keys, ok := d.mapping(f.node, name, sourceKeys, true)
+	if !ok || len(d.problems) > before {
+		return nil
+	}
+	if len(keys) != 1 {
+		d.report(f.node, hint, "%s needs exactly one source", name)
+		return nil
+	}
+	n, key := keys[0].node, name+"."+keys[0].name
+	switch keys[0].name {
+	case "env":
+		s, ok := d.text(n, key)
+		if !ok {
+			return nil
+		}
+		if !isName(s) {
+			d.report(n, "write the bare name, without $", "%s is not a variable's name", key)
+			return nil
+		}
+		v.env, n.shown = s, true
+	case "file":
+		if v.file, ok = d.path(n, key); !ok {
+			return nil
+		}
+		v.shown = n.value
+	case "command":
+		for _, item := range d.items(n, key, "write [PROGRAM, ARGUMENT, …]; no shell is used") {
+			s, ok := d.text(item, key)
+			if !ok {
+				return nil
+			}
+			v.command = append(v.command, s)
+		}
+		if len(v.command) == 0 || v.command[0] == "" {
+			if n.kind == list {
+				d.report(n, hint, "%s names no program", key)
+			}
+			return nil
+		}
+		v.shown = n.items[0].value
+	}
+	return v
+}
+
+// blemish is what a credential cannot have in it. Spotify takes none with white
+// space, and one that came along with a copy makes every request fail.
+func blemish(s string) *fault {
+	switch {
+	case strings.ContainsAny(s, "\r\n"):
+		return &fault{"the value has more than one line", "only one newline at the end is dropped; the source must give the bare value"}
+	case strings.ContainsFunc(s, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }):
+		return &fault{"the value has white space in it", "copy it again, without anything around it"}
+	}
+	return nil
+}

@@ -1,0 +1,277 @@
+package config
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/agnivade/levenshtein"
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// Command is a command line, taken apart and checked.
+type Command struct {
+	Name string   // "plan"; "print" where Text is all there is to say
+	Text string   // help, or a completion script, for standard output
+	Args []string // files, directories, "-"
+
+	// For every command.
+	JSON  bool
+	Quiet bool
+	Debug bool
+	Color string // auto, always or never
+	State string // empty: the profiles' own
+
+	// For commands that read profiles.
+	Profiles []string // patterns of names; nil: all
+	Sandbox  bool
+
+	DetailedExitcode bool
+	Verify           bool
+	Renew            bool
+	Yes              bool
+	Format           string // of `token`
+	Parallelism      int
+	LockTimeout      time.Duration
+	Login            string // auto, browser, paste or never
+	LoginTimeout     time.Duration
+	Server           Server // of `sandbox`
+}
+
+// Server is how the stand-in server is to behave.
+type Server struct {
+	Listen    string // host:port on loopback
+	Rotate    bool   // a refresh answers a new refresh token
+	Consent   bool   // consent without asking
+	TokenLife time.Duration
+	LoginLife time.Duration
+}
+
+// UsageError is a command line that cannot be understood.
+type UsageError struct {
+	Message string
+	Hint    string
+}
+
+func (e *UsageError) Error() string { return e.Message }
+
+// ParseCommandLine takes apart what follows the program's name. The error is a
+// [*UsageError]. It never quotes the value of a flag, which may be a secret put
+// in the wrong place.
+func ParseCommandLine(args []string) (Command, error) {
+	var c Command
+	var out bytes.Buffer
+	root := commands(&c)
+	root.SetArgs(args)
+	root.SetOut(&out)
+	root.SetErr(&out)
+	ran, err := root.ExecuteC()
+	if err != nil {
+		return Command{}, usage(ran, err)
+	}
+	if c.Name == "" { // help or completion, which cobra has written
+		return Command{Name: "print", Text: out.String()}, nil
+	}
+	return c, nil
+}
+
+// commands builds the tree: each command only notes that it was called.
+func commands(c *Command) *cobra.Command {
+	root := &cobra.Command{
+		Use:           "tokenform",
+		Short:         "Spotify tokens, declared in a file and kept valid",
+		Long:          longRoot,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return nil
+			}
+			hint := "tokenform help lists the commands"
+			if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+				hint = "did you mean " + near[0] + "?"
+			}
+			return &UsageError{Message: fmt.Sprintf("unknown command %q", clip(args[0])), Hint: hint}
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if c.Name == "version" {
+				return nil
+			}
+			return cmd.Help()
+		},
+	}
+	root.SuggestionsMinimumDistance = 2
+	global := root.PersistentFlags()
+	global.BoolVar(&c.JSON, "json", false, "print one JSON object on standard output, without secrets")
+	global.BoolVarP(&c.Quiet, "quiet", "q", false, "print errors and data only")
+	global.BoolVar(&c.Debug, "debug", false, "show requests and answers, without secrets")
+	choice(global, &c.Color, "color", "colours on standard error", "auto", "always", "never")
+	global.StringVar(&c.State, "state", "", "keep tokens in `DIR` instead of the profiles' own state directories")
+
+	add := func(name, args, short, long string, flags ...func(*pflag.FlagSet)) {
+		cmd := &cobra.Command{
+			Use:   strings.TrimSpace(name + " " + args),
+			Short: short,
+			Long:  long,
+			RunE:  func(_ *cobra.Command, args []string) error { c.Name, c.Args = name, args; return c.check() },
+		}
+		if args == "" {
+			cmd.Args = cobra.NoArgs
+		}
+		cmd.Flags().SortFlags = false
+		for _, f := range flags {
+			f(cmd.Flags())
+		}
+		root.AddCommand(cmd)
+	}
+
+	profiles := func(f *pflag.FlagSet) {
+		f.StringArrayVarP(&c.Profiles, "profile", "p", nil, "only the profiles with this `NAME`; repeatable; * and ? are wild")
+	}
+	sandbox := func(f *pflag.FlagSet) {
+		f.BoolVar(&c.Sandbox, "sandbox", false, "use a stand-in Spotify server, with state kept apart")
+	}
+	verify := func(f *pflag.FlagSet) {
+		f.BoolVar(&c.Verify, "verify", false, "ask the Web API whether each token is good")
+	}
+	lock := func(f *pflag.FlagSet) {
+		f.DurationVar(&c.LockTimeout, "lock-timeout", 30*time.Second, "wait this long for another tokenform to finish")
+	}
+	login := func(f *pflag.FlagSet) {
+		choice(f, &c.Login, "login", "how a person logs in; auto: browser on a terminal, never in CI", "auto", "browser", "paste", "never")
+		f.DurationVar(&c.LoginTimeout, "login-timeout", 5*time.Minute, "wait this long for a person")
+	}
+
+	const files = "[FILE|DIR|-]..."
+	add("validate", files, "check profiles; no network", longValidate, profiles)
+	add("plan", files, "say what apply would do; no network", longPlan, profiles,
+		func(f *pflag.FlagSet) {
+			f.BoolVar(&c.DetailedExitcode, "detailed-exitcode", false, "exit 2 where apply would change something")
+		}, verify, sandbox)
+	add("apply", files, "bring every token to a valid state and write the outputs", longApply, profiles, login, lock,
+		func(f *pflag.FlagSet) {
+			f.IntVar(&c.Parallelism, "parallelism", 10, "profiles at once")
+			f.BoolVar(&c.Renew, "renew", false, "log in again although the login still holds")
+		}, verify, sandbox)
+	add("status", files, "show how long tokens and logins last", longStatus, profiles, verify, sandbox)
+	add("token", files, "bring one profile to a valid state and print its token", longToken, profiles,
+		func(f *pflag.FlagSet) {
+			choice(f, &c.Format, "format", "what to print", "token", "env", "export", "json")
+		}, login, lock, sandbox)
+	add("destroy", files, "delete state and the outputs tokenform wrote", longDestroy, profiles,
+		func(f *pflag.FlagSet) { f.BoolVarP(&c.Yes, "yes", "y", false, "do not ask") }, lock, sandbox)
+	add("sandbox", "", "run the stand-in Spotify server on a loopback port", longSandbox,
+		func(f *pflag.FlagSet) {
+			f.StringVar(&c.Server.Listen, "listen", "127.0.0.1:8889", "listen on this loopback `ADDRESS`")
+			f.BoolVar(&c.Server.Rotate, "rotate", false, "answer every refresh with a new refresh token")
+			f.BoolVar(&c.Server.Consent, "consent", false, "consent without asking")
+			f.DurationVar(&c.Server.TokenLife, "token-life", time.Hour, "how long access tokens live")
+			f.DurationVar(&c.Server.LoginLife, "login-life", 0, "how long refresh tokens live (default six months)")
+		})
+	add("version", "", "print the version", "", func(f *pflag.FlagSet) {})
+	root.Flags().BoolFunc("version", "print the version", func(string) error { c.Name = "version"; return nil })
+	for _, t := range topics() {
+		root.AddCommand(&cobra.Command{Use: t.name, Short: t.short, Long: t.long})
+	}
+	return root
+}
+
+// check finds what flags say in spite of each other.
+func (c *Command) check() error {
+	switch {
+	case c.Name == "apply" && c.Parallelism < 1:
+		return &UsageError{Message: "--parallelism: must be at least 1", Hint: "leave it out for 10"}
+	case c.LockTimeout < 0 || c.LoginTimeout < 0:
+		return &UsageError{Message: "a timeout cannot be negative", Hint: "write for example --lock-timeout 30s"}
+	case c.Login == "paste" && slices.Contains(c.Args, "-"):
+		return &UsageError{Message: "standard input cannot be both the profile and the pasted address", Hint: "write the profile to a file"}
+	}
+	return nil
+}
+
+// choice defines a flag that takes one of a few words, the first by default.
+func choice(f *pflag.FlagSet, target *string, name, help string, words ...string) {
+	*target = words[0]
+	f.Var(&choiceValue{target, words}, name, help)
+}
+
+type choiceValue struct {
+	target *string
+	words  []string
+}
+
+func (v *choiceValue) String() string { return *v.target }
+
+func (v *choiceValue) Type() string { return strings.Join(v.words, "|") }
+
+func (v *choiceValue) Set(s string) error {
+	if !slices.Contains(v.words, s) {
+		return errors.New("must be one of " + strings.Join(v.words, ", "))
+	}
+	*v.target = s
+	return nil
+}
+
+// usage puts an error of the libraries in our voice.
+func usage(cmd *cobra.Command, err error) error {
+	if u, ok := errors.AsType[*UsageError](err); ok {
+		return u
+	}
+	help := cmd.CommandPath() + " --help lists the flags"
+	if e, ok := errors.AsType[*pflag.NotExistError](err); ok {
+		name := e.GetSpecifiedName()
+		if short := e.GetSpecifiedShortnames(); short != "" {
+			return &UsageError{Message: "unknown flag -" + clip(name), Hint: help}
+		}
+		if near := nearestFlag(cmd, name); near != "" {
+			help = "did you mean --" + near + "?"
+		}
+		return &UsageError{Message: "unknown flag --" + clip(name), Hint: help}
+	}
+	if e, ok := errors.AsType[*pflag.ValueRequiredError](err); ok {
+		return &UsageError{Message: "--" + e.GetFlag().Name + " needs a value", Hint: help}
+	}
+	if e, ok := errors.AsType[*pflag.InvalidValueError](err); ok {
+		message := e.Unwrap().Error()
+		switch e.GetFlag().Value.Type() {
+		case "duration":
+			message = "must be a duration such as 30s or 5m"
+		case "int":
+			message = "must be a whole number"
+		case "bool":
+			message = "must be true or false"
+		}
+		return &UsageError{Message: "--" + e.GetFlag().Name + ": " + message, Hint: help}
+	}
+	if _, ok := errors.AsType[*pflag.InvalidSyntaxError](err); ok {
+		return &UsageError{Message: "a flag is not written as one", Hint: help}
+	}
+	if cmd.HasParent() && cmd.ValidateArgs([]string{"x"}) != nil {
+		return &UsageError{Message: cmd.Name() + " takes no arguments", Hint: help}
+	}
+	return &UsageError{Message: err.Error(), Hint: help}
+}
+
+func nearestFlag(cmd *cobra.Command, name string) string {
+	best, distance := "", 4
+	visit := func(f *pflag.Flag) {
+		if d := levenshtein.ComputeDistance(name, f.Name); d < distance {
+			best, distance = f.Name, d
+		}
+	}
+	cmd.Flags().VisitAll(visit)
+	cmd.InheritedFlags().VisitAll(visit)
+	return best
+}
+
+// clip shortens what a user typed for a message.
+func clip(s string) string {
+	if r := []rune(s); len(r) > 40 {
+		return string(r[:40]) + "…"
+	}
+	return s
+}

@@ -1,0 +1,235 @@
+package config
+
+import (
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// profileKeys are the keys of a document, in the order of SPEC section 2.
+var profileKeys = []string{
+	"profile", "client", "grant", "scopes", "redirect_uri", "show_dialog",
+	"min_ttl", "login_lifetime", "login_warning", "refresh_token", "env_file",
+	"verify", "account", "listen", "state", "outputs",
+}
+
+// profile decodes a document. single says that it is the only one of its file,
+// which then names it.
+func (d *document) profile(root *node, single bool) (p Profile, ok bool) {
+	fs, ok := d.mapping(root, "the profile", profileKeys, false)
+	if !ok {
+		return p, false
+	}
+	if f := fs.get("env_file"); f != nil {
+		d.envFiles(f) // first: everything else may need its variables
+	}
+	p.Pos = d.file.at(root)
+	p.path = d.file.path
+	p.Client = d.client(root, fs)
+	if f := fs.get("refresh_token"); f != nil {
+		p.RefreshToken = d.value(f, "refresh_token")
+	}
+	// From here on it is known which nodes are secrets.
+	p.Name, p.namePos = d.name(root, fs, single)
+	p.Grant = d.grant(fs, p.Client.Secret != nil)
+	if p.Grant == ClientCredentials {
+		d.noLogin(fs)
+	} else {
+		d.login(&p, fs)
+	}
+	p.MinTTL = d.duration(fs, "min_ttl", DefaultMinTTL)
+	if p.MinTTL >= time.Hour {
+		d.report(fs.get("min_ttl").node, "write for example 5m; a longer one would renew the token at every run", "min_ttl must be less than 1h, an access token's whole life")
+	}
+	p.Verify = d.boolean(fs, "verify")
+	p.State = d.state(fs)
+	if f := fs.get("outputs"); f != nil {
+		p.Outputs = d.outputs(f, p)
+	}
+	return p, true
+}
+
+// name is the profile's name and where it comes from.
+func (d *document) name(root *node, fs fields, single bool) (string, Pos) {
+	const hint = "use a-z, 0-9, dot, underscore and hyphen, beginning with a letter or digit"
+	if f := fs.get("profile"); f != nil {
+		s, ok := d.shown(f.node, "profile")
+		if ok && !isProfileName(s) {
+			d.report(f.node, hint, "%s cannot be a profile's name", f.node.quoted())
+		}
+		return s, d.file.at(f.node)
+	}
+	switch base := strings.TrimSuffix(filepath.Base(d.file.shown), filepath.Ext(d.file.shown)); {
+	case fs.has("profile"):
+	case d.file.path == "":
+		d.report(root, "add profile: NAME; standard input has no file name to take it from", "the profile has no name")
+	case !single:
+		d.report(root, "add profile: NAME; only where a file holds one document, its base name will do", "the profile has no name")
+	case !isProfileName(base):
+		d.report(root, "add profile: NAME, or rename the file; "+hint, "the profile has no name, and its file's cannot be one")
+	default:
+		return base, d.file.at(root)
+	}
+	return "", d.file.at(root)
+}
+
+// isProfileName also bounds the length: the name becomes a file's name.
+func isProfileName(s string) bool {
+	for i := range len(s) {
+		c := s[i]
+		if !('a' <= c && c <= 'z' || '0' <= c && c <= '9' || i > 0 && (c == '.' || c == '_' || c == '-')) {
+			return false
+		}
+	}
+	return s != "" && len(s) <= 200
+}
+
+// grant is the declared grant, or the default: it follows from the secret.
+func (d *document) grant(fs fields, secret bool) Grant {
+	grant := PKCE
+	if secret {
+		grant = AuthorizationCode
+	}
+	f := fs.get("grant")
+	if f == nil {
+		return grant
+	}
+	s, ok := d.shown(f.node, "grant")
+	if !ok {
+		return grant
+	}
+	switch Grant(s) {
+	case AuthorizationCode, ClientCredentials:
+		if !secret {
+			hint := "add secret to client"
+			if Grant(s) == AuthorizationCode {
+				hint += ", or use grant: pkce for a public client"
+			}
+			d.report(f.node, hint, "grant %s needs client.secret", s)
+		}
+		return Grant(s)
+	case PKCE:
+		if secret {
+			d.report(f.node, "take client.secret out, or use grant: authorization_code, which uses PKCE as well", "grant pkce is for clients without a secret")
+		}
+		return PKCE
+	case "implicit", "implicit_grant", "token":
+		d.report(f.node, "use grant: pkce", "the implicit grant was removed by Spotify on 2025-11-27")
+	default:
+		known := []string{string(AuthorizationCode), string(PKCE), string(ClientCredentials)}
+		d.report(f.node, meant(s, known), "unknown grant %s", f.node.quoted())
+	}
+	return grant
+}
+
+// noLogin refuses what only a login has. Client credentials stand for the app,
+// and nobody logs in.
+func (d *document) noLogin(fs fields) {
+	for _, f := range fs {
+		switch f.name {
+		case "scopes", "redirect_uri", "refresh_token", "account", "listen":
+			d.report(f.key, "take it out, or use another grant: client_credentials logs nobody in", "%s has no meaning with grant client_credentials", f.name)
+		case "show_dialog", "login_lifetime", "login_warning":
+			d.warn(f.key, "take it out: client_credentials logs nobody in", "%s has no meaning with grant client_credentials", f.name)
+		}
+	}
+}
+
+// login decodes the keys that only a grant with a login has.
+func (d *document) login(p *Profile, fs fields) {
+	if f := fs.get("scopes"); f != nil {
+		p.Scopes = d.scopes(f)
+	}
+	p.RedirectURI = DefaultRedirectURI
+	if f := fs.get("redirect_uri"); f != nil {
+		d.redirect(p, f)
+	}
+	p.ShowDialog = d.boolean(fs, "show_dialog")
+	d.lifetime(p, fs)
+	if f := fs.get("account"); f != nil {
+		s, ok := d.shown(f.node, "account")
+		if wrong := blemish(s); ok && wrong != nil {
+			d.report(f.node, "write the account's id, as status shows it", "account: %s", wrong.message)
+		}
+		p.Account = s
+	}
+	if f := fs.get("listen"); f != nil {
+		s, ok := d.shown(f.node, "listen")
+		if wrong := checkListen(s); ok && wrong != nil {
+			d.report(f.node, wrong.hint, "listen: %s", wrong.message)
+		}
+		p.Listen, p.listenPos = s, d.file.at(f.node)
+	}
+}
+
+func (d *document) redirect(p *Profile, f *field) {
+	s, ok := d.shown(f.node, "redirect_uri")
+	if !ok {
+		return
+	}
+	p.RedirectURI = s
+	if wrong := checkRedirect(s); wrong != nil {
+		d.report(f.node, wrong.hint, "redirect_uri: %s", wrong.message)
+		// What stands before an @ is a password.
+		f.node.secret = strings.Contains(s, "@")
+		return
+	}
+	if airplay(s) {
+		d.warn(f.node, "take another, here and in the Spotify dashboard", "redirect_uri: AirPlay has this port on macOS")
+	}
+}
+
+func (d *document) lifetime(p *Profile, fs fields) {
+	const day = 24 * time.Hour
+	p.LoginLifetime = d.duration(fs, "login_lifetime", DefaultLoginLifetime)
+	// A shorter lifetime brings the default warning with it.
+	p.LoginWarning = d.duration(fs, "login_warning", min(DefaultLoginWarning, p.LoginLifetime))
+	if f := fs.get("login_lifetime"); f != nil {
+		switch {
+		case p.LoginLifetime == 0:
+			d.report(f.node, "write for example 180d", "login_lifetime must be more than 0")
+		case p.LoginLifetime > 184*day:
+			d.warn(f.node, "write at most 180d, so that the warning comes in time", "login_lifetime is longer than the six months after which Spotify ends a login")
+		}
+	}
+	if f := fs.get("login_warning"); f != nil && p.LoginWarning > p.LoginLifetime {
+		d.report(f.node, "write a shorter one, for example 14d", "login_warning is longer than login_lifetime")
+	}
+}
+
+// state is the directory for tokens; --state wins over every profile's own.
+func (d *document) state(fs fields) string {
+	dir := filepath.Join(d.file.dir, DefaultState)
+	if f := fs.get("state"); f != nil {
+		if s, ok := d.path(f.node, "state"); ok {
+			dir = s
+		}
+	}
+	if d.src.State != "" {
+		return absolute(d.src.Dir, d.src.State)
+	}
+	return dir
+}
+
+// path is an absolute path; a relative one counts from the profile's directory.
+func (d *document) path(n *node, name string) (string, bool) {
+	s, ok := d.shown(n, name)
+	switch {
+	case !ok:
+		return "", false
+	case strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r == 0x7f }):
+		d.report(n, "", "%s: a control character in a path", name)
+		return "", false
+	case s == "~" || strings.HasPrefix(s, "~/"):
+		d.report(n, "write ${HOME}, in quotes inside { }", "%s: ~ stands for nothing in a profile", name)
+		return "", false
+	}
+	return absolute(d.file.dir, filepath.FromSlash(s)), true
+}
+
+func absolute(dir, path string) string {
+	if filepath.IsAbs(path) {
+		return filepath.Clean(path)
+	}
+	return filepath.Join(dir, path)
+}

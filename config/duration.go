@@ -1,0 +1,62 @@
+package config
+
+import (
+	"strings"
+	"time"
+)
+
+// duration reads Go's durations and two more units, days and weeks of 24 and
+// 168 hours: 90s, 1h30m, 180d, 1w2d.
+func duration(s string) (time.Duration, *fault) {
+	const forms = "write a number with a unit: 90s, 5m, 1h30m, 14d, 2w"
+	if s == "0" {
+		return 0, nil
+	}
+	if strings.HasPrefix(s, "-") {
+		return 0, &fault{"a duration cannot be negative", forms}
+	}
+	if s != "" && strings.Trim(s, "0123456789.") == "" {
+		return 0, &fault{"the duration has no unit", forms}
+	}
+	bad := &fault{"not a duration", forms}
+	var sum time.Duration
+	for ok := false; s != "" || !ok; ok = true {
+		digits := len(s) - len(strings.TrimLeft(s, "0123456789."))
+		unit := len(strings.TrimLeft(s[digits:], "abcdefghijklmnopqrstuvwxyzµμ"))
+		number, name := s[:digits], s[digits:len(s)-unit]
+		s = s[len(s)-unit:]
+		times := time.Duration(1)
+		switch name {
+		case "d":
+			name, times = "h", 24
+		case "w":
+			name, times = "h", 7*24
+		}
+		part, err := time.ParseDuration(number + name)
+		if err != nil || digits == 0 || name == "" {
+			return 0, bad
+		}
+		if part > (1<<63-1-sum)/times {
+			return 0, &fault{"the duration is too long", ""}
+		}
+		sum += part * times
+	}
+	return sum, nil
+}
+
+func (d *document) duration(fs fields, name string, otherwise time.Duration) time.Duration {
+	f := fs.get(name)
+	if f == nil {
+		return otherwise
+	}
+	s, ok := d.shown(f.node, name)
+	if !ok {
+		return otherwise
+	}
+	v, wrong := duration(s)
+	if wrong != nil {
+		d.report(f.node, wrong.hint, "%s: %s", name, wrong.message)
+		return otherwise
+	}
+	return v
+}

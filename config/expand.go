@@ -1,0 +1,113 @@
+package config
+
+import (
+	"fmt"
+	"strings"
+)
+
+// expand replaces the ${…} of a string value. literal reports that the profile
+// itself, and not only the environment, has text of the result. Default texts
+// and messages reach to the next brace and do not nest; a dollar that opens
+// nothing stays a dollar.
+func expand(s string, lookup func(string) (string, bool)) (text string, literal bool, faults []fault) {
+	if !strings.Contains(s, "$") {
+		return s, s != "", nil
+	}
+	var b strings.Builder
+	references := 0
+	for {
+		plain, rest, found := strings.Cut(s, "$")
+		b.WriteString(plain)
+		if !found {
+			break
+		}
+		switch {
+		case strings.HasPrefix(rest, "$"):
+			b.WriteByte('$')
+			s = rest[1:]
+		case strings.HasPrefix(rest, "{"):
+			inside, after, closed := strings.Cut(rest[1:], "}")
+			if !closed {
+				return "", false, append(faults, fault{"${ without its }", "write $${ for a literal ${"})
+			}
+			references++
+			value, fallback, wrong := reference(inside, lookup)
+			if wrong != nil {
+				faults = append(faults, *wrong)
+			}
+			literal = literal || fallback
+			b.WriteString(value)
+			s = after
+		default:
+			b.WriteByte('$')
+			s = rest
+		}
+	}
+	if faults != nil {
+		return "", false, faults
+	}
+	return b.String(), literal || references == 0, nil
+}
+
+// reference evaluates what stands between the braces. fallback reports that it
+// has a default text.
+func reference(inside string, lookup func(string) (string, bool)) (value string, fallback bool, wrong *fault) {
+	const forms = "write ${NAME}, ${NAME:-default} or ${NAME:?message}"
+	end := 0
+	for end < len(inside) && isNameByte(inside[end], end) {
+		end++
+	}
+	name, operator := inside[:end], inside[end:]
+	if name == "" {
+		return "", false, &fault{"${…} does not begin with a variable's name", forms + ", or $${ for a literal ${"}
+	}
+	value, set := lookup(name)
+	switch {
+	case operator == "":
+		if !set {
+			return "", false, &fault{fmt.Sprintf("the variable %s is not set", name), "export it, name an env_file that has it, or give it a default: ${" + name + ":-…}"}
+		}
+		return value, false, nil
+	case strings.Contains(operator, "${"):
+		return "", false, &fault{"${…} inside ${…}", "a default cannot hold another variable"}
+	case strings.HasPrefix(operator, ":-"):
+		if value == "" {
+			value = operator[2:]
+		}
+		return value, operator != ":-", nil
+	case strings.HasPrefix(operator, ":?"):
+		if value != "" {
+			return value, false, nil
+		}
+		message := fmt.Sprintf("the variable %s is not set", name)
+		if set {
+			message = fmt.Sprintf("the variable %s is empty", name)
+		}
+		if operator != ":?" {
+			message += ": " + printable(operator[2:])
+		}
+		return "", false, &fault{message, "export it, or name an env_file that has it"}
+	default:
+		return "", false, &fault{fmt.Sprintf("${%s… goes on with something unknown", name), forms}
+	}
+}
+
+// isName reports whether s can name a variable in every shell.
+func isName(s string) bool {
+	for i := range len(s) {
+		if !isNameByte(s[i], i) {
+			return false
+		}
+	}
+	return s != ""
+}
+
+func isNameByte(c byte, at int) bool {
+	return c == '_' || 'A' <= c && c <= 'Z' || 'a' <= c && c <= 'z' || at > 0 && '0' <= c && c <= '9'
+}
+
+// printable is a text of the user's own for a message, kept to one line.
+func printable(s string) string {
+	q := quoted(s)
+	return strings.ReplaceAll(q[1:len(q)-1], `\"`, `"`)
+}

@@ -1,0 +1,254 @@
+package config
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// document decodes one document of a file. Its problems go to the loader.
+type document struct {
+	*loader
+	file   *file
+	lookup func(string) (string, bool) // for ${…}
+	merged int                         // keys taken from merges so far
+}
+
+// report notes an error at a node; message is a format for args.
+func (d *document) report(n *node, hint, format string, args ...any) {
+	d.problems = append(d.problems, &Problem{Pos: d.file.at(n), Message: fmt.Sprintf(format, args...), Hint: hint})
+}
+
+func (d *document) warn(n *node, hint, format string, args ...any) {
+	d.report(n, hint, format, args...)
+	d.problems[len(d.problems)-1].Warning = true
+}
+
+// field is a known key of a mapping with its value.
+type field struct {
+	name string
+	key  *node
+	node *node // nil: there was none, which has been reported
+}
+
+// fields are the known keys of a mapping, in order.
+type fields []field
+
+func (fs fields) index(name string) int {
+	return slices.IndexFunc(fs, func(f field) bool { return f.name == name })
+}
+
+// has reports whether a key is there, with a value or without.
+func (fs fields) has(name string) bool { return fs.index(name) >= 0 }
+
+// get finds a key that has a value; otherwise it is nil.
+func (fs fields) get(name string) *field {
+	if i := fs.index(name); i >= 0 && fs[i].node != nil {
+		return &fs[i]
+	}
+	return nil
+}
+
+// mapping takes a mapping apart: keys unknown, twice there or without a value
+// are reported and left out. what names the mapping in messages; a private one
+// may be a secret that was not put in quotes, and its keys are not quoted.
+func (d *document) mapping(n *node, what string, known []string, private bool) (fields, bool) {
+	if n.kind != mapping || !d.plain(n) {
+		if n.kind != mapping {
+			d.report(n, "its keys: "+strings.Join(known, ", "), "%s must be a mapping, not %s", what, n.noun())
+		}
+		return nil, false
+	}
+	fs := make(fields, 0, min(len(n.items)/2, len(known)))
+	var merges []*node
+	for i := 0; i+1 < len(n.items); i += 2 {
+		key, value := n.items[i], n.items[i+1]
+		switch {
+		case key.kind == scalar && key.tag == "!!merge":
+			key.shown = true
+			merges = append(merges, value)
+		case !d.knownKey(key, value, what, known, private):
+		case fs.has(key.value):
+			d.report(key, "keep one of the two", "the key %s is already there at %s", key.value, d.file.at(fs[fs.index(key.value)].key))
+		default:
+			fs = append(fs, field{key.value, key, value})
+		}
+	}
+	for _, m := range merges {
+		fs = d.merge(fs, m, what, known, private, []*node{n})
+	}
+	for i, f := range fs {
+		if f.node.isNull() {
+			d.report(f.key, "give it a value, or take the key out", "%s has no value", f.name)
+			fs[i].node = nil
+		}
+	}
+	return fs, true
+}
+
+// merge adds the keys of a << value that are not there yet: explicit keys win,
+// and of several mappings the first (yaml.org/type/merge). into are the
+// mappings that are being merged into.
+func (d *document) merge(fs fields, n *node, what string, known []string, private bool, into []*node) fields {
+	sources := []*node{n}
+	if n.kind == list {
+		sources = n.items
+	}
+	for _, source := range sources {
+		if d.tooMany(source) {
+			return fs
+		}
+		switch {
+		case source.kind != mapping:
+			d.report(source, "write for example: <<: *anchor", "<< takes a mapping or a list of mappings")
+			continue
+		case slices.Contains(into, source):
+			d.report(source, "take the << out", "<< merges a mapping into itself")
+			continue
+		}
+		for i := 0; i+1 < len(source.items); i += 2 {
+			if d.tooMany(source) {
+				return fs
+			}
+			key, value := source.items[i], source.items[i+1]
+			switch {
+			case key.kind == scalar && key.tag == "!!merge":
+				key.shown = true
+				fs = d.merge(fs, value, what, known, private, append(slices.Clip(into), source))
+			case d.knownKey(key, value, what, known, private) && !fs.has(key.value):
+				fs = append(fs, field{key.value, key, value})
+			}
+		}
+	}
+	return fs
+}
+
+// maxMerged bounds the keys that merges bring into a document: merges of merges
+// multiply, which is how a small file becomes a bomb.
+const maxMerged = 5_000
+
+func (d *document) tooMany(n *node) bool {
+	if d.merged++; d.merged == maxMerged {
+		d.report(n, "write it out plainly", "too many merges")
+	}
+	return d.merged >= maxMerged
+}
+
+// knownKey reports a key that is not among the known ones, and hides its value:
+// it may be a misspelt secret.
+func (d *document) knownKey(key, value *node, what string, known []string, private bool) bool {
+	if key.kind != scalar {
+		d.report(key, "", "a key of %s must be text, not %s", what, key.noun())
+		key.hide()
+		value.hide()
+		return false
+	}
+	if slices.Contains(known, key.value) {
+		key.shown = true
+		return true
+	}
+	value.hide()
+	if private || key.marked { // an anchor may make it another name of a secret
+		key.hide()
+		d.report(key, "one of: "+strings.Join(known, ", "), "unknown key in %s", what)
+		return false
+	}
+	key.shown = true
+	hint := meant(key.value, known)
+	if slices.Contains(known, "client") { // the document's own keys
+		switch loose(key.value) {
+		case "clientid", "id":
+			hint = "write it as client: and beneath it, indented, id:"
+		case "clientsecret", "secret":
+			hint = "write it as client: and beneath it, indented, secret:"
+		case "name":
+			hint = "did you mean profile?"
+		}
+	}
+	d.report(key, hint, "unknown key %s in %s", key.quoted(), what)
+	return false
+}
+
+// plain refuses tags that mean something to other programs. They are not
+// quoted: an unquoted secret that begins with ! is a tag to YAML.
+func (d *document) plain(n *node) bool {
+	if n.plain() {
+		return true
+	}
+	d.report(n, "take the tag out, or put a value that begins with ! in quotes", "a YAML tag that means nothing here")
+	return false
+}
+
+// text is a scalar with its ${…} replaced. Whatever YAML takes it for, a number
+// or a date, it is the text as written.
+func (d *document) text(n *node, name string) (s string, ok bool) {
+	s, _, ok = d.expand(n, name)
+	return s, ok
+}
+
+func (d *document) expand(n *node, name string) (s string, literal, ok bool) {
+	switch {
+	case n.kind != scalar:
+		d.report(n, "", "%s must be text, not %s", name, n.noun())
+		return "", false, false
+	case !d.plain(n):
+		return "", false, false
+	case n.isNull():
+		d.report(n, "give it a value, or take it out", "%s has no value", name)
+		return "", false, false
+	}
+	s, literal, faults := expand(n.value, d.lookup)
+	for _, f := range faults {
+		d.report(n, f.hint, "%s: %s", name, f.message)
+	}
+	return s, literal, faults == nil
+}
+
+// shown is text that may stand in messages and on the screen.
+func (d *document) shown(n *node, name string) (s string, ok bool) {
+	n.shown = n.plain()
+	s, ok = d.text(n, name)
+	if ok && s == "" {
+		d.report(n, emptyHint(n.value), "%s is empty", name)
+		return "", false
+	}
+	return s, ok
+}
+
+// emptyHint says where an empty text came from: mostly from a variable that is
+// set and empty, which looks like a mistake in the profile.
+func emptyHint(source string) string {
+	if strings.Contains(source, "${") {
+		return "the variable in it is empty: give it a value, or write a default as ${NAME:-default}"
+	}
+	return "give it a value, or take the key out"
+}
+
+func (d *document) boolean(fs fields, name string) bool {
+	f := fs.get(name)
+	if f == nil {
+		return false
+	}
+	s, ok := d.shown(f.node, name)
+	switch {
+	case !ok:
+	case strings.EqualFold(s, "true"):
+		return true
+	case !strings.EqualFold(s, "false"):
+		d.report(f.node, "write true or false", "%s must be true or false, not %s", name, f.node.quoted())
+	}
+	return false
+}
+
+// items are the nodes of a list. A text in its place is a usual mistake, and
+// hint shows the list to write.
+func (d *document) items(n *node, name, hint string) []*node {
+	if n.kind != list {
+		d.report(n, hint, "%s must be a list, not %s", name, n.noun())
+		return nil
+	}
+	if !d.plain(n) {
+		return nil
+	}
+	return n.items
+}

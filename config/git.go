@@ -1,0 +1,145 @@
+package config
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+)
+
+// gitQuery asks git one question about many files, with one process for each
+// work tree. Where there is no git, or no work tree, or git has objections, the
+// answer is no.
+type gitQuery struct {
+	paths map[string][]gitPath // by the work tree's root
+	roots map[string]string    // directory to its work tree, "" for none
+	found map[string]bool      // the answer, by the path as added
+}
+
+type gitPath struct{ asked, relative string }
+
+func (q *gitQuery) add(path string) {
+	if q.found == nil {
+		*q = gitQuery{map[string][]gitPath{}, map[string]string{}, map[string]bool{}}
+	}
+	if _, ok := q.found[path]; ok {
+		return
+	}
+	q.found[path] = false
+	// git refuses paths through a symlink, so the directory is resolved as far
+	// as it exists; what does not exist yet has no links.
+	dir, rest := filepath.Dir(path), filepath.Base(path)
+	for {
+		real, err := filepath.EvalSymlinks(dir)
+		if err == nil {
+			dir = real
+			break
+		}
+		parent := filepath.Dir(dir)
+		if parent == dir {
+			return
+		}
+		dir, rest = parent, filepath.Join(filepath.Base(dir), rest)
+	}
+	root := q.root(dir)
+	if root == "" {
+		return
+	}
+	relative, err := filepath.Rel(root, filepath.Join(dir, rest))
+	if err == nil {
+		q.paths[root] = append(q.paths[root], gitPath{path, filepath.ToSlash(relative)})
+	}
+}
+
+// root is the directory above that has a .git, which in a linked work tree is
+// a file. Looking for it saves a process where there is none.
+func (q *gitQuery) root(dir string) string {
+	if root, ok := q.roots[dir]; ok {
+		return root
+	}
+	root := ""
+	if _, err := os.Lstat(filepath.Join(dir, ".git")); err == nil {
+		root = dir
+	} else if parent := filepath.Dir(dir); parent != dir {
+		root = q.root(parent)
+	}
+	q.roots[dir] = root
+	return root
+}
+
+// run asks about all paths. ask returns those for which the answer is yes.
+func (q *gitQuery) run(ctx context.Context, ask func(ctx context.Context, root string, paths []string) (map[string]bool, error)) {
+	for root, paths := range q.paths {
+		relative := make([]string, len(paths))
+		for i, p := range paths {
+			relative[i] = p.relative
+		}
+		answer, err := ask(ctx, root, relative)
+		if err != nil {
+			continue
+		}
+		for _, p := range paths {
+			q.found[p.asked] = answer[p.relative]
+		}
+	}
+}
+
+// gitTracked answers which files git has in its index.
+func gitTracked(ctx context.Context, root string, paths []string) (map[string]bool, error) {
+	tracked := map[string]bool{}
+	for chunk := range slices.Chunk(paths, 500) { // a command line has an end
+		out, err := git(ctx, root, nil, append([]string{"--literal-pathspecs", "ls-files", "-z", "--"}, chunk...)...)
+		if err != nil {
+			return nil, err
+		}
+		for path := range strings.SplitSeq(out, "\x00") {
+			tracked[path] = true
+		}
+	}
+	return tracked, nil
+}
+
+// gitUnignored answers which files git would take or has taken. A tracked file
+// counts, whatever the patterns say.
+func gitUnignored(ctx context.Context, root string, paths []string) (map[string]bool, error) {
+	out, err := git(ctx, root, paths, "check-ignore", "-z", "--stdin")
+	var exit *exec.ExitError
+	if errors.As(err, &exit) && exit.ExitCode() == 1 {
+		err = nil // none is ignored
+	}
+	if err != nil {
+		return nil, err
+	}
+	unignored := map[string]bool{}
+	for _, path := range paths {
+		unignored[path] = true
+	}
+	for path := range strings.SplitSeq(out, "\x00") {
+		delete(unignored, path)
+	}
+	return unignored, nil
+}
+
+// git runs git in a work tree. A hook's variables point at one repository,
+// which need not be this one.
+func git(ctx context.Context, root string, input []string, args ...string) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "git", args...)
+	cmd.Dir = root
+	cmd.WaitDelay = time.Second
+	cmd.Env = slices.DeleteFunc(cmd.Environ(), func(kv string) bool {
+		name, _, _ := strings.Cut(kv, "=")
+		return name == "GIT_DIR" || name == "GIT_WORK_TREE" || name == "GIT_INDEX_FILE"
+	})
+	cmd.Stdin = strings.NewReader(strings.Join(input, "\x00"))
+	var out bytes.Buffer
+	cmd.Stdout = &out
+	err := cmd.Run()
+	return out.String(), err
+}

@@ -1,0 +1,85 @@
+package config
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// testEnv is a process environment in which only these are set.
+func testEnv(name string) (string, bool) {
+	s, ok := map[string]string{
+		"SECRET":    "CANARY",
+		"SCOPE":     "CANARY",
+		"EMPTY":     "",
+		"PLAINHTTP": "http://CANARY.example.com/",
+	}[name]
+	return s, ok
+}
+
+// show prints problems as a terminal would, caret and all.
+func show(ps Problems) string {
+	var b strings.Builder
+	for _, p := range ps {
+		kind := "error"
+		if p.Warning {
+			kind = "warning"
+		}
+		fmt.Fprintf(&b, "%s: %s\n", kind, p.Error())
+		if p.Line != "" {
+			fmt.Fprintf(&b, "  | %s\n  | %s^\n", p.Line, strings.Repeat(" ", p.Pos.Col-1))
+		}
+		if p.Hint != "" {
+			fmt.Fprintf(&b, "hint: %s\n", p.Hint)
+		}
+	}
+	return b.String()
+}
+
+// TestGolden loads each file and directory of testdata by itself.
+func TestGolden(t *testing.T) {
+	dir, err := filepath.Abs("testdata")
+	if err != nil {
+		t.Fatal(err)
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		name := e.Name()
+		if filepath.Ext(name) != ".yaml" && name != "two-files" {
+			continue
+		}
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, problems := Load(Sources{Env: testEnv, Dir: dir}, []string{name})
+			got := show(problems)
+			if strings.Contains(got, "CANARY") {
+				t.Errorf("a secret is shown:\n%s", got)
+			}
+			golden := filepath.Join("testdata", strings.TrimSuffix(name, ".yaml")+".golden")
+			if os.Getenv("GOLDEN") == "update" {
+				if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(golden)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(string(want), got); diff != "" {
+				t.Errorf("(-want +got)\n%s", diff)
+			}
+			_, again := Load(Sources{Env: testEnv, Dir: dir}, []string{name})
+			if !slices.EqualFunc(problems, again, func(a, b *Problem) bool { return *a == *b }) {
+				t.Error("a second load finds other problems")
+			}
+		})
+	}
+}

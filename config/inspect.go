@@ -1,0 +1,129 @@
+package config
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+)
+
+// Inspect finds what may give a secret away and costs a look at disk or at git:
+// a secret that git tracks or others can read, an output that git does not
+// ignore, a variable that front-end tools publish, a login that other machines
+// can reach. All are warnings.
+func Inspect(ctx context.Context, ps []Profile) Problems {
+	in := &inspector{seen: map[string]bool{}}
+	tracked := gitQuery{}
+	unignored := gitQuery{}
+	for i := range ps {
+		p := &ps[i]
+		if p.Listen != "" && !loopback(p.Listen) {
+			in.warn(p.listenPos, "bind 127.0.0.1, or publish the container's port on 127.0.0.1 only", "listen: other machines can reach the login while it waits")
+		}
+		for _, v := range p.secrets() {
+			if v.literal && p.path != "" {
+				tracked.add(p.path)
+			}
+		}
+		for j := range p.Outputs {
+			in.published(&p.Outputs[j])
+			if path := p.Outputs[j].Path; path != "" {
+				unignored.add(path)
+			}
+		}
+		in.readable(p)
+	}
+	tracked.run(ctx, gitTracked)
+	unignored.run(ctx, gitUnignored)
+	for i := range ps {
+		p := &ps[i]
+		for _, v := range p.secrets() {
+			if v.literal && tracked.found[p.path] {
+				in.warn(v.Pos, "write a variable such as ${SPOTIFY_CLIENT_SECRET} here, and replace the secret at Spotify if it was ever pushed", "%s stands in a file that git tracks", v.Key)
+			}
+		}
+		for _, o := range p.Outputs {
+			if unignored.found[o.Path] && in.first("git "+o.Path) {
+				in.warn(o.Pos, "add it to .gitignore; if it was committed, git rm --cached takes it out", "git does not ignore %s", printable(o.Shown))
+			}
+		}
+	}
+	return in.problems.sorted()
+}
+
+// secrets are the values of a profile that nobody else may know.
+func (p *Profile) secrets() []*Value {
+	var vs []*Value
+	for _, v := range []*Value{p.Client.Secret, p.RefreshToken} {
+		if v != nil {
+			vs = append(vs, v)
+		}
+	}
+	return vs
+}
+
+type inspector struct {
+	problems Problems
+	seen     map[string]bool
+}
+
+func (in *inspector) warn(at Pos, hint, format string, args ...any) {
+	in.problems = append(in.problems, &Problem{Pos: at, Message: fmt.Sprintf(format, args...), Hint: hint, Warning: true})
+}
+
+// first is true once for each thing to look at.
+func (in *inspector) first(what string) bool {
+	if in.seen[what] {
+		return false
+	}
+	in.seen[what] = true
+	return true
+}
+
+// published warns of variables that front-end tools compile into what they
+// send to browsers. The fields that are no secrets may well be meant for that.
+func (in *inspector) published(o *Output) {
+	for i, k := range o.Keys {
+		if k.Field != "access_token" && k.Field != "refresh_token" && k.Field != "client_secret" {
+			continue
+		}
+		for _, prefix := range []string{"VITE_", "NEXT_PUBLIC_", "REACT_APP_", "PUBLIC_", "NUXT_PUBLIC_", "EXPO_PUBLIC_", "VUE_APP_", "GATSBY_"} {
+			if strings.HasPrefix(k.Variable, prefix) {
+				in.warn(o.keyPos[i], "use a name without "+prefix+", and read it on the server", "front-end tools publish variables that begin with %s, and this one holds the %s", prefix, k.Field)
+			}
+		}
+	}
+}
+
+// readable warns of secrets on disk that other users can read. Windows has no
+// permission bits that would say so.
+func (in *inspector) readable(p *Profile) {
+	if runtime.GOOS == "windows" {
+		return
+	}
+	for _, v := range p.secrets() {
+		if v.literal && p.path != "" && in.open(p.path) {
+			in.warn(Pos{File: p.Pos.File}, "chmod 600 "+p.Pos.File, "the profile holds %s, and others can read it", v.Key)
+		}
+		if v.file != "" && in.open(v.file) {
+			in.warn(v.Pos, "chmod 600 "+printable(v.shown), "%s: others can read %s", v.Key, printable(v.shown))
+		}
+	}
+	if in.open(p.State) {
+		in.warn(p.Pos, "chmod 700 "+filepath.Base(p.State), "others can read the state directory %s", filepath.Base(p.State))
+	}
+	if file := filepath.Join(p.State, p.Name+".json"); in.open(file) {
+		in.warn(p.Pos, "chmod 600 "+filepath.Base(file)+" in the state directory", "others can read the profile's state file")
+	}
+}
+
+// open reports, once for each path, whether group or others may read it.
+func (in *inspector) open(path string) bool {
+	if !in.first(path) {
+		return false
+	}
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().Perm()&0o044 != 0
+}

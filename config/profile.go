@@ -1,0 +1,95 @@
+// Package config says what is wanted: profiles, the command line and the texts
+// that explain both. It touches no network and starts no grant; the only
+// programs it runs are the ones that a profile names as the source of a secret
+// and git, for the warnings.
+package config
+
+import "time"
+
+// Grant is the OAuth grant a profile asks for, by its name in the profile.
+type Grant string
+
+// The grants of RFC 6749 that Spotify still offers. PKCE is the authorization
+// code grant of a public client (RFC 7636).
+const (
+	AuthorizationCode Grant = "authorization_code"
+	PKCE              Grant = "pkce"
+	ClientCredentials Grant = "client_credentials"
+)
+
+// User reports whether tokens of this grant stand for a person who logged in.
+func (g Grant) User() bool { return g != ClientCredentials }
+
+// Defaults of the profile keys.
+const (
+	DefaultRedirectURI   = "http://127.0.0.1:8888/callback"
+	DefaultMinTTL        = 5 * time.Minute
+	DefaultLoginLifetime = 180 * 24 * time.Hour
+	DefaultLoginWarning  = 14 * 24 * time.Hour
+	DefaultState         = ".tokenform"
+)
+
+// Profile is one YAML document, checked, with its defaults filled in and its
+// paths made absolute.
+type Profile struct {
+	Name          string
+	Client        Client
+	Grant         Grant
+	Scopes        []string // as declared; nil for client credentials
+	RedirectURI   string   // as registered at Spotify, byte for byte
+	ShowDialog    bool
+	MinTTL        time.Duration // refresh with less than this left
+	LoginLifetime time.Duration // trust in a refresh token, from consent
+	LoginWarning  time.Duration // warn this long before LoginLifetime ends
+	RefreshToken  *Value        // the seed; nil: none declared
+	Verify        bool
+	Account       string // id or account_id that alone may log in; empty: any
+	Listen        string // host:port to bind instead of RedirectURI's; empty: that
+	State         string // absolute path of the state directory
+	Outputs       []Output
+	Pos           Pos // where the document starts
+
+	path      string // the profile's file, absolute; empty for standard input
+	namePos   Pos
+	listenPos Pos
+}
+
+// Client is a Spotify app's credentials.
+type Client struct {
+	ID     *Value
+	Secret *Value // nil for a public client
+}
+
+// Output is one place that tokens are written to.
+type Output struct {
+	Type         string // "env", "json" or "stdout"
+	Path         string // absolute; empty for stdout
+	Shown        string // the path as the profile has it, for messages
+	Keys         []Key  // env: in the profile's order
+	Format       string // json and stdout; never empty for these
+	RefreshToken bool   // json: write refresh_token and authorized_at too
+	Pos          Pos
+
+	keyPos []Pos // of each of Keys
+}
+
+// Key maps a field of the token to a variable of an env file.
+type Key struct {
+	Field    string // one of Fields
+	Variable string
+}
+
+// Fields are the names by which outputs refer to parts of a token, as in SPEC
+// section 6.
+var Fields = []string{
+	"access_token", "token_type", "scope", "expires_at", "refresh_token",
+	"authorized_at", "client_id", "client_secret", "profile",
+}
+
+// Pos is a place in a profile. Line and Col count from one; zero means the
+// file as a whole. Columns count characters, not bytes.
+type Pos struct {
+	File string // as the user named it; "-" is standard input
+	Line int
+	Col  int
+}

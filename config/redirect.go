@@ -1,0 +1,110 @@
+package config
+
+import (
+	"net/netip"
+	"net/url"
+	"strconv"
+	"strings"
+)
+
+// checkRedirect applies Spotify's rules for redirect URIs, in force for every
+// app since 2025-11-27: https, http on a loopback IP literal, or a custom
+// scheme. https to localhost is refused too.
+func checkRedirect(s string) *fault {
+	const example = "for example http://127.0.0.1:8888/callback"
+	if strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r >= 0x7f }) {
+		return &fault{"white space or a character outside ASCII", "write it exactly as it is registered at Spotify"}
+	}
+	if strings.Contains(s, "*") {
+		return &fault{"a wildcard; Spotify compares the whole address", "write out one address, " + example}
+	}
+	if strings.Contains(s, "#") {
+		return &fault{"a redirect cannot have a fragment (RFC 6749 3.1.2)", "take out the # and what follows"}
+	}
+	u, err := url.Parse(s)
+	if err != nil || u.Scheme == "" || u.Scheme == "localhost" || u.Opaque != "" && strings.Contains(u.Scheme, ".") && isPort(u.Opaque) {
+		return &fault{"not an address with a scheme", "write it in full, " + example}
+	}
+	switch {
+	case u.User != nil:
+		return &fault{"a user name or password in the address", "take out what stands before the @"}
+	case u.Scheme != "http" && u.Scheme != "https":
+		return nil // a custom scheme: any path, any host, or none
+	case u.Hostname() == "":
+		return &fault{"no host in the address", "write it in full, " + example}
+	}
+	host, port := u.Hostname(), u.Port()
+	if wrong := checkPort(u.Host, port); wrong != nil {
+		return wrong
+	}
+	if strings.EqualFold(strings.TrimSuffix(host, "."), "localhost") {
+		return &fault{"Spotify refuses the name localhost", "write 127.0.0.1, here and in the Spotify dashboard"}
+	}
+	if u.Scheme == "https" {
+		return nil
+	}
+	ip, err := netip.ParseAddr(host)
+	switch {
+	case err == nil && ip.IsUnspecified():
+		return &fault{"not an address that a browser can open", "write 127.0.0.1, and listen: 0.0.0.0:PORT to bind elsewhere"}
+	case err != nil || !ip.IsLoopback() || ip.Zone() != "" || ip.Is4In6():
+		return &fault{"Spotify takes plain http only for 127.0.0.1 and [::1]", "write https, or http://127.0.0.1:8888/callback"}
+	}
+	return nil
+}
+
+// checkPort looks at the port of host, which is still in brackets where need
+// be. url.Parse has made sure that it is a number.
+func checkPort(host, port string) *fault {
+	if strings.HasSuffix(host, ":") {
+		return &fault{"a colon without a port", "write the port, or take out the colon"}
+	}
+	if port == "" {
+		return nil
+	}
+	n, err := strconv.ParseUint(port, 10, 16)
+	switch {
+	case err != nil:
+		return &fault{"a port goes up to 65535", "for example http://127.0.0.1:8888/callback"}
+	case n == 0:
+		return &fault{"port 0 cannot be registered", "leave the port out: a free one is taken at login, and Spotify accepts any"}
+	}
+	return nil
+}
+
+// isPort reports whether what follows a colon looks like a port rather than the
+// rest of a custom scheme: "127.0.0.1.nip.io:8888/callback".
+func isPort(s string) bool {
+	digits, _, _ := strings.Cut(s, "/")
+	_, err := strconv.ParseUint(digits, 10, 16)
+	return err == nil
+}
+
+// airplay reports whether macOS keeps the port of a loopback address for itself.
+func airplay(s string) bool {
+	u, err := url.Parse(s)
+	if err != nil || u.Scheme != "http" {
+		return false
+	}
+	return u.Port() == "5000" || u.Port() == "7000"
+}
+
+// checkListen checks the address to bind: an IP literal and a port.
+func checkListen(s string) *fault {
+	const example = "write an IP address and a port, for example 0.0.0.0:8888 or [::]:8888"
+	if strings.HasPrefix(strings.ToLower(s), "localhost:") {
+		return &fault{"a name, not an IP address", "write 127.0.0.1"}
+	}
+	at, err := netip.ParseAddrPort(s)
+	if err != nil || at.Port() == 0 {
+		return &fault{"not an IP address with a port", example}
+	}
+	return nil
+}
+
+// loopback reports whether a checked listen address is out of reach for other
+// machines.
+func loopback(listen string) bool {
+	at, err := netip.ParseAddrPort(listen)
+	return err == nil && at.Addr().IsLoopback()
+}

@@ -1,0 +1,90 @@
+package config
+
+import (
+	"slices"
+	"strings"
+)
+
+// knownScopes are the scopes of Spotify's documentation, late 2026.
+var knownScopes = []string{
+	"ugc-image-upload", "user-read-playback-state", "user-modify-playback-state",
+	"user-read-currently-playing", "app-remote-control", "streaming",
+	"playlist-read-private", "playlist-read-collaborative",
+	"playlist-modify-private", "playlist-modify-public", "user-follow-modify",
+	"user-follow-read", "user-read-playback-position", "user-top-read",
+	"user-read-recently-played", "user-library-modify", "user-library-read",
+	"user-read-email", "user-read-private",
+}
+
+// partnerScopes are only granted to apps of Spotify's partners.
+var partnerScopes = []string{
+	"user-soa-link", "user-soa-unlink", "soa-manage-entitlements",
+	"soa-manage-partner", "soa-create-partner",
+}
+
+// retired are scopes that old code asks for, with what to do instead. Apps made
+// since February 2026 get no login at all if one scope is unknown.
+func retired(scope string) (hint string, ok bool) {
+	switch scope {
+	case "playlist-read":
+		return "use playlist-read-private", true
+	case "playlist-modify":
+		return "use playlist-modify-private, playlist-modify-public or both", true
+	case "user-personalized":
+		return "use user-top-read", true
+	case "user-read-play-history":
+		return "use user-read-recently-played", true
+	case "user-modify":
+		return "use user-library-modify, user-follow-modify or both", true
+	case "user-read-birthdate", "user-modify-private":
+		return "take it out; nothing replaces it", true
+	case "offline_access":
+		return "take it out; Spotify gives a refresh token without it", true
+	}
+	return "", false
+}
+
+// scopes decodes the list of scopes.
+func (d *document) scopes(f *field) []string {
+	const hint = "write a list, for example [playlist-read-private, user-library-read]"
+	if f.node.kind == scalar {
+		f.node.shown = true
+	}
+	var names []string
+	var firsts []*node // where each of names stands
+	for _, item := range d.items(f.node, "scopes", hint) {
+		name, ok := d.shown(item, "scope")
+		if !ok {
+			continue
+		}
+		if at := slices.Index(names, name); at >= 0 {
+			d.report(item, "keep one of the two", "the scope %s is already there at %s", item.quoted(), d.file.at(firsts[at]))
+			continue
+		}
+		names, firsts = append(names, name), append(firsts, item)
+		d.scope(item, name)
+	}
+	return names
+}
+
+// scope judges one name.
+func (d *document) scope(item *node, name string) {
+	if slices.Contains(knownScopes, name) {
+		return
+	}
+	source := item.quoted()
+	switch hint, gone := retired(name); {
+	case gone:
+		d.report(item, hint, "the scope %s is retired", source)
+	case slices.Contains(partnerScopes, name):
+		d.warn(item, "take it out, unless Spotify gave it to your app", "the scope %s is only for Spotify's partners", source)
+	case strings.ContainsAny(name, " \t,;\n"):
+		d.report(item, "write each name as an item of its own: [user-library-read, user-top-read]", "the scope %s is more than one name", source)
+	default:
+		hint := "the scopes are listed at developer.spotify.com/documentation/web-api/concepts/scopes"
+		if near := nearest(name, knownScopes); near != "" {
+			hint = "did you mean " + near + "?"
+		}
+		d.report(item, hint, "unknown scope %s", source)
+	}
+}

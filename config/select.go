@@ -1,0 +1,44 @@
+package config
+
+import (
+	"fmt"
+	"path"
+)
+
+// Select keeps the profiles whose name matches one of the patterns, in their
+// own order; without patterns, all. A pattern that matches nothing is an error,
+// a [*Problem].
+func Select(ps []Profile, patterns []string) ([]Profile, error) {
+	if len(patterns) == 0 {
+		return ps, nil
+	}
+	keep := make([]bool, len(ps))
+	for _, pattern := range patterns {
+		found := false
+		for i := range ps {
+			ok, err := path.Match(pattern, ps[i].Name)
+			if err != nil {
+				return nil, &Problem{Message: fmt.Sprintf("%s is not a pattern", quoted(pattern)), Hint: "* stands for any text, ? for one character, [ab] for one of a few"}
+			}
+			keep[i] = keep[i] || ok
+			found = found || ok
+		}
+		if !found {
+			names := make([]string, len(ps))
+			for i := range ps {
+				names[i] = ps[i].Name
+			}
+			if len(names) > 20 && nearest(pattern, names) == "" {
+				names = append(names[:20:20], "…")
+			}
+			return nil, &Problem{Message: fmt.Sprintf("no profile matches %s", quoted(pattern)), Hint: meant(pattern, names)}
+		}
+	}
+	var out []Profile
+	for i := range ps {
+		if keep[i] {
+			out = append(out, ps[i])
+		}
+	}
+	return out, nil
+}

@@ -1,0 +1,192 @@
+package config
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"time"
+)
+
+// CommandTimeout bounds a {command: …} source.
+const CommandTimeout = 30 * time.Second
+
+// Value is a string of a profile that may have to be fetched: written there
+// (with ${…} already replaced), or named by {env}, {file} or {command}. It is
+// safe for concurrent use and is fetched at most once.
+type Value struct {
+	Pos     Pos
+	Key     string        // "client.id", for messages
+	literal bool          // it stands in the profile itself, in full or as a default
+	env     string        // a variable's name
+	file    string        // absolute
+	command []string      // program and arguments
+	shown   string        // the file or the program as the profile has it
+	dir     string        // the command's working directory: the profile's own
+	timeout time.Duration // the command's
+	lookup  func(string) (string, bool)
+
+	mu   sync.Mutex
+	text string
+	done bool
+}
+
+// Literal returns a value that needs no fetching.
+func Literal(s string) *Value { return &Value{text: s, done: true} }
+
+// Known returns the value where that needs no command to be run: a literal, a
+// variable that is set, a file that can be read. ok is false where only
+// [Value.Resolve] can tell. A nil Value is known to be empty.
+func (v *Value) Known() (s string, ok bool) {
+	if v == nil {
+		return "", true
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if !v.done && v.command == nil {
+		_ = v.fetch(context.Background())
+	}
+	return v.text, v.done
+}
+
+// Resolve fetches the value. The error names the key and the source, with the
+// cure as its hint, and never quotes what the source said.
+func (v *Value) Resolve(ctx context.Context) (string, error) {
+	if v == nil {
+		return "", nil
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.done {
+		return v.text, nil
+	}
+	if err := v.fetch(ctx); err != nil {
+		return "", err
+	}
+	return v.text, nil
+}
+
+func (v *Value) fetch(ctx context.Context) error {
+	var s string
+	switch {
+	case v.env != "":
+		text, ok := v.lookup(v.env)
+		if !ok {
+			return v.problem(fmt.Sprintf("the variable %s is not set", v.env), "export it, or name an env_file that has it")
+		}
+		s = text
+	case v.file != "":
+		b, err := readFile(v.file, maxSecret)
+		if err != nil {
+			return v.problem(fmt.Sprintf("cannot read %s: %s", v.shown, reason(err)), "create the file, or change its path in the profile")
+		}
+		s = dropNewline(string(b))
+	default:
+		text, err := v.run(ctx)
+		if err != nil {
+			return err
+		}
+		s = dropNewline(text)
+	}
+	if s == "" {
+		return v.problem("the value is empty", "")
+	}
+	if wrong := blemish(s); wrong != nil {
+		return v.problem(wrong.message, wrong.hint)
+	}
+	v.text, v.done = s, true
+	return nil
+}
+
+// run starts the command without a shell. Its standard error is swallowed: it
+// may hold anything, the secret included.
+func (v *Value) run(ctx context.Context) (string, error) {
+	limited, cancel := context.WithTimeout(ctx, v.timeout)
+	defer cancel()
+	cmd := exec.CommandContext(limited, v.command[0], v.command[1:]...)
+	cmd.Dir = v.dir
+	cmd.WaitDelay = time.Second // a grandchild may hold the pipe open
+	var out bounded
+	cmd.Stdout = &out
+	err := cmd.Run()
+	var exit *exec.ExitError
+	switch {
+	case err == nil:
+		return out.String(), nil
+	case ctx.Err() != nil:
+		return "", ctx.Err()
+	case limited.Err() != nil:
+		return "", v.problem(fmt.Sprintf("the command %s did not end within %s", v.shown, v.timeout), "run it by hand: does it ask for something?")
+	case errors.Is(err, errTooLarge), out.full:
+		return "", v.problem(fmt.Sprintf("the command %s printed more than a secret", v.shown), "it must print the bare value and nothing else")
+	case errors.As(err, &exit):
+		return "", v.problem(fmt.Sprintf("the command %s failed (%s)", v.shown, exit.ProcessState), "run it by hand to see why")
+	default:
+		return "", v.problem(fmt.Sprintf("cannot run the command %s: %s", v.shown, reason(err)), "the first word of the list is the program, each further one an argument; no shell is used")
+	}
+}
+
+// maxSecret bounds what is read where a secret is expected.
+const maxSecret = 64 << 10
+
+var errTooLarge = errors.New("too large")
+
+// bounded keeps what a command prints, and refuses more than a secret can be.
+type bounded struct {
+	strings.Builder
+	full bool
+}
+
+func (b *bounded) Write(p []byte) (int, error) {
+	if b.Len()+len(p) > maxSecret {
+		b.full = true
+		return 0, errTooLarge
+	}
+	return b.Builder.Write(p)
+}
+
+// readFile reads a file of at most most bytes, which may be a pipe or a device.
+func readFile(path string, most int64) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return readAll(f, most)
+}
+
+func readAll(r io.Reader, most int64) ([]byte, error) {
+	b, err := io.ReadAll(io.LimitReader(r, most+1))
+	if err == nil && int64(len(b)) > most {
+		err = errTooLarge
+	}
+	return b, err
+}
+
+func (v *Value) problem(msg, hint string) error {
+	return &Problem{Pos: v.Pos, Message: v.Key + ": " + msg, Hint: hint}
+}
+
+// dropNewline removes one newline at the end, the one that editors and echo add.
+func dropNewline(s string) string {
+	s = strings.TrimSuffix(s, "\n")
+	return strings.TrimSuffix(s, "\r")
+}
+
+// reason is the bare cause of a file or process error: "no such file or
+// directory" without the path, which the message already has.
+func reason(err error) string {
+	var path *os.PathError
+	if errors.As(err, &path) {
+		return path.Err.Error()
+	}
+	var run *exec.Error
+	if errors.As(err, &run) {
+		return run.Err.Error()
+	}
+	return err.Error()
+}

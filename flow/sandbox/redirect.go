@@ -1,0 +1,140 @@
+package sandbox
+
+import (
+	"net/url"
+	"strconv"
+	"strings"
+)
+
+// mistake is something wrong with a request to /authorize. It stays on the
+// server's page and is never sent to a redirect URI, which may be the very
+// thing that is wrong.
+type mistake struct {
+	text string // since about May 2026
+	old  string // before
+	cure string // for the person in front of the sandbox
+}
+
+func missing(parameter string) *mistake {
+	text := "Missing required parameter: " + parameter
+	return &mistake{text, text, "Every login needs this parameter."}
+}
+
+func unknownClient() *mistake {
+	const text = "INVALID_CLIENT: Invalid client"
+	return &mistake{text, text, "No app has this client ID. Copy it from the dashboard again."}
+}
+
+func notMatching(uri string) *mistake {
+	return &mistake{
+		"redirect_uri: Not matching configuration", "INVALID_CLIENT: Invalid redirect URI",
+		"The app has no redirect URI that reads exactly " + uri + ". Path, port and a slash at the end count. Register it in the dashboard, and press Save.",
+	}
+}
+
+func insecure(string) *mistake {
+	return &mistake{
+		"redirect_uri: Insecure", "INVALID_CLIENT: Insecure redirect URI",
+		"Only https is accepted, or http on 127.0.0.1 or [::1]. The name localhost is refused: write 127.0.0.1.",
+	}
+}
+
+// checkRedirect says what is wrong with sending the browser to uri for app.
+func (s *Server) checkRedirect(app App, uri string) *mistake {
+	if uri == "" {
+		return missing("redirect_uri")
+	}
+	if wrong := registrable(uri); wrong != nil {
+		return wrong(uri)
+	}
+	if s.opt.AnyApp {
+		return nil
+	}
+	for _, registered := range app.RedirectURIs {
+		if uri == registered || onAnyPort(registered, uri) {
+			return nil
+		}
+	}
+	return notMatching(uri)
+}
+
+// registrable checks what the dashboard has accepted since 2025-11-27: https,
+// http on a loopback IP literal, or an app's own scheme. The name localhost is
+// out even with https.
+func registrable(uri string) func(string) *mistake {
+	for i := range len(uri) {
+		if uri[i] <= ' ' || uri[i] >= 0x7f || uri[i] == '\\' {
+			return notMatching
+		}
+	}
+	u, err := url.Parse(uri)
+	if err != nil || u.Scheme == "" || u.User != nil || strings.Contains(uri, "#") {
+		return notMatching // RFC 6749, section 3.1.2: absolute, no fragment
+	}
+	host := u.Hostname()
+	switch u.Scheme {
+	case "https", "http":
+		switch {
+		case host == "":
+			return notMatching
+		case strings.EqualFold(strings.TrimSuffix(host, "."), "localhost"), u.Scheme == "http" && !loopback(host):
+			return insecure
+		}
+	case "javascript", "data", "vbscript", "file", "blob", "about", "ftp", "ws", "wss":
+		return insecure // schemes that browsers keep for themselves
+	}
+	return nil
+}
+
+func loopback(host string) bool { return host == "127.0.0.1" || host == "::1" }
+
+// onAnyPort reports whether uri is a loopback IP literal that was registered
+// without a port, with one (RFC 8252, section 7.3). Both are compared as text,
+// so that nothing that parses alike can slip through.
+func onAnyPort(registered, uri string) bool {
+	for _, origin := range []string{"http://127.0.0.1", "http://[::1]", "https://127.0.0.1", "https://[::1]"} {
+		rest, ok := strings.CutPrefix(registered, origin)
+		if !ok || rest != "" && rest[0] != '/' && rest[0] != '?' {
+			continue
+		}
+		port, ok := strings.CutPrefix(uri, origin+":")
+		if !ok || !strings.HasSuffix(port, rest) {
+			return false
+		}
+		port = port[:len(port)-len(rest)]
+		n, err := strconv.ParseUint(port, 10, 16)
+		return err == nil && n > 0 && port[0] != '0'
+	}
+	return false
+}
+
+// withQuery appends parameters to a redirect URI and leaves its own bytes
+// alone.
+func withQuery(uri string, q url.Values) string {
+	switch {
+	case !strings.Contains(uri, "?"):
+		return uri + "?" + q.Encode()
+	case strings.HasSuffix(uri, "?"), strings.HasSuffix(uri, "&"):
+		return uri + q.Encode()
+	default:
+		return uri + "&" + q.Encode()
+	}
+}
+
+// formTarget is the source of Content-Security-Policy's form-action that lets
+// the answer to the consent form redirect to uri: Chromium applies form-action
+// to redirects too. CSP cannot write an IPv6 address, nor some characters that
+// a URL's host may have: there the scheme must do.
+func formTarget(uri string) string {
+	u, err := url.Parse(uri)
+	if err != nil {
+		return "'none'"
+	}
+	odd := strings.ContainsFunc(u.Host, func(r rune) bool {
+		return !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || r == '.' || r == '-' || r == ':')
+	})
+	if u.Scheme != "https" && u.Scheme != "http" || odd {
+		return u.Scheme + ":"
+	}
+	return u.Scheme + "://" + u.Host
+}

@@ -1,0 +1,253 @@
+// Package atomicfile is the one way a file is replaced: at every moment the
+// path holds all of the old content or all of the new, and once [Write] has
+// said so the new content survives a power cut.
+//
+// The temporary file has one name per target, so that what a killed process
+// leaves behind is recognised and goes with the next write. The price is that
+// only one process may write a target at a time: callers hold a lock, that of
+// [Lock] where they have no other.
+package atomicfile
+
+import (
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+)
+
+// Write replaces path by data. A new file gets mode; an existing one keeps its
+// own and, where this user may set it, its owner. A symbolic link is followed
+// and stays; what is not a regular file is a [NotRegularError].
+//
+// inPlace says that the file could not be replaced (it is a mount point, or its
+// directory cannot be written) and has been overwritten instead: durably, but
+// not atomically.
+func Write(path string, data []byte, mode fs.FileMode) (inPlace bool, err error) {
+	old, err := stat(path)
+	if err != nil {
+		return false, err
+	}
+	target, err := resolve(path)
+	if err != nil {
+		return false, err
+	}
+	if old != nil {
+		mode = old.Mode().Perm()
+	}
+	err = replace(target, data, mode, old)
+	if old != nil && irreplaceable(err) {
+		return true, overwrite(target, data)
+	}
+	return false, err
+}
+
+// Remove deletes the file that [Write] to path would replace, and what a killed
+// Write left of it. A missing file is no error; a symbolic link stays, as it
+// was not made here.
+func Remove(path string) error {
+	if _, err := stat(path); err != nil {
+		return err
+	}
+	target, err := resolve(path)
+	if err != nil {
+		return err
+	}
+	// The temporary file may hold the same secrets.
+	swept, err := unlink(temporary(target))
+	if err != nil {
+		return err
+	}
+	removed, err := unlink(target)
+	if err != nil || !swept && !removed {
+		return err
+	}
+	return syncDir(filepath.Dir(target))
+}
+
+// Sweep deletes the temporary file that a killed [Write] to path may have left
+// behind. Like Write it must be called under the lock.
+func Sweep(path string) {
+	if target, err := resolve(path); err == nil {
+		_, _ = unlink(temporary(target)) // the next Write tries again and tells
+	}
+}
+
+// Read returns the content and the permissions of the file that [Write] to
+// path would replace. It never waits for a pipe's other end.
+func Read(path string) ([]byte, fs.FileMode, error) {
+	info, err := stat(path)
+	if err != nil {
+		return nil, 0, err
+	}
+	if info == nil {
+		return nil, 0, &fs.PathError{Op: "open", Path: path, Err: fs.ErrNotExist}
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, 0, err
+	}
+	defer f.Close()
+	data, err := io.ReadAll(f)
+	return data, info.Mode().Perm(), err
+}
+
+// NotRegularError is the cause of the [fs.PathError] for a path that holds
+// something that has no content to replace.
+type NotRegularError struct{ Mode fs.FileMode }
+
+func (e *NotRegularError) Error() string {
+	switch {
+	case e.Mode.IsDir():
+		return "is a directory"
+	case e.Mode&fs.ModeNamedPipe != 0:
+		return "is a named pipe"
+	case e.Mode&fs.ModeSocket != 0:
+		return "is a socket"
+	case e.Mode&fs.ModeDevice != 0:
+		return "is a device"
+	default:
+		return "is not a regular file"
+	}
+}
+
+// stat follows links and is nil where there is nothing yet.
+func stat(path string) (fs.FileInfo, error) {
+	info, err := os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, nil
+	case err != nil:
+		return nil, err
+	case !info.Mode().IsRegular():
+		return nil, &fs.PathError{Op: "write", Path: path, Err: &NotRegularError{info.Mode()}}
+	}
+	return info, nil
+}
+
+// resolve follows symbolic links at the end of path, dangling ones too, which
+// filepath.EvalSymlinks refuses.
+func resolve(path string) (string, error) {
+	start := path
+	for range 40 { // as many as Linux follows
+		link, err := os.Readlink(path)
+		if err != nil {
+			return path, nil // no link
+		}
+		if filepath.IsAbs(link) {
+			path = link
+			continue
+		}
+		// The link is relative to where its directory really is, which matters
+		// when it starts with "..".
+		dir, _ := filepath.Split(path)
+		if dir == "" {
+			dir = "."
+		}
+		if dir, err = filepath.EvalSymlinks(dir); err != nil {
+			return "", err
+		}
+		path = dir + string(filepath.Separator) + link
+	}
+	return "", &fs.PathError{Op: "readlink", Path: start, Err: syscall.ELOOP}
+}
+
+// temporary is where the new content of target grows.
+func temporary(target string) string {
+	dir, name := filepath.Split(target)
+	return dir + "." + name + ".tokenform-tmp"
+}
+
+// replace does it by rename. old is nil where target is to be created.
+func replace(target string, data []byte, mode fs.FileMode, old fs.FileInfo) (err error) {
+	tmp := temporary(target)
+	if _, err := unlink(tmp); err != nil {
+		return err
+	}
+	// O_EXCL follows no link that somebody may have planted. Until the content is
+	// complete nobody else may read it, whatever the final mode is.
+	f, err := os.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			_ = os.Remove(tmp)
+		}
+	}()
+	if err := fill(f, data, mode, old); err != nil {
+		_ = f.Close()
+		return err
+	}
+	if err := f.Close(); err != nil {
+		return err
+	}
+	if err := rename(tmp, target); err != nil {
+		return err
+	}
+	return syncDir(filepath.Dir(target))
+}
+
+// fill gives f its content, owner and mode, and has them on disk.
+func fill(f *os.File, data []byte, mode fs.FileMode, old fs.FileInfo) error {
+	if _, err := f.Write(data); err != nil {
+		return err
+	}
+	if old != nil && !keepOwner(f, old) {
+		// What the old group was allowed to do the new one must not be.
+		mode &^= 0o070
+	}
+	// A file system without permissions (FAT) refuses, and the owner of a file is
+	// refused nowhere else: then it keeps the narrow mode it was created with.
+	if err := f.Chmod(mode); err != nil && !errors.Is(err, fs.ErrPermission) {
+		return err
+	}
+	return f.Sync()
+}
+
+// irreplaceable reports whether err means that the file may still be written,
+// but not replaced: it is a mount point of its own (rename says EBUSY or EXDEV),
+// or its directory is not ours to change.
+func irreplaceable(err error) bool {
+	return errors.Is(err, syscall.EBUSY) || errors.Is(err, syscall.EXDEV) ||
+		errors.Is(err, syscall.EROFS) || errors.Is(err, fs.ErrPermission)
+}
+
+// overwrite changes the content of an existing file in place.
+func overwrite(target string, data []byte) error {
+	f, err := os.OpenFile(target, os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	// What makes the file longer goes first: that is what fails on a full disk,
+	// and cutting it off again leaves the old content whole.
+	size := info.Size()
+	if int64(len(data)) > size {
+		if _, err := f.WriteAt(data[size:], size); err != nil {
+			_ = f.Truncate(size)
+			return err
+		}
+	}
+	if _, err := f.WriteAt(data[:min(int64(len(data)), size)], 0); err != nil {
+		return err
+	}
+	if err := f.Truncate(int64(len(data))); err != nil {
+		return err
+	}
+	return f.Sync()
+}
+
+// unlink deletes a file and reports whether there was one.
+func unlink(path string) (bool, error) {
+	err := os.Remove(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	return err == nil, err
+}

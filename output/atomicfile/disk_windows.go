@@ -1,0 +1,38 @@
+package atomicfile
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"syscall"
+	"time"
+)
+
+// Errors of winerror.h that package syscall does not name.
+const (
+	errorSharingViolation = syscall.Errno(32)
+	errorLockViolation    = syscall.Errno(33)
+)
+
+// rename waits up to a second for readers: Windows replaces no file that
+// another process holds open, and scanners do so right after a write.
+func rename(from, to string) error {
+	var err error
+	for nap := time.Millisecond; nap < time.Second; nap *= 2 {
+		if err = os.Rename(from, to); !held(err) {
+			return err
+		}
+		time.Sleep(nap)
+	}
+	return err
+}
+
+func held(err error) bool {
+	return errors.Is(err, syscall.ERROR_ACCESS_DENIED) || errors.Is(err, errorSharingViolation) || errors.Is(err, errorLockViolation)
+}
+
+// syncDir has nothing to do: Windows syncs no directories.
+func syncDir(string) error { return nil }
+
+// keepOwner has nothing to do: access is inherited from the directory.
+func keepOwner(*os.File, fs.FileInfo) bool { return true }

@@ -1,0 +1,82 @@
+package atomicfile
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"runtime"
+	"syscall"
+	"time"
+
+	"github.com/gofrs/flock"
+)
+
+// Lock waits until this process alone writes files in the directory of path (a
+// symbolic link's target, like [Write]), or ctx ends. It works across processes
+// that have nothing else in common, ends with the process even if that is
+// killed, and is not reentrant.
+//
+// The lock is on the directory itself, which leaves no litter. Where a
+// directory cannot be locked it is on a file .tokenform.lock in it, which is
+// never deleted: whoever waits on a deleted one and whoever makes the next one
+// would both hold "the" lock.
+func Lock(ctx context.Context, path string) (unlock func(), err error) {
+	target, err := resolve(path)
+	if err != nil {
+		return nil, err
+	}
+	dir := filepath.Dir(target)
+	beside := func() *flock.Flock { return flock.New(filepath.Join(dir, ".tokenform.lock")) }
+	lock, fallen := flock.New(dir, flock.SetFlag(os.O_RDONLY)), false
+	if runtime.GOOS == "windows" {
+		lock, fallen = beside(), true
+	}
+	for {
+		got, err := lock.TryLock()
+		switch {
+		case got:
+			// Closing releases it; so does the end of the process.
+			return func() { _ = lock.Close() }, nil
+		case err != nil && !fallen && unlockable(err):
+			lock, fallen = beside(), true
+			continue
+		case err != nil:
+			return nil, &fs.PathError{Op: "lock", Path: dir, Err: bare(err)}
+		}
+		// Chance keeps many waiting processes from knocking in step.
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(5*time.Millisecond + rand.N(15*time.Millisecond)):
+		}
+	}
+}
+
+// unlockable reports whether err means that this directory can never be
+// locked. A passing error must not count: two processes that lock different
+// things both go ahead.
+func unlockable(err error) bool {
+	for _, errno := range []error{
+		syscall.EBADF,  // NFS wants a lock's file open for writing,
+		syscall.EISDIR, // which a directory never is
+		syscall.EINVAL, syscall.ENOSYS, syscall.ENOLCK,
+		errors.ErrUnsupported,
+		fs.ErrPermission, // may be written, not read
+	} {
+		if errors.Is(err, errno) {
+			return true
+		}
+	}
+	return false
+}
+
+// bare is err without a path of its own.
+func bare(err error) error {
+	if p, ok := errors.AsType[*fs.PathError](err); ok {
+		return p.Err
+	}
+	return err
+}

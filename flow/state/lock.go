@@ -1,0 +1,140 @@
+package state
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/gofrs/flock"
+)
+
+// Holder says who has a lock, for people who wait for it.
+type Holder struct {
+	PID     int       `json:"pid"`
+	Host    string    `json:"host,omitempty"`
+	Command string    `json:"command"` // "apply", never its arguments
+	Since   time.Time `json:"since"`
+}
+
+// String is "tokenform apply (process 4711, since 14:03:05)". The host is named
+// where it is another one.
+func (h Holder) String() string {
+	if h.PID == 0 {
+		return "another process"
+	}
+	where := ""
+	if here, err := os.Hostname(); err == nil && h.Host != "" && h.Host != here {
+		where = " on " + h.Host
+	}
+	return fmt.Sprintf("tokenform %s (process %d%s, since %s)", h.Command, h.PID, where, h.Since.Local().Format("15:04:05"))
+}
+
+// HeldError is a lock that did not become free in time.
+type HeldError struct {
+	Holder Holder
+	Waited time.Duration
+}
+
+func (e *HeldError) Error() string {
+	return fmt.Sprintf("%s holds the lock; gave up after %s", e.Holder, e.Waited.Round(time.Second))
+}
+
+// Entry is a profile's state under its lock: only through it can a token be
+// stored.
+type Entry struct {
+	store *Store
+	name  string
+	lock  *flock.Flock
+}
+
+// Waiting says how long to wait for a lock and who is told about it.
+type Waiting struct {
+	Timeout time.Duration // zero: one try
+	After   time.Duration // call Tell once, after this long
+	Tell    func(Holder)  // may be nil
+}
+
+// Lock takes the profile's lock, which ends with the process even if that is
+// killed; the caller must Unlock. me is written beside the lock, with this
+// process's PID and Host, for others to read. A [HeldError] means that the time was over.
+func (s *Store) Lock(ctx context.Context, name string, me Holder, w Waiting) (*Entry, error) {
+	if err := s.create(); err != nil {
+		return nil, err
+	}
+	path := filepath.Join(s.dir, name+".lock")
+	// A lock file is never deleted: whoever waits on the deleted one and whoever
+	// makes the new one would both hold "the" lock.
+	lock := flock.New(path, flock.SetPermissions(0o600))
+	var waited time.Duration
+	told := false
+	for {
+		got, err := lock.TryLock()
+		if err != nil {
+			return nil, broken(path, cause(err), "make the state directory writable, or put state elsewhere with --state DIR")
+		}
+		if got {
+			e := &Entry{store: s, name: name, lock: lock}
+			e.sign(me)
+			return e, nil
+		}
+		if waited >= w.Timeout {
+			return nil, &HeldError{Holder: readHolder(path), Waited: waited}
+		}
+		if !told && waited >= w.After && w.Tell != nil {
+			told = true
+			w.Tell(readHolder(path))
+		}
+		// Chance keeps a hundred waiting processes from knocking in step.
+		nap := 5*time.Millisecond + rand.N(15*time.Millisecond)
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(nap):
+			waited += nap
+		}
+	}
+}
+
+// Unlock lets the next one in.
+func (e *Entry) Unlock() {
+	// Closing releases the lock; there is nothing to do about an error here, and
+	// the process's end releases it too.
+	_ = e.lock.Close()
+}
+
+// sign writes who holds the lock into the lock file, from its second byte on:
+// Windows locks the first one and lets nobody else read it. It is only told to
+// people, so an error is no reason to stop.
+func (e *Entry) sign(me Holder) {
+	me.PID = os.Getpid()
+	me.Host, _ = os.Hostname()
+	b, err := json.Marshal(me)
+	if err != nil {
+		return
+	}
+	f, err := os.OpenFile(e.lock.Path(), os.O_WRONLY, 0)
+	if err != nil {
+		return
+	}
+	defer f.Close()
+	_, _ = f.WriteAt(b, 1)
+}
+
+// readHolder reads what the holder wrote. A zero Holder is one that has not
+// written yet, or could not.
+func readHolder(path string) Holder {
+	var h Holder
+	f, err := os.Open(path)
+	if err != nil {
+		return h
+	}
+	defer f.Close()
+	// A shorter text leaves the end of a longer one behind: read one value.
+	_ = json.NewDecoder(io.NewSectionReader(f, 1, 4096)).Decode(&h)
+	return h
+}

@@ -1,0 +1,246 @@
+package state
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// The test binary runs itself as the second process that a lock is about.
+func TestMain(m *testing.M) {
+	if dir := os.Getenv("STATE_TEST_HOLD"); dir != "" {
+		hold(dir)
+	}
+	os.Exit(m.Run())
+}
+
+// hold takes the lock of "dev", says so, and waits to be killed or told to go.
+func hold(dir string) {
+	e, err := Open(dir).Lock(context.Background(), "dev", Holder{Command: "apply", Since: time.Now()}, Waiting{})
+	if err != nil {
+		fmt.Println(err)
+		os.Exit(1)
+	}
+	fmt.Println("locked")
+	bufio.NewReader(os.Stdin).ReadString('\n')
+	e.Unlock()
+	os.Exit(0)
+}
+
+// holder starts a process that has the lock.
+func holder(t *testing.T, dir string) (cmd *exec.Cmd, release func()) {
+	t.Helper()
+	cmd = exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), "STATE_TEST_HOLD="+dir)
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
+	if line, _ := bufio.NewReader(out).ReadString('\n'); line != "locked\n" {
+		t.Fatalf("the other process said %q", line)
+	}
+	return cmd, func() { in.Write([]byte("\n")) }
+}
+
+func lock(t *testing.T, s *Store, name string) *Entry {
+	t.Helper()
+	e, err := s.Lock(context.Background(), name, Holder{Command: "test"}, Waiting{Timeout: 10 * time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(e.Unlock)
+	return e
+}
+
+func token() *Token {
+	return &Token{
+		ClientID: "app", Grant: "pkce", Access: "BQ-access", Type: "Bearer", Scopes: []string{"b", "a"},
+		Obtained: time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC), Expires: time.Date(2026, 11, 23, 13, 0, 0, 0, time.UTC), Refresh: "AQ-refresh",
+	}
+}
+
+func TestSaveAndRead(t *testing.T) {
+	s := Open(filepath.Join(t.TempDir(), "a", "state"))
+	if got, err := s.Read("dev"); got != nil || err != nil {
+		t.Fatalf("Read of nothing = %v, %v", got, err)
+	}
+	e := lock(t, s, "dev")
+	for serial := 1; serial <= 2; serial++ {
+		old, err := e.Token()
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := token()
+		if old != nil {
+			n.Serial = old.Serial
+		}
+		if err := e.Save(n); err != nil {
+			t.Fatal(err)
+		}
+		got, err := s.Read("dev")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got.Serial != serial || got.Version != 1 || got.Profile != "dev" || got.Refresh != "AQ-refresh" || strings.Join(got.Scopes, " ") != "a b" {
+			t.Errorf("read back: serial %d version %d profile %q scopes %v", got.Serial, got.Version, got.Profile, got.Scopes)
+		}
+	}
+	for name, mode := range map[string]os.FileMode{"": 0o700 | os.ModeDir, "dev.json": 0o600, "dev.lock": 0o600, ".gitignore": 0o600} {
+		info, err := os.Stat(filepath.Join(s.Dir(), name))
+		if err != nil {
+			t.Error(err)
+		} else if info.Mode() != mode {
+			t.Errorf("%s has mode %v, want %v", info.Name(), info.Mode(), mode)
+		}
+	}
+	if b, _ := os.ReadFile(filepath.Join(s.Dir(), ".gitignore")); string(b) != "*\n" {
+		t.Errorf(".gitignore is %q", b)
+	}
+	b, _ := os.ReadFile(filepath.Join(s.Dir(), "dev.json"))
+	if !strings.HasPrefix(string(b), "{\n  \"version\": 1,\n") || !strings.HasSuffix(string(b), "}\n") || strings.Contains(string(b), "0001-01-01") {
+		t.Errorf("not the pretty JSON that people read:\n%s", b)
+	}
+	if err := e.Delete(); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := s.Read("dev"); got != nil || err != nil {
+		t.Errorf("Read after Delete = %v, %v", got, err)
+	}
+}
+
+// TestBrokenFile: what cannot be read is an error that names the file and never
+// its content, and the file stays as it is.
+func TestBrokenFile(t *testing.T) {
+	for name, c := range map[string]struct{ content, want string }{
+		"empty":         {"", "it is empty"},
+		"not JSON":      {"AQ-canary", "it is not JSON"},
+		"torn":          {`{"version": 1, "profile": "dev", "access_token": "AQ-canary`, "its JSON is damaged"},
+		"newer":         {`{"version": 2, "tokens": {"access": "AQ-canary"}}`, "written by a newer tokenform (version 2; this one knows 1)"},
+		"no version":    {`{"access_token": "AQ-canary"}`, "it has no version"},
+		"wrong type":    {`{"version": 1, "profile": "dev", "access_token": ["AQ-canary"]}`, "a field has the wrong type"},
+		"no token":      {`{"version": 1, "profile": "dev"}`, "it has no token"},
+		"other profile": {`{"version": 1, "profile": "prod", "access_token": "AQ-canary"}`, `belongs to the profile "prod"`},
+		"huge":          {strings.Repeat(" ", 1<<20+1), "larger than 1 MiB"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			path := filepath.Join(dir, "dev.json")
+			if err := os.WriteFile(path, []byte(c.content), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			got, err := Open(dir).Read("dev")
+			fe, ok := errors.AsType[*FileError](err)
+			if got != nil || !ok || !strings.Contains(err.Error(), c.want) || !strings.HasPrefix(err.Error(), path) || fe.Hint == "" {
+				t.Errorf("Read = %v, %v; want an error with %q", got, err, c.want)
+			}
+			if err != nil && strings.Contains(err.Error()+fe.Hint, "canary") {
+				t.Errorf("the error quotes the file: %v", err)
+			}
+			if b, _ := os.ReadFile(path); string(b) != c.content {
+				t.Error("the file was changed")
+			}
+		})
+	}
+}
+
+func TestLockWaitsAndNamesTheHolder(t *testing.T) {
+	dir := t.TempDir()
+	cmd, release := holder(t, dir)
+	want := fmt.Sprintf("tokenform apply (process %d, since ", cmd.Process.Pid)
+
+	var told []string
+	tell := func(h Holder) { told = append(told, h.String()) }
+	_, err := Open(dir).Lock(context.Background(), "dev", Holder{}, Waiting{Timeout: 200 * time.Millisecond, After: 50 * time.Millisecond, Tell: tell})
+	held, ok := errors.AsType[*HeldError](err)
+	if !ok || held.Holder.PID != cmd.Process.Pid || !strings.HasPrefix(err.Error(), want) {
+		t.Errorf("Lock = %v, want one that starts with %q", err, want)
+	}
+	if len(told) != 1 || !strings.HasPrefix(told[0], want) {
+		t.Errorf("told %q", told)
+	}
+
+	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
+	defer cancel()
+	if _, err := Open(dir).Lock(ctx, "dev", Holder{}, Waiting{Timeout: time.Minute}); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("Lock under a context that ended = %v", err)
+	}
+
+	lock(t, Open(dir), "prod") // another profile's is free
+
+	time.AfterFunc(100*time.Millisecond, release)
+	lock(t, Open(dir), "dev")
+}
+
+// TestKilledHolder: a lock dies with its process, whatever kills it.
+func TestKilledHolder(t *testing.T) {
+	dir := t.TempDir()
+	cmd, _ := holder(t, dir)
+	if err := cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	cmd.Wait()
+	e, err := Open(dir).Lock(context.Background(), "dev", Holder{PID: 1, Command: "x"}, Waiting{})
+	if err != nil {
+		t.Fatalf("the lock outlived its holder: %v", err)
+	}
+	e.Unlock()
+}
+
+// A shorter holder leaves the end of a longer one in the file.
+func TestHolderIsReadBack(t *testing.T) {
+	s := Open(t.TempDir())
+	host, err := os.Hostname()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, h := range []Holder{{Command: strings.Repeat("long", 20)}, {Command: "x"}} {
+		e, err := s.Lock(context.Background(), "dev", h, Waiting{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		h.PID, h.Host = os.Getpid(), host
+		if got := readHolder(filepath.Join(s.Dir(), "dev.lock")); got != h {
+			t.Errorf("holder read back as %+v, want %+v", got, h)
+		}
+		e.Unlock()
+	}
+}
+
+func TestTokenPrintsNoSecret(t *testing.T) {
+	tok := token()
+	for _, s := range []string{fmt.Sprint(tok), fmt.Sprintf("%+v", *tok), fmt.Sprintf("%#v", tok), fmt.Sprintf("%s %v", tok, []Token{*tok}), fmt.Sprintf("%v", struct{ T *Token }{tok})} {
+		if strings.Contains(s, "BQ-access") || strings.Contains(s, "AQ-refresh") {
+			t.Errorf("a token printed itself: %s", s)
+		}
+	}
+}
+
+func FuzzDecode(f *testing.F) {
+	f.Add([]byte(`{"version":1,"profile":"dev","grant":"pkce","access_token":"a","expires_at":"2026-11-23T12:00:00Z"}`))
+	f.Add([]byte(`{"version":2}`))
+	f.Add([]byte(`{"version":1,"profile":"dev","outputs":[{"variables":{"A":"b"}}]}`))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		tok, err := decode("dev.json", "dev", b)
+		if (tok == nil) == (err == nil) {
+			t.Fatalf("decode = %v, %v: a token or an error, never both or neither", tok, err)
+		}
+		if tok != nil && (tok.Profile != "dev" || tok.Version != 1 || tok.Expires.IsZero()) {
+			t.Fatalf("decode accepted a token that is none")
+		}
+	})
+}

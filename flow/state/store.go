@@ -1,0 +1,180 @@
+package state
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"tokenform/output/atomicfile"
+)
+
+// maxBytes bounds a state file: a real one is some KiB.
+const maxBytes = 1 << 20
+
+// Store is a state directory. It comes into being with the first lock.
+type Store struct {
+	dir string
+}
+
+// Open names a state directory; nothing is touched yet.
+func Open(dir string) *Store { return &Store{dir: dir} }
+
+// Dir is the state directory's path.
+func (s *Store) Dir() string { return s.dir }
+
+func (s *Store) path(name string) string { return filepath.Join(s.dir, name+".json") }
+
+// Read returns the profile's token without the lock: a whole one, as the last
+// Save left it, that may be replaced at any time. It is nil where there is
+// none.
+func (s *Store) Read(name string) (*Token, error) {
+	path := s.path(name)
+	f, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, broken(path, cause(err), "make it readable for this user")
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, maxBytes+1))
+	if err != nil {
+		return nil, broken(path, cause(err), "")
+	}
+	return decode(path, name, b)
+}
+
+// Names lists the profiles that have a state file, sorted.
+func (s *Store) Names() ([]string, error) {
+	entries, err := os.ReadDir(s.dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, broken(s.dir, cause(err), "")
+	}
+	var names []string
+	for _, e := range entries {
+		if name, ok := strings.CutSuffix(e.Name(), ".json"); ok && !strings.HasPrefix(name, ".") {
+			names = append(names, name)
+		}
+	}
+	return names, nil
+}
+
+// decode reads a state file's content. What it cannot vouch for is an error
+// that names the file: starting over would throw a login away.
+func decode(path, name string, b []byte) (*Token, error) {
+	const repair = "restore the file from a backup, or delete it and log in again"
+	if len(b) > maxBytes {
+		return nil, broken(path, "larger than 1 MiB", repair)
+	}
+	var head struct {
+		Version int `json:"version"`
+	}
+	if err := json.Unmarshal(b, &head); err != nil {
+		return nil, broken(path, "not a state file: "+shape(b), repair)
+	}
+	switch {
+	case head.Version > Version:
+		return nil, broken(path, fmt.Sprintf("written by a newer tokenform (version %d; this one knows %d)", head.Version, Version), "use that tokenform, or a newer one")
+	case head.Version < 1:
+		return nil, broken(path, "not a state file: it has no version", repair)
+	}
+	var t Token
+	if err := json.Unmarshal(b, &t); err != nil {
+		return nil, broken(path, "not a state file: a field has the wrong type", repair)
+	}
+	switch {
+	case t.Profile != name:
+		return nil, broken(path, fmt.Sprintf("belongs to the profile %q", t.Profile), "rename the file back, or delete it and log in again")
+	case t.Access == "" && t.Refresh == "" || t.Expires.IsZero() || t.Grant == "":
+		return nil, broken(path, "not a state file: it has no token", repair)
+	}
+	return &t, nil
+}
+
+// shape says what is wrong with bytes that are not JSON, without quoting them.
+func shape(b []byte) string {
+	switch {
+	case len(bytes.TrimSpace(b)) == 0:
+		return "it is empty"
+	case bytes.HasPrefix(bytes.TrimSpace(b), []byte("{")):
+		return "its JSON is damaged"
+	default:
+		return "it is not JSON"
+	}
+}
+
+// FileError is a state file or directory that cannot be used.
+type FileError struct {
+	Path   string
+	Reason string
+	Hint   string
+}
+
+func (e *FileError) Error() string { return e.Path + ": " + e.Reason }
+
+func broken(path, reason, hint string) error {
+	return &FileError{Path: path, Reason: reason, Hint: hint}
+}
+
+// cause is the bare reason of a file error, without the path.
+func cause(err error) string {
+	if p, ok := errors.AsType[*fs.PathError](err); ok {
+		return p.Err.Error()
+	}
+	if l, ok := errors.AsType[*os.LinkError](err); ok {
+		return l.Err.Error()
+	}
+	return err.Error()
+}
+
+// create makes the state directory: private, and ignored by git, so that
+// nobody has to remember it.
+func (s *Store) create() error {
+	if err := os.MkdirAll(s.dir, 0o700); err != nil {
+		return broken(s.dir, cause(err), "make its parent writable, or put state elsewhere with --state DIR")
+	}
+	ignore := filepath.Join(s.dir, ".gitignore")
+	if _, err := os.Lstat(ignore); errors.Is(err, fs.ErrNotExist) {
+		if err := os.WriteFile(ignore, []byte("*\n"), 0o600); err != nil {
+			return broken(s.dir, cause(err), "make it writable, or put state elsewhere with --state DIR")
+		}
+	}
+	return nil
+}
+
+// Save makes t the profile's token. A nil error means that it is on disk and
+// survives a power cut. Save sets t's version, profile, and serial.
+func (e *Entry) Save(t *Token) error {
+	t.Version, t.Profile = Version, e.name
+	t.Serial++
+	slices.Sort(t.Scopes)
+	b, err := json.MarshalIndent(t, "", "  ")
+	if err != nil {
+		return err
+	}
+	path := e.store.path(e.name)
+	if _, err := atomicfile.Write(path, append(b, '\n'), 0o600); err != nil {
+		return broken(path, cause(err), "")
+	}
+	return nil
+}
+
+// Token reads the profile's token anew, under the lock. It is nil where there
+// is none.
+func (e *Entry) Token() (*Token, error) { return e.store.Read(e.name) }
+
+// Delete removes the profile's token.
+func (e *Entry) Delete() error {
+	path := e.store.path(e.name)
+	if err := atomicfile.Remove(path); err != nil {
+		return broken(path, cause(err), "")
+	}
+	return nil
+}

@@ -65,7 +65,7 @@ func (e *UsageError) Error() string { return e.Message }
 func ParseCommandLine(args []string) (Command, error) {
 	var c Command
 	var out bytes.Buffer
-	root := commands(&c)
+	root := commands(&c, args)
 	root.SetArgs(args)
 	root.SetOut(&out)
 	root.SetErr(&out)
@@ -79,8 +79,10 @@ func ParseCommandLine(args []string) (Command, error) {
 	return c, nil
 }
 
-// commands builds the tree: each command only notes that it was called.
-func commands(c *Command) *cobra.Command {
+// commands builds the tree: each command only notes that it was called. Where
+// the first argument names a command, the others are left out: building them
+// all takes longer than everything else that happens here.
+func commands(c *Command, args []string) *cobra.Command {
 	root := &cobra.Command{
 		Use:           "tokenform",
 		Short:         "Spotify tokens, declared in a file and kept valid",
@@ -112,23 +114,6 @@ func commands(c *Command) *cobra.Command {
 	choice(global, &c.Color, "color", "colours on standard error", "auto", "always", "never")
 	global.StringVar(&c.State, "state", "", "keep tokens in `DIR` instead of the profiles' own state directories")
 
-	add := func(name, args, short, long string, flags ...func(*pflag.FlagSet)) {
-		cmd := &cobra.Command{
-			Use:   strings.TrimSpace(name + " " + args),
-			Short: short,
-			Long:  long,
-			RunE:  func(_ *cobra.Command, args []string) error { c.Name, c.Args = name, args; return c.check() },
-		}
-		if args == "" {
-			cmd.Args = cobra.NoArgs
-		}
-		cmd.Flags().SortFlags = false
-		for _, f := range flags {
-			f(cmd.Flags())
-		}
-		root.AddCommand(cmd)
-	}
-
 	profiles := func(f *pflag.FlagSet) {
 		f.StringArrayVarP(&c.Profiles, "profile", "p", nil, "only the profiles with this `NAME`; repeatable; * and ? are wild")
 	}
@@ -146,33 +131,61 @@ func commands(c *Command) *cobra.Command {
 		f.DurationVar(&c.LoginTimeout, "login-timeout", 5*time.Minute, "wait this long for a person")
 	}
 
+	type flags []func(*pflag.FlagSet)
 	const files = "[FILE|DIR|-]..."
-	add("validate", files, "check profiles; no network", longValidate, profiles)
-	add("plan", files, "say what apply would do; no network", longPlan, profiles,
-		func(f *pflag.FlagSet) {
+	all := []struct {
+		name, args, short, long string
+		flags                   flags
+	}{
+		{"validate", files, "check profiles; no network", longValidate, flags{profiles}},
+		{"plan", files, "say what apply would do; no network", longPlan, flags{profiles, func(f *pflag.FlagSet) {
 			f.BoolVar(&c.DetailedExitcode, "detailed-exitcode", false, "exit 2 where apply would change something")
-		}, verify, sandbox)
-	add("apply", files, "bring every token to a valid state and write the outputs", longApply, profiles, login, lock,
-		func(f *pflag.FlagSet) {
+		}, verify, sandbox}},
+		{"apply", files, "bring every token to a valid state and write the outputs", longApply, flags{profiles, login, lock, func(f *pflag.FlagSet) {
 			f.IntVar(&c.Parallelism, "parallelism", 10, "profiles at once")
 			f.BoolVar(&c.Renew, "renew", false, "log in again although the login still holds")
-		}, verify, sandbox)
-	add("status", files, "show how long tokens and logins last", longStatus, profiles, verify, sandbox)
-	add("token", files, "bring one profile to a valid state and print its token", longToken, profiles,
-		func(f *pflag.FlagSet) {
+		}, verify, sandbox}},
+		{"status", files, "show how long tokens and logins last", longStatus, flags{profiles, verify, sandbox}},
+		{"token", files, "bring one profile to a valid state and print its token", longToken, flags{profiles, func(f *pflag.FlagSet) {
 			choice(f, &c.Format, "format", "what to print", "token", "env", "export", "json")
-		}, login, lock, sandbox)
-	add("destroy", files, "delete state and the outputs tokenform wrote", longDestroy, profiles,
-		func(f *pflag.FlagSet) { f.BoolVarP(&c.Yes, "yes", "y", false, "do not ask") }, lock, sandbox)
-	add("sandbox", "", "run the stand-in Spotify server on a loopback port", longSandbox,
-		func(f *pflag.FlagSet) {
+		}, login, lock, sandbox}},
+		{"destroy", files, "delete state and the outputs tokenform wrote", longDestroy, flags{profiles, func(f *pflag.FlagSet) {
+			f.BoolVarP(&c.Yes, "yes", "y", false, "do not ask")
+		}, lock, sandbox}},
+		{"sandbox", "", "run the stand-in Spotify server on a loopback port", longSandbox, flags{func(f *pflag.FlagSet) {
 			f.StringVar(&c.Server.Listen, "listen", "127.0.0.1:8889", "listen on this loopback `ADDRESS`")
 			f.BoolVar(&c.Server.Rotate, "rotate", false, "answer every refresh with a new refresh token")
 			f.BoolVar(&c.Server.Consent, "consent", false, "consent without asking")
 			f.DurationVar(&c.Server.TokenLife, "token-life", time.Hour, "how long access tokens live")
 			f.DurationVar(&c.Server.LoginLife, "login-life", 0, "how long refresh tokens live (default six months)")
-		})
-	add("version", "", "print the version", "", func(f *pflag.FlagSet) {})
+		}}},
+		{"version", "", "print the version", "", nil},
+	}
+	if len(args) > 0 {
+		for i := range all {
+			if all[i].name == args[0] {
+				all = all[i : i+1]
+				root.CompletionOptions.DisableDefaultCmd = true
+				break
+			}
+		}
+	}
+	for _, a := range all {
+		cmd := &cobra.Command{
+			Use:   strings.TrimSpace(a.name + " " + a.args),
+			Short: a.short,
+			Long:  a.long,
+			RunE:  func(_ *cobra.Command, args []string) error { c.Name, c.Args = a.name, args; return c.check() },
+		}
+		if a.args == "" {
+			cmd.Args = cobra.NoArgs
+		}
+		cmd.Flags().SortFlags = false
+		for _, f := range a.flags {
+			f(cmd.Flags())
+		}
+		root.AddCommand(cmd)
+	}
 	root.Flags().BoolFunc("version", "print the version", func(string) error { c.Name = "version"; return nil })
 	for _, t := range topics() {
 		root.AddCommand(&cobra.Command{Use: t.name, Short: t.short, Long: t.long})

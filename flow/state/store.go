@@ -10,7 +10,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"tokenform/output/atomicfile"
 )
@@ -49,21 +48,6 @@ func (s *Store) Read(name string) (*Token, error) {
 		return nil, broken(path, cause(err), "")
 	}
 	return decode(path, name, b)
-}
-
-// Names lists the profiles that have a state file, sorted.
-func (s *Store) Names() ([]string, error) {
-	entries, err := os.ReadDir(s.dir)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, broken(s.dir, cause(err), "")
-	}
-	var names []string
-	for _, e := range entries {
-		if name, ok := strings.CutSuffix(e.Name(), ".json"); ok && !strings.HasPrefix(name, ".") {
-			names = append(names, name)
-		}
-	}
-	return names, nil
 }
 
 // decode reads a state file's content. What it cannot vouch for is an error

@@ -1,0 +1,140 @@
+package oauth
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/oauth2"
+	"golang.org/x/oauth2/clientcredentials"
+)
+
+// App is a Spotify app at the endpoints it talks to.
+type App struct {
+	ID        string
+	Secret    string // empty: a public client (PKCE)
+	Endpoints Endpoints
+	HTTP      *http.Client // from NewHTTP
+}
+
+// Token is as the server sent it: its lifetime is relative, and what the server
+// left out is missing.
+type Token struct {
+	Access    string
+	Type      string        // "Bearer": the server's "bearer" is the same, but not to every client
+	Refresh   string        // empty: the answer had none, so the one at hand stays valid
+	Scopes    []string      // sorted; nil: the server did not say; empty: it said none
+	ExpiresIn time.Duration // always positive
+	Date      time.Time     // the answer's Date; zero: it had none
+}
+
+// Format keeps the secret out of every message.
+func (a App) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "app %q (redacted)", a.ID) }
+
+// Format keeps the tokens out of every message.
+func (t Token) Format(f fmt.State, _ rune) { fmt.Fprint(f, "token (redacted)") }
+
+// style is set because without it x/oauth2 tries both: every failure would be
+// sent twice, and the first error lost.
+func (a App) style() oauth2.AuthStyle {
+	if a.Secret == "" {
+		return oauth2.AuthStyleInParams
+	}
+	return oauth2.AuthStyleInHeader
+}
+
+func (a App) config(redirectURI string, scopes []string) *oauth2.Config {
+	return &oauth2.Config{
+		ClientID:     a.ID,
+		ClientSecret: a.Secret,
+		RedirectURL:  redirectURI,
+		Scopes:       scopes,
+		Endpoint: oauth2.Endpoint{
+			AuthURL:   a.Endpoints.Accounts + "/authorize",
+			TokenURL:  a.tokenURL(),
+			AuthStyle: a.style(),
+		},
+	}
+}
+
+func (a App) tokenURL() string { return a.Endpoints.Accounts + "/api/token" }
+
+// Exchange turns the code that l brought into a token. A code is good for one
+// use.
+func (a App) Exchange(ctx context.Context, l Login, code string) (Token, error) {
+	return a.grant(ctx, secrets{code, l.Verifier, l.State}, func(ctx context.Context) (*oauth2.Token, error) {
+		return a.config(l.RedirectURI, nil).Exchange(ctx, code, oauth2.VerifierOption(l.Verifier))
+	})
+}
+
+// Refresh gets a new access token, and a new refresh token where the server
+// rotates them.
+func (a App) Refresh(ctx context.Context, refreshToken string) (Token, error) {
+	return a.grant(ctx, secrets{refreshToken}, func(ctx context.Context) (*oauth2.Token, error) {
+		return a.config("", nil).TokenSource(ctx, &oauth2.Token{RefreshToken: refreshToken}).Token()
+	})
+}
+
+// ClientCredentials gets a token that stands for the app and no user.
+func (a App) ClientCredentials(ctx context.Context) (Token, error) {
+	c := clientcredentials.Config{ClientID: a.ID, ClientSecret: a.Secret, TokenURL: a.tokenURL(), AuthStyle: a.style()}
+	return a.grant(ctx, nil, c.Token)
+}
+
+func (a App) grant(ctx context.Context, hide secrets, get func(context.Context) (*oauth2.Token, error)) (Token, error) {
+	var tok *oauth2.Token
+	var err error
+	got, failed := a.ask(ctx, accounts, hide, func(ctx context.Context, hc *http.Client) {
+		tok, err = get(context.WithValue(ctx, oauth2.HTTPClient, hc))
+	})
+	if failed != nil {
+		return Token{}, failed
+	}
+	// x/oauth2 fills RefreshToken with the old one where the answer has none.
+	refresh, _ := tokExtra(tok, "refresh_token")
+	switch {
+	case empty(got.fields["access_token"]):
+		return Token{}, got.damaged("answer without access_token")
+	case err != nil:
+		return Token{}, got.damaged("answer with a field of the wrong type")
+	case got.lifetime == 0:
+		// To x/oauth2 such a token is valid for ever.
+		return Token{}, got.damaged("answer without expires_in")
+	case tok.TokenType != "" && !strings.EqualFold(tok.TokenType, "bearer"):
+		return Token{}, got.damaged("answer with a token_type other than Bearer")
+	case !visible(tok.AccessToken) || !visible(refresh):
+		return Token{}, got.damaged("answer with a token that holds forbidden characters")
+	}
+	t := Token{Access: tok.AccessToken, Type: "Bearer", Refresh: refresh, ExpiresIn: got.lifetime}
+	if scope, ok := tokExtra(tok, "scope"); ok {
+		t.Scopes = append([]string{}, strings.Fields(scope)...)
+		slices.Sort(t.Scopes)
+		t.Scopes = slices.Compact(t.Scopes)
+	}
+	t.Date, _ = http.ParseTime(got.header.Get("Date"))
+	return t, nil
+}
+
+// tokExtra is a field of the answer that is a string.
+func tokExtra(tok *oauth2.Token, name string) (string, bool) {
+	if tok == nil {
+		return "", false
+	}
+	s, ok := tok.Extra(name).(string)
+	return s, ok
+}
+
+func empty(raw json.RawMessage) bool {
+	return len(raw) == 0 || string(raw) == "null" || string(raw) == `""`
+}
+
+// visible reports whether s consists of VSCHAR alone, as tokens do (RFC 6749
+// appendix A.12): a line break in one would be a second header, or a second
+// line of an env file.
+func visible(s string) bool {
+	return strings.IndexFunc(s, func(r rune) bool { return r < 0x20 || r > 0x7e }) < 0
+}

@@ -1,0 +1,243 @@
+package oauth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+)
+
+// Callback is the listener that the browser comes back to after the login. It
+// serves one attempt.
+type Callback struct {
+	redirectURI string
+	startURL    string
+	path        string   // of redirectURI
+	hosts       []string // that a request may be for
+	listener    net.Listener
+	server      *http.Server
+	serve       sync.Once
+	served      chan struct{} // closed when no connection is accepted any more
+
+	authorizeURL, state string // set before the first request is served
+
+	claimed atomic.Bool   // the one answer that counts has come
+	answers chan result   // it; room for one
+	closing chan struct{} // closed when nobody waits for an outcome any more
+	shown   chan struct{} // closed when that answer's page is out
+	end     sync.Once
+}
+
+type result struct {
+	answer *Answer
+	err    error
+}
+
+// ListenError is an address that cannot be listened on.
+type ListenError struct {
+	Message string
+	Hint    string
+	Err     error // of the operating system; nil: the address itself is wrong
+}
+
+func (e *ListenError) Error() string { return e.Message }
+
+func (e *ListenError) Unwrap() error { return e.Err }
+
+// Listen binds the address of redirectURI, or listen where that is given, so
+// that the port is ours before a browser opens. A redirect URI without a port
+// takes a free one (RFC 8252 section 7.3).
+func Listen(redirectURI, listen string) (*Callback, error) {
+	u, err := url.Parse(redirectURI)
+	if err != nil || u.Hostname() == "" {
+		return nil, &ListenError{Message: "redirect_uri is not a URL with a host", Hint: "use http://127.0.0.1:8888/callback, or log in with --login paste"}
+	}
+	local := u.Scheme == "http" && loopback(u.Hostname())
+	address := listen
+	if listen == "" {
+		if !local {
+			return nil, &ListenError{Message: "redirect_uri is not on this machine's loopback address", Hint: "log in with --login paste, or use http://127.0.0.1:8888/callback"}
+		}
+		address = net.JoinHostPort(u.Hostname(), port(u))
+	}
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		return nil, bindError(address, err)
+	}
+	_, bound, _ := net.SplitHostPort(l.Addr().String())
+	if local && u.Port() == "" {
+		// The rest stays byte for byte as it was registered.
+		redirectURI = strings.Replace(redirectURI, u.Host, u.Host+":"+bound, 1)
+		u.Host += ":" + bound
+	}
+	c := &Callback{
+		redirectURI: redirectURI,
+		path:        slash(u.Path),
+		listener:    limit(l, maxConnections),
+		served:      make(chan struct{}),
+		answers:     make(chan result, 1),
+		closing:     make(chan struct{}),
+		shown:       make(chan struct{}),
+	}
+	c.hosts = []string{bareHost(u)}
+	// A browser reaches a loopback redirect as it is written, even where a
+	// container's port mapping lies between. Behind a name there is a proxy that
+	// may know the redirect's path alone.
+	start := url.URL{Scheme: "http", Host: u.Host, Path: "/"}
+	if !local {
+		host, _, _ := net.SplitHostPort(l.Addr().String())
+		if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
+			host = "127.0.0.1"
+		}
+		start.Host = net.JoinHostPort(host, bound)
+	}
+	c.startURL = start.String()
+	for _, host := range []string{bareHost(&start), l.Addr().String()} {
+		if !slices.Contains(c.hosts, host) {
+			c.hosts = append(c.hosts, host)
+		}
+	}
+	c.server = &http.Server{
+		Handler:                      http.HandlerFunc(c.handle),
+		DisableGeneralOptionsHandler: true,
+		ReadHeaderTimeout:            5 * time.Second, // ends connections that say nothing, or say it slowly
+		WriteTimeout:                 2 * time.Minute, // the page waits for the exchange
+		MaxHeaderBytes:               32 << 10,
+		ErrorLog:                     log.New(io.Discard, "", 0), // it would go to stderr, and quote requests
+	}
+	c.server.SetKeepAlivesEnabled(false)
+	return c, nil
+}
+
+// RedirectURI is the one to send to the server, with the port that was chosen.
+func (c *Callback) RedirectURI() string { return c.redirectURI }
+
+// StartURL redirects to the authorize URL, so that the long one need not stand
+// on a command line, where every process can read its state.
+func (c *Callback) StartURL() string { return c.startURL }
+
+// Wait serves until the first answer with the right state, or until ctx ends.
+// The error is an [*AuthorizeError] where the user or the server declined. The
+// browser is still waiting for [Answer.Finish]; Close must follow in any case.
+// A Callback waits once.
+func (c *Callback) Wait(ctx context.Context, authorizeURL, state string) (*Answer, error) {
+	c.serve.Do(func() {
+		c.authorizeURL, c.state = authorizeURL, state
+		go func() {
+			defer close(c.served)
+			if err := c.server.Serve(c.listener); !errors.Is(err, http.ErrServerClosed) {
+				select {
+				case c.answers <- result{err: &ListenError{Message: "the listener for the login broke", Err: err}}:
+				default:
+				}
+			}
+		}()
+	})
+	select {
+	case r := <-c.answers:
+		return r.answer, r.err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// Close ends the listener and every connection. It gives the page of the answer
+// that counted a moment to get out.
+func (c *Callback) Close() error {
+	var err error
+	c.end.Do(func() {
+		close(c.closing)
+		if c.claimed.Load() {
+			select {
+			case <-c.shown:
+			case <-time.After(2 * time.Second):
+			}
+		}
+		err = c.server.Close()
+		c.serve.Do(func() { // Wait was never called: the server does not know the listener
+			err = c.listener.Close()
+			close(c.served)
+		})
+		<-c.served
+	})
+	return err
+}
+
+// Answer is the login's answer, and the browser that waits for its outcome.
+type Answer struct {
+	Code   string
+	finish chan Outcome
+}
+
+// Finish shows the outcome of the exchange to the waiting browser. It must be
+// called; it does not wait. Calls after the first do nothing.
+func (a *Answer) Finish(o Outcome) {
+	select {
+	case a.finish <- o:
+	default:
+	}
+}
+
+// Format keeps the code out of every message.
+func (a *Answer) Format(f fmt.State, _ rune) { fmt.Fprint(f, "answer (redacted)") }
+
+// port is what to listen on: zero takes a free one.
+func port(u *url.URL) string {
+	if u.Port() == "" {
+		return "0"
+	}
+	return u.Port()
+}
+
+// bareHost is what a browser sends as Host for u: the default port is left out.
+func bareHost(u *url.URL) string {
+	host := strings.ToLower(u.Host)
+	if u.Scheme == "http" {
+		return strings.TrimSuffix(host, ":80")
+	}
+	return strings.TrimSuffix(host, ":443")
+}
+
+func slash(path string) string {
+	if path == "" {
+		return "/"
+	}
+	return path
+}
+
+// bindError names the port and the cure.
+func bindError(address string, err error) error {
+	e := &ListenError{Message: "cannot listen on " + oneLine(address, 80), Err: err}
+	_, port, splitErr := net.SplitHostPort(address)
+	cause, known := errors.AsType[syscall.Errno](err)
+	const wsaAddrInUse = syscall.Errno(10048) // Windows does not know EADDRINUSE
+	switch {
+	case splitErr != nil:
+		e.Hint = "write listen as HOST:PORT"
+	case errors.Is(err, syscall.EADDRINUSE) || cause == wsaAddrInUse:
+		e.Message = "port " + port + " is in use by another program"
+		e.Hint = "stop that program, or choose another port in redirect_uri and register it in Spotify's developer dashboard"
+		if port == "5000" || port == "7000" {
+			e.Hint = "on macOS that is the AirPlay Receiver: choose another port in redirect_uri and register it in Spotify's developer dashboard"
+		}
+	case errors.Is(err, syscall.EACCES):
+		e.Message += ": permission denied"
+		e.Hint = "choose a port above 1023 in redirect_uri and register it in Spotify's developer dashboard"
+	case known:
+		e.Message += ": " + cause.Error()
+		e.Hint = "check listen and redirect_uri: the address must be one of this machine"
+	default:
+		e.Hint = "check listen and redirect_uri"
+	}
+	return e
+}

@@ -1,0 +1,595 @@
+package oauth
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+const authorizeURL = "https://accounts.spotify.com/authorize?state=" + theState
+
+// waiting is a Callback with somebody in Wait.
+type waiting struct {
+	*Callback
+	t      testing.TB
+	got    chan result
+	cancel context.CancelFunc
+}
+
+func await(t testing.TB, redirectURI, listen string) *waiting {
+	t.Helper()
+	c, err := Listen(redirectURI, listen)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	w := &waiting{c, t, make(chan result, 1), cancel}
+	go func() {
+		a, err := c.Wait(ctx, authorizeURL, theState)
+		w.got <- result{a, err}
+	}()
+	t.Cleanup(func() {
+		cancel()
+		if err := c.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return w
+}
+
+// result waits for what Wait returns.
+func (w *waiting) result() result {
+	w.t.Helper()
+	select {
+	case r := <-w.got:
+		return r
+	case <-time.After(5 * time.Second):
+		w.t.Fatal("Wait does not return")
+		return result{}
+	}
+}
+
+func (w *waiting) stillWaits() {
+	w.t.Helper()
+	select {
+	case r := <-w.got:
+		w.t.Fatalf("Wait returned %v, %v", r.answer, r.err)
+	default:
+	}
+}
+
+func (w *waiting) url(query string) string { return w.RedirectURI() + "?" + query }
+
+type reply struct {
+	status int
+	header http.Header
+	body   string
+}
+
+// browser follows nothing, so that tests see each step.
+func browser(t testing.TB) *http.Client {
+	c := &http.Client{
+		Transport:     &http.Transport{DisableKeepAlives: true},
+		CheckRedirect: neverFollow,
+		Timeout:       10 * time.Second,
+	}
+	t.Cleanup(c.CloseIdleConnections)
+	return c
+}
+
+func send(t testing.TB, method, url string, change ...func(*http.Request)) reply {
+	t.Helper()
+	req, err := http.NewRequest(method, url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range change {
+		f(req)
+	}
+	resp, err := browser(t).Do(req)
+	if err != nil {
+		t.Error(err) // not Fatal: it may be a goroutine that a test waits for
+		return reply{}
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil || len(resp.TransferEncoding) > 0 {
+		t.Errorf("%s %s: %v, sent in parts: %v", method, req.URL.Path, err, resp.TransferEncoding)
+	}
+	for _, secret := range everySecret {
+		if strings.Contains(string(body), secret) {
+			t.Errorf("the page holds a secret: %s", body)
+		}
+	}
+	for name, want := range map[string]string{
+		"Cache-Control":           "no-store",
+		"Referrer-Policy":         "no-referrer",
+		"X-Content-Type-Options":  "nosniff",
+		"Content-Security-Policy": contentPolicy(),
+	} {
+		if got := resp.Header.Get(name); got != want {
+			t.Errorf("%s %s: %s is %q", method, req.URL.Path, name, got)
+		}
+	}
+	return reply{resp.StatusCode, resp.Header, string(body)}
+}
+
+func (r reply) want(t testing.TB, status int, part string) {
+	t.Helper()
+	if r.status != status || !strings.Contains(r.body, part) {
+		t.Errorf("got %d without %q: %s", r.status, part, r.body)
+	}
+}
+
+const goodQuery = "code=" + theCode + "&state=" + theState
+
+func TestLogin(t *testing.T) {
+	t.Parallel()
+	w := await(t, "http://127.0.0.1/callback", "")
+	u, err := url.Parse(w.RedirectURI())
+	if err != nil || u.Hostname() != "127.0.0.1" || u.Port() == "" || u.Path != "/callback" {
+		t.Fatalf("got %s", w.RedirectURI())
+	}
+	if w.StartURL() != "http://"+u.Host+"/" {
+		t.Errorf("got %s", w.StartURL())
+	}
+	r := send(t, "GET", w.StartURL())
+	if r.status != 302 || r.header.Get("Location") != authorizeURL || r.body != "" {
+		t.Errorf("got %+v", r)
+	}
+	page := make(chan reply)
+	go func() { page <- send(t, "GET", w.url(goodQuery)) }()
+	got := w.result()
+	if got.err != nil || got.answer.Code != theCode {
+		t.Fatalf("got %v, %v", got.answer, got.err)
+	}
+	select {
+	case r := <-page:
+		t.Fatalf("answered before the outcome was known: %+v", r)
+	case <-time.After(50 * time.Millisecond):
+	}
+	send(t, "GET", w.url(goodQuery)).want(t, 409, "Already answered")
+	send(t, "GET", w.StartURL()).want(t, 409, "Already answered")
+	got.answer.Finish(Outcome{OK: true, Profile: "dev", Account: "Jane <b>& Co</b>"})
+	got.answer.Finish(Outcome{Message: "a second call does nothing"})
+	if err := w.Close(); err != nil {
+		t.Error(err)
+	}
+	r = <-page
+	r.want(t, 200, "<h1>Logged in</h1>")
+	r.want(t, 200, "<dd>Jane &lt;b&gt;&amp; Co&lt;/b&gt;</dd>")
+	if _, err := net.Dial("tcp", u.Host); err == nil {
+		t.Error("the listener is still there")
+	}
+	if err := w.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestFailedExchange(t *testing.T) {
+	t.Parallel()
+	w := await(t, "http://127.0.0.1/callback", "")
+	page := make(chan reply)
+	go func() { page <- send(t, "GET", w.url(goodQuery)) }()
+	w.result().answer.Finish(Outcome{Profile: "dev", Title: "Another account", Message: "logged in as <joe>, not jane", Hint: "set show_dialog: true"})
+	r := <-page
+	for _, part := range []string{"<h1>Another account</h1>", "&lt;joe&gt;", "show_dialog: true", "<dd>dev</dd>"} {
+		r.want(t, 200, part)
+	}
+	if strings.Contains(r.body, "Account</dt>") {
+		t.Error("an empty account is shown")
+	}
+}
+
+// The program ends without an outcome: the browser is not left hanging.
+func TestCloseWithoutFinish(t *testing.T) {
+	t.Parallel()
+	w := await(t, "http://127.0.0.1/callback", "")
+	page := make(chan reply)
+	go func() { page <- send(t, "GET", w.url(goodQuery)) }()
+	w.result()
+	if err := w.Close(); err != nil {
+		t.Error(err)
+	}
+	r := <-page
+	r.want(t, 200, "Login stopped")
+}
+
+// The user closes the tab during the exchange.
+func TestBrowserLeaves(t *testing.T) {
+	t.Parallel()
+	w := await(t, "http://127.0.0.1/callback", "")
+	conn, err := net.Dial("tcp", w.listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	fmt.Fprintf(conn, "GET /callback?%s HTTP/1.1\r\nHost: %s\r\n\r\n", goodQuery, w.listener.Addr())
+	got := w.result()
+	conn.Close()
+	<-w.shown
+	got.answer.Finish(Outcome{OK: true})
+	start := time.Now()
+	w.Close()
+	if took := time.Since(start); took > 1500*time.Millisecond {
+		t.Errorf("Close took %s", took)
+	}
+}
+
+func TestDeclined(t *testing.T) {
+	t.Parallel()
+	for query, want := range map[string][2]string{
+		"error=access_denied&state=" + theState: {"access_denied", "the login was declined (access_denied)"},
+		"error=server_error&state=" + theState:  {"server_error", "spotify ended the login (server_error)"},
+		"error=" + url.QueryEscape("<script>alert(1)</script>\x1b[2J") + "&state=" + theState: {
+			"<script>alert(1)</script> [2J", "spotify ended the login (&lt;script&gt;alert(1)&lt;/script&gt; [2J)"},
+		"error=%1b&state=" + theState:              {"unreadable error", "spotify ended the login (unreadable error)"},
+		"error=" + theState + "&state=" + theState: {"[redacted]", "spotify ended the login ([redacted])"},
+	} {
+		w := await(t, "http://127.0.0.1/callback", "")
+		page := send(t, "GET", w.url(query))
+		page.want(t, 200, want[1])
+		if strings.Contains(page.body, "<script") {
+			t.Errorf("a script in the page: %s", page.body)
+		}
+		got := w.result()
+		declined, ok := errors.AsType[*AuthorizeError](got.err)
+		if !ok || declined.Code != want[0] || declined.Hint == "" || got.answer != nil {
+			t.Errorf("%s: got %v, %v", query, got.answer, got.err)
+		}
+	}
+}
+
+// Whatever is not the answer changes nothing, and waiting goes on.
+func TestNotTheAnswer(t *testing.T) {
+	t.Parallel()
+	w := await(t, "http://127.0.0.1/callback", "")
+	other := "Not the login that is waiting"
+	host := func(h string) func(*http.Request) { return func(r *http.Request) { r.Host = h } }
+	header := func(k, v string) func(*http.Request) { return func(r *http.Request) { r.Header.Set(k, v) } }
+	_, port, _ := net.SplitHostPort(w.listener.Addr().String())
+	for _, test := range []struct {
+		method, query string
+		change        func(*http.Request)
+		status        int
+		part          string
+	}{
+		{"GET", "code=" + theCode, nil, 400, other},
+		{"GET", "code=" + theCode + "&state=", nil, 400, other},
+		{"GET", "code=" + theCode + "&state=" + theState + "x", nil, 400, other},
+		{"GET", "code=" + theCode + "&state=" + theState[:5], nil, 400, other},
+		{"GET", "code=x&state=" + theState + "&state=" + theState, nil, 400, other},
+		{"GET", "code=x&state=" + theState + "&state=y", nil, 400, other},
+		{"GET", "code=x&code=y&state=" + theState, nil, 400, other},
+		{"GET", "code=x&error=y&state=" + theState, nil, 400, other},
+		{"GET", "error=x&error=y&state=" + theState, nil, 400, other},
+		{"GET", "code=&state=" + theState, nil, 400, other},
+		{"GET", "error=&state=" + theState, nil, 400, other},
+		{"GET", "state=" + theState, nil, 400, other},
+		{"GET", "error=access_denied&state=wrong", nil, 400, other},
+		{"GET", "error=access_denied", nil, 400, other},
+		{"GET", "code=%zz&state=" + theState, nil, 400, other},
+		{"GET", "code=x;state=" + theState, nil, 400, other},
+		{"GET", "", nil, 400, other},
+		{"HEAD", goodQuery, nil, 200, ""},
+		{"POST", goodQuery, nil, 405, ""},
+		{"OPTIONS", goodQuery, nil, 405, ""},
+		{"PUT", goodQuery, nil, 405, ""},
+		{"GET", goodQuery, host("evil.example:" + port), 421, ""},
+		{"GET", goodQuery, host("localhost:" + port), 421, ""},
+		{"GET", goodQuery, host("127.0.0.1"), 421, ""},
+		{"GET", goodQuery, host("127.0.0.1:1"), 421, ""},
+		{"GET", goodQuery, header("Sec-Purpose", "prefetch;prerender"), 503, ""},
+		{"GET", goodQuery, header("Purpose", "prefetch"), 503, ""},
+		{"GET", goodQuery, header("X-Moz", "prefetch"), 503, ""},
+		{"GET", goodQuery, func(r *http.Request) { r.URL.Path = "/callback/" }, 404, ""},
+		{"GET", goodQuery, func(r *http.Request) { r.URL.Path = "/Callback" }, 404, ""},
+		{"GET", goodQuery, func(r *http.Request) { r.URL.Path = "//callback" }, 404, ""},
+		{"GET", goodQuery, func(r *http.Request) { r.URL.Path = "/x/../callback" }, 404, ""},
+		{"GET", goodQuery, func(r *http.Request) { r.URL.Path = "/favicon.ico" }, 404, ""},
+		{"GET", goodQuery, func(r *http.Request) { r.URL.Path = "/" }, 302, ""},
+		{"POST", "", func(r *http.Request) { r.URL.Path = "/" }, 405, ""},
+	} {
+		change := test.change
+		if change == nil {
+			change = func(*http.Request) {}
+		}
+		send(t, test.method, w.url(test.query), change).want(t, test.status, test.part)
+	}
+	w.stillWaits()
+	page := make(chan reply)
+	go func() { page <- send(t, "GET", w.url("iss=x&"+goodQuery)) }()
+	w.result().answer.Finish(Outcome{OK: true})
+	r := <-page
+	r.want(t, 200, "Logged in")
+}
+
+func TestTwoAnswersAtOnce(t *testing.T) {
+	t.Parallel()
+	w := await(t, "http://127.0.0.1/callback", "")
+	var wg sync.WaitGroup
+	pages := make(chan reply, 20)
+	for i := range cap(pages) {
+		wg.Go(func() { pages <- send(t, "GET", w.url(fmt.Sprintf("code=%d&state=%s", i, theState))) })
+	}
+	got := w.result()
+	for range cap(pages) - 1 {
+		r := <-pages
+		r.want(t, 409, "Already answered")
+	}
+	got.answer.Finish(Outcome{OK: true, Account: "code " + got.answer.Code})
+	r := <-pages
+	r.want(t, 200, "code "+got.answer.Code)
+	wg.Wait()
+}
+
+func TestLongQuery(t *testing.T) {
+	t.Parallel()
+	w := await(t, "http://127.0.0.1/callback", "")
+	resp, err := browser(t).Get(w.url("state=" + theState + "&code=" + strings.Repeat("a", 1<<20)))
+	if err == nil { // the connection may also be closed before all is written
+		resp.Body.Close()
+		if resp.StatusCode != http.StatusRequestHeaderFieldsTooLarge {
+			t.Errorf("got %d", resp.StatusCode)
+		}
+	}
+	w.stillWaits()
+}
+
+// More connections than are accepted, half of them saying nothing: the browser
+// waits in the queue, and gets its turn when they end.
+func TestManyConnections(t *testing.T) {
+	t.Parallel()
+	w := await(t, "http://127.0.0.1/callback", "")
+	var conns []net.Conn
+	for i := range 200 {
+		conn, err := net.Dial("tcp", w.listener.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if i%2 == 0 {
+			_, _ = io.WriteString(conn, "GET /callback?code=x HTTP/1.1\r\nX-Slow: ")
+		}
+		conns = append(conns, conn)
+	}
+	for deadline := time.Now().Add(2 * time.Second); len(w.listener.(*limited).free) < maxConnections; {
+		if time.Now().After(deadline) {
+			t.Fatal("the connections are not accepted")
+		}
+		time.Sleep(time.Millisecond)
+	}
+	page := make(chan reply)
+	go func() { page <- send(t, "GET", w.url(goodQuery)) }()
+	time.Sleep(50 * time.Millisecond)
+	w.stillWaits()
+	for _, conn := range conns {
+		conn.Close()
+	}
+	w.result().answer.Finish(Outcome{OK: true})
+	r := <-page
+	r.want(t, 200, "Logged in")
+}
+
+// A connection that says nothing, or says it slowly, ends by itself.
+func TestSlowLoris(t *testing.T) {
+	t.Parallel()
+	c, err := Listen("http://127.0.0.1/callback", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if c.server.ReadHeaderTimeout != 5*time.Second {
+		t.Errorf("the timeout is %s", c.server.ReadHeaderTimeout)
+	}
+	c.server.ReadHeaderTimeout = 100 * time.Millisecond
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_, _ = c.Wait(ctx, authorizeURL, theState)
+	}()
+	for _, start := range []string{"", "GET /callback?" + goodQuery + " HTTP/1.1\r\nHost: "} {
+		conn, err := net.Dial("tcp", c.listener.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, _ = io.WriteString(conn, start)
+		_ = conn.SetReadDeadline(time.Now().Add(3 * time.Second))
+		if _, err := io.Copy(io.Discard, conn); err != nil {
+			t.Errorf("%q: %v", start, err)
+		}
+		conn.Close()
+	}
+	cancel()
+	<-done
+}
+
+// Connections left open by the browser do not hold up the end.
+func TestCloseIsQuick(t *testing.T) {
+	t.Parallel()
+	w := await(t, "http://127.0.0.1/callback", "")
+	conn, err := net.Dial("tcp", w.listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	page := make(chan reply)
+	go func() { page <- send(t, "GET", w.url(goodQuery)) }()
+	w.result().answer.Finish(Outcome{OK: true})
+	start := time.Now()
+	if err := w.Close(); err != nil {
+		t.Error(err)
+	}
+	if took := time.Since(start); took > 1500*time.Millisecond {
+		t.Errorf("took %s", took)
+	}
+	r := <-page
+	r.want(t, 200, "Logged in")
+}
+
+func TestWaitEnds(t *testing.T) {
+	t.Parallel()
+	w := await(t, "http://127.0.0.1/callback", "")
+	w.cancel()
+	if got := w.result(); !errors.Is(got.err, context.Canceled) || got.answer != nil {
+		t.Errorf("got %v, %v", got.answer, got.err)
+	}
+}
+
+func TestCloseWithoutWait(t *testing.T) {
+	t.Parallel()
+	c, err := Listen("http://127.0.0.1/callback", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := c.listener.Addr().String()
+	if err := c.Close(); err != nil {
+		t.Error(err)
+	}
+	if _, err := net.Dial("tcp", address); err == nil {
+		t.Error("the listener is still there")
+	}
+}
+
+func TestRequestWithoutHost(t *testing.T) {
+	t.Parallel()
+	w := await(t, "http://127.0.0.1/callback", "")
+	conn, err := net.Dial("tcp", w.listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	fmt.Fprintf(conn, "GET /callback?%s HTTP/1.0\r\n\r\n", goodQuery)
+	line, err := bufio.NewReader(conn).ReadString('\n')
+	if err != nil || !strings.Contains(line, " 421 ") {
+		t.Errorf("got %q, %v", line, err)
+	}
+	w.stillWaits()
+}
+
+// The address that is bound is the one in redirect_uri, and no other.
+func TestBoundAddress(t *testing.T) {
+	t.Parallel()
+	for _, ip := range []string{"127.0.0.1", "127.0.0.2", "::1"} {
+		host := ip
+		if strings.Contains(ip, ":") {
+			host = "[" + ip + "]"
+		}
+		if l, err := net.Listen("tcp", net.JoinHostPort(ip, "0")); err != nil {
+			t.Logf("no %s here: %v", ip, err)
+			continue
+		} else {
+			l.Close()
+		}
+		w := await(t, "http://"+host+"/callback?x=%20y", "")
+		bound := w.listener.Addr().(*net.TCPAddr)
+		if !bound.IP.Equal(net.ParseIP(ip)) {
+			t.Errorf("bound to %s", bound)
+		}
+		if want := fmt.Sprintf("http://%s:%d/callback?x=%%20y", host, bound.Port); w.RedirectURI() != want {
+			t.Errorf("got %s, want %s", w.RedirectURI(), want)
+		}
+		page := make(chan reply)
+		go func() { page <- send(t, "GET", w.RedirectURI()+"&"+goodQuery) }()
+		w.result().answer.Finish(Outcome{OK: true})
+		r := <-page
+		r.want(t, 200, "Logged in")
+	}
+	addresses, err := net.InterfaceAddrs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := await(t, "http://127.0.0.1/callback", "")
+	_, port, _ := net.SplitHostPort(w.listener.Addr().String())
+	for _, a := range addresses {
+		if n, ok := a.(*net.IPNet); ok && !n.IP.IsLoopback() && n.IP.To4() != nil {
+			if conn, err := net.DialTimeout("tcp", net.JoinHostPort(n.IP.String(), port), time.Second); err == nil {
+				conn.Close()
+				t.Errorf("reachable at %s", n.IP)
+			}
+		}
+	}
+}
+
+// A redirect URI without a path is the start page too; the query tells.
+func TestRedirectToRoot(t *testing.T) {
+	t.Parallel()
+	for _, path := range []string{"", "/"} {
+		w := await(t, "http://127.0.0.1"+path, "")
+		send(t, "GET", w.StartURL()).want(t, 302, "")
+		send(t, "GET", w.StartURL()+"?code=x&state=y").want(t, 400, "Not the login")
+		page := make(chan reply)
+		go func() { page <- send(t, "GET", w.StartURL()+"?"+goodQuery) }()
+		w.result().answer.Finish(Outcome{OK: true})
+		r := <-page
+		r.want(t, 200, "Logged in")
+	}
+}
+
+// In a container the port is bound on all addresses and reached through another.
+func TestListenElsewhere(t *testing.T) {
+	t.Parallel()
+	w := await(t, "http://127.0.0.1:9999/callback", "0.0.0.0:0")
+	if w.RedirectURI() != "http://127.0.0.1:9999/callback" || w.StartURL() != "http://127.0.0.1:9999/" {
+		t.Errorf("got %s, %s", w.RedirectURI(), w.StartURL())
+	}
+	bound := w.listener.Addr().(*net.TCPAddr)
+	if !bound.IP.IsUnspecified() {
+		t.Errorf("bound to %s", bound)
+	}
+	through := func(host string) reply {
+		return send(t, "GET", fmt.Sprintf("http://127.0.0.1:%d/callback?state=x", bound.Port), func(r *http.Request) { r.Host = host })
+	}
+	through("127.0.0.1:9999").want(t, 400, "Not the login")
+	through("evil.example").want(t, 421, "")
+
+	// Behind a name, a proxy brings the request.
+	w = await(t, "https://Login.example.com/callback", "127.0.0.1:0")
+	bound = w.listener.Addr().(*net.TCPAddr)
+	if w.RedirectURI() != "https://Login.example.com/callback" || w.StartURL() != fmt.Sprintf("http://%s/", bound) {
+		t.Errorf("got %s, %s", w.RedirectURI(), w.StartURL())
+	}
+	through("login.example.com").want(t, 400, "Not the login")
+	send(t, "GET", w.StartURL()).want(t, 302, "")
+}
+
+func TestListenFails(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	_, port, _ := net.SplitHostPort(l.Addr().String())
+	for _, test := range []struct{ redirect, listen, message, hint string }{
+		{"http://127.0.0.1:" + port + "/callback", "", "port " + port + " is in use by another program", "another port in redirect_uri"},
+		{"http://127.0.0.1/callback", l.Addr().String(), "port " + port + " is in use by another program", "another port in redirect_uri"},
+		{"https://example.com/callback", "", "redirect_uri is not on this machine's loopback address", "--login paste"},
+		{"http://localhost:8888/callback", "", "redirect_uri is not on this machine's loopback address", "127.0.0.1"},
+		{"https://127.0.0.1:8888/callback", "", "redirect_uri is not on this machine's loopback address", "--login paste"},
+		{"http://192.0.2.1:8888/callback", "", "redirect_uri is not on this machine's loopback address", ""},
+		{"myapp:callback", "", "redirect_uri is not a URL with a host", "--login paste"},
+		{"http://[", "", "redirect_uri is not a URL with a host", ""},
+		{"http://127.0.0.1/callback", "8888", "cannot listen on 8888", "HOST:PORT"},
+		{"http://127.0.0.1/callback", "192.0.2.1:0", "cannot listen on 192.0.2.1:0", "one of this machine"},
+	} {
+		c, err := Listen(test.redirect, test.listen)
+		if err == nil {
+			c.Close()
+			t.Errorf("%s, %s: no error", test.redirect, test.listen)
+			continue
+		}
+		e, ok := errors.AsType[*ListenError](err)
+		if !ok || !strings.HasPrefix(e.Message, test.message) || !strings.Contains(e.Hint, test.hint) {
+			t.Errorf("%s, %s: %v", test.redirect, test.listen, e)
+		}
+	}
+}

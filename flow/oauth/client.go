@@ -1,0 +1,219 @@
+package oauth
+
+import (
+	"cmp"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"mime"
+	"net"
+	"net/http"
+	"net/url"
+	"slices"
+	"time"
+
+	"github.com/hashicorp/go-retryablehttp"
+)
+
+const (
+	maxTries       = 4
+	maxBody        = 1 << 20
+	maxHeader      = 64 << 10
+	longestWait    = 30 * time.Second // that a Retry-After may ask for
+	connectTimeout = 10 * time.Second
+)
+
+// Options are the knobs of the HTTP client; the zero value is the one to use.
+type Options struct {
+	RetryWaitMin   time.Duration // zero: 500 ms
+	RetryWaitMax   time.Duration // zero: 5 s
+	AttemptTimeout time.Duration // of one try, its body included; zero: 10 s
+
+	// Debug is told of each request and answer, never a query, a header that may
+	// hold a secret, or a body. It may be called concurrently; nil: nobody is told.
+	Debug func(line string)
+
+	UserAgent string
+
+	// Now serves a Retry-After that is a date in an answer that has no Date of its
+	// own, and the durations in Debug. nil: go without both.
+	Now func() time.Time
+}
+
+// NewHTTP returns the client of every request. It costs nothing until used: the
+// system's certificates, 12 to 20 ms, are read by the first TLS handshake.
+func NewHTTP(o Options) *http.Client {
+	o.RetryWaitMin = cmp.Or(o.RetryWaitMin, 500*time.Millisecond)
+	o.RetryWaitMax = cmp.Or(o.RetryWaitMax, 5*time.Second)
+	o.AttemptTimeout = cmp.Or(o.AttemptTimeout, 10*time.Second)
+	inner := &http.Client{
+		Transport: &http.Transport{
+			Proxy:                  proxyFromEnvironment,
+			OnProxyConnectResponse: proxyAnswered,
+			DialContext:            (&net.Dialer{Timeout: connectTimeout}).DialContext,
+			TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12},
+			TLSHandshakeTimeout:    connectTimeout,
+			ForceAttemptHTTP2:      true, // net/http leaves it out where a TLS config is given
+			MaxIdleConnsPerHost:    10,   // as many as profiles run side by side
+			IdleConnTimeout:        90 * time.Second,
+			MaxResponseHeaderBytes: maxHeader,
+		},
+		CheckRedirect: neverFollow,
+		Timeout:       o.AttemptTimeout,
+	}
+	return &http.Client{Transport: &retrying{o, inner}, CheckRedirect: neverFollow}
+}
+
+// neverFollow stands on both the inner and the outer client, because each of
+// them follows redirects on its own: a 307 would carry a code or a refresh token
+// to another host.
+func neverFollow(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+
+// retrying is the outer client's transport: the inner client under retries.
+type retrying struct {
+	Options
+	inner *http.Client
+}
+
+// CloseIdleConnections lets [http.Client.CloseIdleConnections] reach the bottom.
+func (t *retrying) CloseIdleConnections() { t.inner.CloseIdleConnections() }
+
+// RoundTrip gives each call a retrying client of its own, so that what is known
+// about the call needs no lock; the connections beneath are shared.
+func (t *retrying) RoundTrip(req *http.Request) (*http.Response, error) {
+	if !safe(req.URL) {
+		return nil, errPlainHTTP
+	}
+	if t.UserAgent != "" {
+		req = req.Clone(req.Context())
+		req.Header.Set("User-Agent", t.UserAgent)
+	}
+	c := &call{retrying: t, seen: seenIn(req.Context())}
+	resp, err := (&retryablehttp.RoundTripper{Client: &retryablehttp.Client{
+		HTTPClient:     t.inner,
+		Logger:         nil, // the default one prints URLs with their queries
+		RetryMax:       maxTries - 1,
+		RequestLogHook: c.sending,
+		CheckRetry:     c.check,
+		Backoff:        c.backoff,
+		ErrorHandler:   lastAnswer,
+	}}).RoundTrip(req)
+	if err != nil {
+		return nil, err
+	}
+	resp.Body = struct {
+		io.Reader
+		io.Closer
+	}{io.LimitReader(resp.Body, maxBody), resp.Body}
+	return resp, nil
+}
+
+// lastAnswer keeps the answer after the last try, where retryablehttp would say
+// only that it gave up. A RoundTripper must not return both.
+func lastAnswer(resp *http.Response, err error, _ int) (*http.Response, error) {
+	if err != nil && resp != nil {
+		resp.Body.Close()
+		resp = nil
+	}
+	return resp, err
+}
+
+// seen is what the transport learns about a call that the last answer alone
+// does not tell. Whoever wants to know puts one into the request's context.
+type seen struct {
+	reached    int           // tries that may have reached the server
+	retryAfter time.Duration // as the last answer named it
+}
+
+type seenKey struct{}
+
+func seenIn(ctx context.Context) *seen {
+	if s, ok := ctx.Value(seenKey{}).(*seen); ok {
+		return s
+	}
+	return new(seen)
+}
+
+// call is one request with its retries.
+type call struct {
+	*retrying
+	seen  *seen
+	try   int // counts from zero
+	since time.Time
+	wait  time.Duration // until the next try
+}
+
+func (c *call) sending(_ retryablehttp.Logger, req *http.Request, try int) {
+	c.try = try
+	if c.Debug == nil {
+		return
+	}
+	if c.Now != nil {
+		c.since = c.Now()
+	}
+	bare := url.URL{Scheme: req.URL.Scheme, Host: req.URL.Host, Path: req.URL.Path}
+	c.Debug(fmt.Sprintf("%s %s (try %d of %d)", req.Method, &bare, try+1, maxTries))
+}
+
+// check decides whether to try again. It stops early where the wait would
+// outlive the call's deadline, because then the answer at hand would be lost.
+func (c *call) check(ctx context.Context, resp *http.Response, err error) (bool, error) {
+	again := false
+	if err != nil {
+		c.seen.retryAfter = 0
+		again = ctx.Err() == nil && passing(err)
+		if dial, ok := errors.AsType[*net.OpError](err); !ok || dial.Op != "dial" {
+			c.seen.reached++
+		}
+	} else {
+		c.seen.reached++
+		c.seen.retryAfter = retryAfter(resp.Header, c.Now)
+		again = slices.Contains([]int{429, 500, 502, 503, 504}, resp.StatusCode)
+	}
+	c.wait = c.longest()
+	// The context ends by the machine's own clock, whatever Now says.
+	if end, ok := ctx.Deadline(); ok && time.Until(end) < c.wait {
+		again = false
+	}
+	again = again && c.seen.retryAfter <= longestWait && c.try < maxTries-1
+	c.report(resp, err, again)
+	return again, nil
+}
+
+// longest doubles the wait with every try and obeys the server where that asks
+// for more.
+func (c *call) longest() time.Duration {
+	return max(c.seen.retryAfter, min(c.RetryWaitMin<<c.try, c.RetryWaitMax))
+}
+
+// backoff takes chance off the wait that check counted with, so that profiles
+// that failed together do not come back together. What the server asked for is
+// kept in full.
+func (c *call) backoff(_, _ time.Duration, _ int, _ *http.Response) time.Duration {
+	return max(c.seen.retryAfter, c.wait-rand.N(c.wait/4+1))
+}
+
+func (c *call) report(resp *http.Response, err error, again bool) {
+	if c.Debug == nil {
+		return
+	}
+	line := ""
+	if err != nil {
+		line = reason(err)
+	} else {
+		line = fmt.Sprint(resp.StatusCode)
+		if media, _, err := mime.ParseMediaType(resp.Header.Get("Content-Type")); err == nil {
+			line += " " + oneLine(media, 60)
+		}
+	}
+	if c.Now != nil {
+		line += " after " + c.Now().Sub(c.since).Round(time.Millisecond).String()
+	}
+	if again {
+		line += ", trying again"
+	}
+	c.Debug(line)
+}

@@ -1,0 +1,48 @@
+package oauth
+
+import (
+	"strings"
+	"time"
+)
+
+// Kind says what an [Error] means to the caller.
+type Kind int
+
+const (
+	Unexpected   Kind = iota // anything else: a redirect, 404, …
+	Refused                  // an OAuth error answer; Code says which
+	Unauthorized             // 401 at the Web API: the access token is no good
+	Forbidden                // 403: the token may be fine all the same
+	RateLimited              // 429: proves nothing about the token
+	Unavailable              // network, 5xx, timeout, damaged answer: proves nothing
+	Insecure                 // the certificate, or plain http to another machine
+	Canceled                 // the caller's context was canceled
+)
+
+// Error is every failure of the wire, fit to be shown as it is: one line without
+// secrets and control characters.
+type Error struct {
+	Kind       Kind
+	Code       string        // error code of RFC 6749 section 5.2; empty: none
+	Status     int           // of the HTTP answer; zero: there was none
+	RetryAfter time.Duration // that the server named; zero: it did not
+	Message    string
+	Hint       string // what to run or change; may be empty
+	Err        error  // the context's error where that ended the call, else nil
+}
+
+func (e *Error) Error() string { return e.Message }
+
+func (e *Error) Unwrap() error { return e.Err }
+
+// roughly prints a duration without its zero parts: "17h", "1m30s".
+func roughly(d time.Duration) string {
+	s := d.Round(time.Second).String()
+	if strings.HasSuffix(s, "m0s") {
+		s = strings.TrimSuffix(s, "0s")
+	}
+	if strings.HasSuffix(s, "h0m") {
+		s = strings.TrimSuffix(s, "0m")
+	}
+	return s
+}

@@ -1,0 +1,111 @@
+package oauth
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// handle answers one request. Everybody on this machine can send one, and so
+// can every page in the browser, so that each doubt ends in a refusal that
+// changes nothing.
+func (c *Callback) handle(w http.ResponseWriter, r *http.Request) {
+	h := w.Header()
+	h.Set("Cache-Control", "no-store")
+	h.Set("Referrer-Policy", "no-referrer") // the address holds the code
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Content-Security-Policy", contentPolicy())
+	callback := r.URL.Path == c.path
+	switch {
+	case !slices.Contains(c.hosts, strings.ToLower(r.Host)):
+		// A foreign name that was made to point here (DNS rebinding).
+		http.Error(w, "421 this listener does not answer for that host", http.StatusMisdirectedRequest)
+	case !callback && r.URL.Path != "/":
+		http.Error(w, "404 nothing here", http.StatusNotFound)
+	case r.Method != http.MethodGet && r.Method != http.MethodHead:
+		h.Set("Allow", "GET, HEAD")
+		http.Error(w, "405 only GET is answered", http.StatusMethodNotAllowed)
+	case ahead(r):
+		// A page loaded ahead is not a user who came back.
+		http.Error(w, "503 not before it is asked for", http.StatusServiceUnavailable)
+	case !callback || r.URL.Path == "/" && !r.URL.Query().Has("state"):
+		c.start(w, r)
+	case r.Method == http.MethodHead:
+		h.Set("Content-Type", "text/html; charset=utf-8")
+	default:
+		c.answer(w, r)
+	}
+}
+
+// ahead reports whether the browser is only guessing that the page will be
+// wanted.
+func ahead(r *http.Request) bool {
+	for _, name := range []string{"Sec-Purpose", "Purpose", "X-Moz", "X-Purpose"} {
+		value := strings.ToLower(r.Header.Get(name))
+		if strings.Contains(value, "prefetch") || strings.Contains(value, "prerender") || strings.Contains(value, "preview") {
+			return true
+		}
+	}
+	return false
+}
+
+func (c *Callback) start(w http.ResponseWriter, _ *http.Request) {
+	if c.claimed.Load() {
+		show(w, http.StatusConflict, alreadyAnswered)
+		return
+	}
+	// http.Redirect would write the URL into a body as well.
+	w.Header().Set("Location", c.authorizeURL)
+	w.WriteHeader(http.StatusFound)
+}
+
+// answer takes the first answer with the right state; the page waits for what
+// comes of it.
+func (c *Callback) answer(w http.ResponseWriter, r *http.Request) {
+	code, err := readAnswer(r.URL.RawQuery, c.state)
+	declined, _ := errors.AsType[*AuthorizeError](err)
+	if err != nil && declined == nil {
+		show(w, http.StatusBadRequest, wrongAnswer)
+		return
+	}
+	if !c.claimed.CompareAndSwap(false, true) {
+		show(w, http.StatusConflict, alreadyAnswered)
+		return
+	}
+	defer close(c.shown)
+	if declined != nil {
+		// There is no exchange to wait for; and once Wait returns, the listener may go.
+		show(w, http.StatusOK, Outcome{Message: declined.Error(), Hint: declined.Hint}.page())
+		c.answers <- result{err: declined}
+		return
+	}
+	a := &Answer{Code: code, finish: make(chan Outcome, 1)}
+	c.answers <- result{answer: a}
+	select {
+	case o := <-a.finish:
+		show(w, http.StatusOK, o.page())
+	case <-r.Context().Done():
+	case <-c.closing:
+		select {
+		case o := <-a.finish:
+			show(w, http.StatusOK, o.page())
+		default:
+			show(w, http.StatusOK, stopped)
+		}
+	}
+}
+
+// show writes a page and sees it off, because the connection may be closed
+// right after. Without the length the page would go in chunks, and the last
+// one, which marks the end, only after the handler.
+func show(w http.ResponseWriter, status int, p page) {
+	body := p.html()
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+	w.WriteHeader(status)
+	_, _ = io.WriteString(w, body)
+	_ = http.NewResponseController(w).Flush()
+}

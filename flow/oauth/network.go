@@ -1,0 +1,168 @@
+package oauth
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"runtime"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+var (
+	errPlainHTTP = errors.New("plain http to another machine is refused")
+	errProxyURL  = errors.New("the proxy's URL cannot be read")
+)
+
+// proxyError is a proxy that does not let us through.
+type proxyError struct{ status int }
+
+func (e *proxyError) Error() string { return fmt.Sprintf("the proxy answered %d", e.status) }
+
+// proxyFromEnvironment hides the error of the one it calls, which quotes the
+// proxy's URL with its password.
+func proxyFromEnvironment(r *http.Request) (*url.URL, error) {
+	u, err := http.ProxyFromEnvironment(r)
+	if err != nil {
+		return nil, errProxyURL
+	}
+	return u, nil
+}
+
+// proxyAnswered keeps the status of a refused CONNECT, which net/http reduces
+// to the server's own words.
+func proxyAnswered(_ context.Context, _ *url.URL, _ *http.Request, resp *http.Response) error {
+	if resp.StatusCode != http.StatusOK {
+		return &proxyError{resp.StatusCode}
+	}
+	return nil
+}
+
+// passing reports whether a request that failed with err may succeed when sent
+// again.
+func passing(err error) bool {
+	if p, ok := errors.AsType[*proxyError](err); ok {
+		return p.status >= 500
+	}
+	return !errors.Is(err, errProxyURL) && !insecure(err)
+}
+
+func insecure(err error) bool {
+	_, ok := errors.AsType[*tls.CertificateVerificationError](err)
+	return ok || errors.Is(err, errPlainHTTP)
+}
+
+// reason says in our own words why a request got no answer. Go's texts are not
+// used: they quote URLs and what the server sent.
+func reason(err error) string {
+	if cert, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+		return "its certificate cannot be trusted: " + certificateReason(cert.Err)
+	}
+	if p, ok := errors.AsType[*proxyError](err); ok {
+		return p.Error()
+	}
+	if dns, ok := errors.AsType[*net.DNSError](err); ok {
+		if dns.IsNotFound {
+			return "no such host"
+		}
+		return "its name could not be looked up"
+	}
+	if code, ok := errors.AsType[syscall.Errno](err); ok {
+		return code.Error()
+	}
+	if wait, ok := errors.AsType[net.Error](err); ok && wait.Timeout() {
+		return "it took too long"
+	}
+	switch {
+	case errors.Is(err, errPlainHTTP):
+		return errPlainHTTP.Error()
+	case errors.Is(err, errProxyURL):
+		return errProxyURL.Error()
+	case errors.Is(err, context.Canceled):
+		return "interrupted"
+	case errors.Is(err, http.ErrSchemeMismatch):
+		return "it speaks http, not https"
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return "it closed the connection"
+	case strings.Contains(err.Error(), "malformed HTTP"):
+		return "what it answered is not HTTP"
+	}
+	return "the connection broke"
+}
+
+// networkHint is the cure for reason, where one is known.
+func networkHint(err error) string {
+	if p, ok := errors.AsType[*proxyError](err); ok && p.status == http.StatusProxyAuthRequired {
+		return "put the proxy's user and password into HTTPS_PROXY: http://USER:PASSWORD@HOST:PORT"
+	}
+	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "proxyconnect" || !passing(err) && !insecure(err) {
+		return "check HTTPS_PROXY; it looks like http://HOST:PORT"
+	}
+	if cert, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+		switch invalid, ok := errors.AsType[x509.CertificateInvalidError](cert.Err); {
+		case ok && invalid.Reason == x509.Expired:
+			return "check this machine's clock"
+		case runtime.GOOS == "darwin" || runtime.GOOS == "windows": // Go reads no SSL_CERT_FILE there
+			return "where a proxy signs the certificates, add its CA to the system's trusted ones"
+		default:
+			return "where a proxy signs the certificates, name its CA file in SSL_CERT_FILE"
+		}
+	}
+	if insecure(err) {
+		return "use https, or a loopback IP such as 127.0.0.1"
+	}
+	return "check the network, and HTTPS_PROXY where a proxy is needed"
+}
+
+// certificateReason uses the type alone: the names in a certificate are chosen
+// by whoever made it.
+func certificateReason(err error) string {
+	if invalid, ok := errors.AsType[x509.CertificateInvalidError](err); ok && invalid.Reason == x509.Expired {
+		return "it has expired or is not yet valid"
+	}
+	if _, ok := errors.AsType[x509.HostnameError](err); ok {
+		return "it is for another host"
+	}
+	if _, ok := errors.AsType[x509.UnknownAuthorityError](err); ok {
+		return "signed by an unknown authority"
+	}
+	return "it is not valid"
+}
+
+// retryAfter reads the header in both its forms (RFC 9110 section 10.2.3); zero
+// where there is none or it makes no sense. A date is compared with the same
+// answer's Date, so that a wrong local clock does not matter.
+func retryAfter(h http.Header, now func() time.Time) time.Duration {
+	const most = 365 * 24 * time.Hour
+	s := strings.TrimSpace(h.Get("Retry-After"))
+	if s == "" {
+		return 0
+	}
+	if strings.Trim(s, "0123456789") == "" {
+		n, err := strconv.ParseInt(s, 10, 64)
+		if err != nil || n > int64(most/time.Second) {
+			return most
+		}
+		return time.Duration(n) * time.Second
+	}
+	at, err := http.ParseTime(s)
+	if err != nil {
+		return 0
+	}
+	from, err := http.ParseTime(h.Get("Date"))
+	if err != nil {
+		if now == nil {
+			return 0
+		}
+		from = now()
+	}
+	return min(max(at.Sub(from), 0), most)
+}

@@ -1,0 +1,159 @@
+package oauth
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"html"
+	"strings"
+	"sync"
+)
+
+// Outcome is what came of a login, for the page that the user ends on.
+type Outcome struct {
+	OK      bool
+	Profile string
+	Account string // as people know it
+	Title   string // empty: "Logged in" or "Login failed"
+	Message string
+	Hint    string
+}
+
+func (o Outcome) page() page {
+	p := page{Mark: markFailed, Title: o.Title, Message: o.Message, Hint: o.Hint, Facts: [][2]string{{"Profile", o.Profile}, {"Account", o.Account}}}
+	if o.OK {
+		p.Mark = markDone
+		p.Foot = "You can close this tab."
+		if p.Title == "" {
+			p.Title = "Logged in"
+		}
+		return p
+	}
+	p.Foot = "Go on in the terminal."
+	if p.Title == "" {
+		p.Title = "Login failed"
+	}
+	return p
+}
+
+var (
+	wrongAnswer = page{
+		Mark:    markOther,
+		Title:   "Not the login that is waiting",
+		Message: "This answer is incomplete, or belongs to another login: an old tab, or an address that was opened twice. Nothing was changed, and tokenform is still waiting.",
+		Start:   true,
+	}
+	alreadyAnswered = page{
+		Mark:    markOther,
+		Title:   "Already answered",
+		Message: "This login has had its answer, and only the first one counts. The terminal shows what came of it.",
+		Foot:    "You can close this tab.",
+	}
+	stopped = page{
+		Mark:    markFailed,
+		Title:   "Login stopped",
+		Message: "tokenform ended before the login was complete.",
+		Hint:    "Run the command again.",
+	}
+)
+
+// page is a whole HTML page: no script, nothing loaded, every text escaped.
+type page struct {
+	Mark    string // class of the sign on top
+	Title   string
+	Message string
+	Facts   [][2]string // name and value; those without a value are left out
+	Hint    string
+	Foot    string
+	Start   bool // offer to start over
+}
+
+const (
+	markDone   = "done"
+	markFailed = "failed"
+	markOther  = "other"
+)
+
+func (p page) html() string {
+	var b strings.Builder
+	text := func(open, s, end string) {
+		if s != "" {
+			b.WriteString(open + html.EscapeString(oneLine(s, 600)) + end)
+		}
+	}
+	b.WriteString(`<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<meta name="robots" content="noindex">
+`)
+	text("<title>", p.Title+" · tokenform", "</title>\n")
+	b.WriteString("<style>" + style + "</style>\n</head>\n<body>\n<main>\n")
+	b.WriteString(`<svg class="` + p.Mark + `" viewBox="0 0 48 48" width="48" height="48" aria-hidden="true"><circle cx="24" cy="24" r="24"/><path d="` + sign(p.Mark) + `"/></svg>` + "\n")
+	text("<h1>", p.Title, "</h1>\n")
+	text("<p>", p.Message, "</p>\n")
+	facts := false
+	for _, fact := range p.Facts {
+		if fact[1] == "" {
+			continue
+		}
+		if !facts {
+			b.WriteString("<dl>\n")
+			facts = true
+		}
+		text("<div><dt>", fact[0], "</dt>")
+		text("<dd>", fact[1], "</dd></div>\n")
+	}
+	if facts {
+		b.WriteString("</dl>\n")
+	}
+	text(`<p class="hint"><b>What to do</b> `, p.Hint, "</p>\n")
+	if p.Start {
+		b.WriteString("<p><a href=\"/\">Start the login again</a></p>\n")
+	}
+	text(`<p class="foot">`, p.Foot, "</p>\n")
+	b.WriteString("</main>\n<footer>tokenform</footer>\n</body>\n</html>\n")
+	return b.String()
+}
+
+func sign(mark string) string {
+	switch mark {
+	case markDone:
+		return "M14 25l7 7 13-15"
+	case markFailed:
+		return "M16 16l16 16M32 16L16 32"
+	default:
+		return "M24 12v15M24 34v1"
+	}
+}
+
+const style = `
+:root{color-scheme:light dark;--back:#f4f5f4;--card:#fff;--text:#1b1f1d;--soft:#5d6662;--line:#e2e6e3;--done:#14803c;--failed:#c02f2a;--other:#a96500}
+@media (prefers-color-scheme:dark){:root{--back:#121413;--card:#1c1f1d;--text:#eceeed;--soft:#9ba5a0;--line:#313633;--done:#2fae60;--failed:#e2605a;--other:#d59a3a}}
+*{box-sizing:border-box;margin:0}
+body{min-height:100vh;display:flex;flex-direction:column;align-items:center;justify-content:center;gap:20px;padding:24px;background:var(--back);color:var(--text);font:16px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",sans-serif}
+main{width:100%;max-width:460px;padding:36px 40px;background:var(--card);border:1px solid var(--line);border-radius:14px;box-shadow:0 1px 2px #0000000d,0 12px 32px #00000014}
+svg{display:block;margin-bottom:20px}
+circle{fill:currentColor;opacity:.14}
+path{fill:none;stroke:currentColor;stroke-width:3.5;stroke-linecap:round;stroke-linejoin:round}
+.done{color:var(--done)}.failed{color:var(--failed)}.other{color:var(--other)}
+h1{font-size:24px;line-height:1.25;font-weight:650;letter-spacing:-.01em}
+p{margin-top:12px;overflow-wrap:anywhere}
+dl{margin-top:20px;border-top:1px solid var(--line)}
+dl div{display:flex;gap:16px;padding:10px 0;border-bottom:1px solid var(--line)}
+dt{flex:none;width:5em;color:var(--soft)}
+dd{overflow-wrap:anywhere;font-weight:550}
+.hint{margin-top:20px;padding:12px 16px;border-radius:8px;background:var(--back)}
+.hint b{display:block;font-size:13px;font-weight:600;color:var(--soft)}
+.foot{margin-top:20px;color:var(--soft)}
+a{color:inherit;font-weight:600;text-underline-offset:3px}
+footer{font-size:13px;color:var(--soft)}
+@media (max-width:480px){main{padding:28px 24px}}
+`
+
+// contentPolicy allows this one style sheet, by its hash, and nothing else.
+var contentPolicy = sync.OnceValue(func() string {
+	sum := sha256.Sum256([]byte(style))
+	return "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+})

@@ -1,0 +1,91 @@
+package oauth
+
+import (
+	"cmp"
+	"crypto/subtle"
+	"errors"
+	"net/url"
+	"strings"
+)
+
+// What can be wrong with an answer, apart from an [*AuthorizeError].
+var (
+	ErrNotRedirect = errors.New("that is not the address of redirect_uri")
+	ErrWrongState  = errors.New("the answer belongs to another login attempt")
+	ErrNoCode      = errors.New("the answer has no code, or more than one")
+)
+
+// AuthorizeError is an answer with error=… (RFC 6749 section 4.1.2.1).
+type AuthorizeError struct {
+	Code string // access_denied, …; without control characters
+	Hint string
+}
+
+func (e *AuthorizeError) Error() string {
+	if e.Code == "access_denied" {
+		return "the login was declined (access_denied)"
+	}
+	return "spotify ended the login (" + e.Code + ")"
+}
+
+// ParseAnswer reads the code from what a person pastes: the address the browser
+// ended at, or its query alone. The error is an [*AuthorizeError],
+// [ErrNotRedirect], [ErrWrongState] or [ErrNoCode]; none quotes the address.
+func ParseAnswer(final, redirectURI, state string) (code string, err error) {
+	final = strings.TrimSpace(strings.Trim(strings.TrimSpace(final), "\"'`<>"))
+	query, isQuery := strings.CutPrefix(final, "?")
+	for _, name := range []string{"code=", "state=", "error="} {
+		isQuery = isQuery || strings.HasPrefix(query, name)
+	}
+	if isQuery {
+		query, _, _ = strings.Cut(query, "#")
+		return readAnswer(query, state)
+	}
+	want, err := url.Parse(redirectURI)
+	if err != nil {
+		return "", ErrNotRedirect
+	}
+	// Address bars hide "http://", and a selection may leave it behind.
+	if want.Host != "" && strings.HasPrefix(final, want.Host) {
+		final = want.Scheme + "://" + final
+	}
+	got, err := url.Parse(final)
+	if err != nil || got.Scheme != want.Scheme || got.Opaque != want.Opaque || got.User != nil ||
+		bareHost(got) != bareHost(want) || slash(got.Path) != slash(want.Path) {
+		return "", ErrNotRedirect
+	}
+	return readAnswer(got.RawQuery, state)
+}
+
+// readAnswer takes the code from the query of an answer. The state is looked at
+// first: nothing in an answer of somebody else's making means anything.
+func readAnswer(query, state string) (string, error) {
+	values, err := url.ParseQuery(query)
+	if err != nil {
+		return "", ErrNoCode
+	}
+	// An empty state would make every answer the right one.
+	if got := values["state"]; state == "" || len(got) != 1 || subtle.ConstantTimeCompare([]byte(got[0]), []byte(state)) != 1 {
+		return "", ErrWrongState
+	}
+	code, declined := values["code"], values["error"]
+	switch {
+	case len(code) == 1 && code[0] != "" && len(declined) == 0:
+		return code[0], nil
+	case len(code) == 0 && len(declined) == 1 && declined[0] != "":
+		e := &AuthorizeError{Code: cmp.Or(secrets{state}.clean(declined[0]), "unreadable error")}
+		switch e.Code {
+		case "access_denied":
+			e.Hint = "log in again and agree on Spotify's page"
+		case "invalid_scope":
+			e.Hint = "correct scopes in the profile"
+		case "server_error", "temporarily_unavailable":
+			e.Hint = "try again later"
+		default:
+			e.Hint = "check the profile against the app in Spotify's developer dashboard"
+		}
+		return "", e
+	default:
+		return "", ErrNoCode
+	}
+}

@@ -1,0 +1,216 @@
+package flow
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+
+	"tokenform/config"
+	"tokenform/flow/state"
+)
+
+// Result is what apply did for one profile.
+type Result struct {
+	Profile  config.Profile
+	Token    *state.Token // in state now; nil: none
+	Decision Decision     // as taken under the lock
+	Granted  bool         // the decision's grant ran and its token is stored
+	Changes  []Change     // made
+	Err      error
+}
+
+// Apply brings every profile to its declared state, at most Parallelism of
+// them at once, and returns the results in the order of profiles. One that
+// fails does not stop the others. It goes by its own forecasts, each decided
+// anew under the profile's lock.
+func (r *Runner) Apply(ctx context.Context, profiles []config.Profile) []Result {
+	r.logins = make(chan struct{}, 1)
+	slots := make(chan struct{}, max(r.Parallelism, 1))
+	results := make([]Result, len(profiles))
+	forecasts := r.Plan(profiles)
+	if r.Verify {
+		r.Check(ctx, forecasts)
+	}
+	r.tellDue(forecasts)
+	var wg sync.WaitGroup
+	for i, f := range forecasts {
+		p := f.Profile
+		if f.Err == nil && !f.Due() {
+			// Nothing to do: no lock, no goroutine, no write. What is printed is the
+			// token as it was read; the outputs may belong to a newer one by now.
+			results[i] = Result{Profile: p, Token: f.Token, Decision: f.Decision, Changes: f.Changes}
+			if r.Outputs != nil {
+				_, results[i].Err = r.Outputs.Print(p, f.Token)
+			}
+			r.remind(p, f.Token)
+			continue
+		}
+		slots <- struct{}{}
+		wg.Go(func() {
+			free := sync.OnceFunc(func() { <-slots })
+			defer free()
+			results[i] = r.apply(ctx, p, f, free)
+			if results[i].Err == nil {
+				r.remind(p, results[i].Token)
+			}
+		})
+	}
+	wg.Wait()
+	return results
+}
+
+func (r *Runner) tellDue(forecasts []Forecast) {
+	var due []config.Profile
+	for _, f := range forecasts {
+		if f.Due() {
+			due = append(due, f.Profile)
+		}
+	}
+	if r.Due != nil && len(due) > 0 {
+		r.Due(due)
+	}
+}
+
+// apply does what the forecast f says, or what turns out to be right once the
+// lock is held. It calls free when it starts to wait for a person, so that
+// other profiles can go on.
+func (r *Runner) apply(ctx context.Context, p config.Profile, f Forecast, free func()) Result {
+	res := Result{Profile: p, Token: f.Token, Decision: f.Decision}
+	fail := func(err error) Result { res.Err = err; return res }
+	if err := ctx.Err(); err != nil {
+		return fail(err)
+	}
+	if f.Err == nil && f.Decision.Action != Keep {
+		// Commands that yield secrets run before the lock is taken.
+		if err := resolve(ctx, p); err != nil {
+			return fail(err)
+		}
+	}
+	entry, err := r.lock(ctx, p)
+	if err != nil {
+		return fail(err)
+	}
+	defer entry.Unlock()
+
+	t, err := entry.Token()
+	if err != nil {
+		return fail(stored(err))
+	}
+	decide := func() Decision {
+		d := r.decide(p, t)
+		if d.Action == Keep && f.Refused && t.Access == f.Token.Access {
+			return replace(p, t)
+		}
+		return d
+	}
+	res.Token, res.Decision = t, decide()
+	if res.Decision.Action != Keep {
+		if err := resolve(ctx, p); err != nil {
+			return fail(err)
+		}
+		res.Decision = decide() // now that every value is known
+	}
+	if res.Decision.Action == Login && f.Err != nil {
+		return fail(f.Err) // nobody is asked to log in for what cannot be written
+	}
+	if res.Decision.Action != Keep {
+		n, err := r.grant(ctx, p, entry, t, &res.Decision, free)
+		if n != nil {
+			res.Token, res.Granted = n, true
+		}
+		if err != nil {
+			return fail(err)
+		}
+	}
+	if r.Outputs == nil {
+		return res
+	}
+	if err := r.write(ctx, p, entry, &res); err != nil {
+		return fail(err)
+	}
+	return res
+}
+
+// resolve fetches every value of p that a grant or an output may need.
+func resolve(ctx context.Context, p config.Profile) error {
+	for _, v := range []*config.Value{p.Client.ID, p.Client.Secret, p.RefreshToken} {
+		if _, err := v.Resolve(ctx); err != nil {
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			return invalid(err)
+		}
+	}
+	return nil
+}
+
+// needsSecret reports whether an output of p shows the client secret.
+func needsSecret(p config.Profile) bool {
+	return slices.ContainsFunc(p.Outputs, func(o config.Output) bool {
+		return slices.ContainsFunc(o.Keys, func(k config.Key) bool { return k.Field == "client_secret" })
+	})
+}
+
+// lock takes p's lock, telling who has it when that takes long enough to be
+// noticed.
+func (r *Runner) lock(ctx context.Context, p config.Profile) (*state.Entry, error) {
+	me := r.Me
+	me.Since = r.Now()
+	entry, err := r.store(p).Lock(ctx, p.Name, me, state.Waiting{
+		Timeout: r.LockTimeout,
+		After:   noticeable,
+		Tell:    func(h state.Holder) { r.notify(Event{Kind: Waiting, Profile: p.Name, Holder: h}) },
+	})
+	if held, ok := errors.AsType[*state.HeldError](err); ok {
+		return nil, &Error{Kind: Temporary, Err: held, Hint: "wait for it to end and try again, or give --lock-timeout more time"}
+	}
+	if err != nil {
+		return nil, stored(err)
+	}
+	return entry, nil
+}
+
+// write brings the outputs in line with the token and state in line with the
+// outputs.
+func (r *Runner) write(ctx context.Context, p config.Profile, entry *state.Entry, res *Result) error {
+	if needsSecret(p) {
+		// Both what is written and what is remembered of it need the value.
+		if err := resolve(ctx, p); err != nil {
+			return err
+		}
+	}
+	// What will be written is remembered before it is: an output written and not
+	// remembered could never be taken back. Save comes for free after a grant,
+	// which has stored this record with its token.
+	want := r.Outputs.Record(p, res.Token)
+	if !res.Granted && !covers(res.Token.Outputs, want) {
+		res.Token.Outputs = merge(res.Token.Outputs, want)
+		if err := entry.Save(res.Token); err != nil {
+			return stored(err)
+		}
+	}
+	changes, err := r.Outputs.Write(ctx, p, res.Token)
+	res.Changes = changes
+	if err != nil {
+		return err
+	}
+	if len(res.Token.Outputs) != len(want) || !covers(want, res.Token.Outputs) {
+		res.Token.Outputs = want // the undeclared ones are gone now
+		if err := entry.Save(res.Token); err != nil {
+			return stored(err)
+		}
+	}
+	return nil
+}
+
+// remind warns of a login that is about to end.
+func (r *Runner) remind(p config.Profile, t *state.Token) {
+	if t == nil {
+		return
+	}
+	if end, near := loginNear(p, t, r.Now()); near {
+		r.warn(p.Name, fmt.Sprintf("the login ends on %s, in %s", day(end), Span(end.Sub(r.Now()))), "log in again before that: tokenform apply --renew -p "+p.Name)
+	}
+}

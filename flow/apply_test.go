@@ -1,0 +1,490 @@
+package flow_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"tokenform/config"
+	"tokenform/flow"
+	"tokenform/flow/sandbox"
+	"tokenform/flow/state"
+)
+
+func TestLoginThenNothing(t *testing.T) {
+	for name, change := range map[string]func(*config.Profile){"secret": func(*config.Profile) {}, "pkce": pkce} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, sandbox.Options{})
+			p := w.profile(change)
+			tok := w.must(p, flow.Login)
+			if !strings.Contains(w.env(), "SPOTIFY_ACCESS_TOKEN="+tok.Access+"\n") {
+				t.Error(".env does not hold the token")
+			}
+			if !tok.Expires.Equal(w.clock().Add(time.Hour)) || !tok.Authorized.Equal(w.clock()) || tok.Account.ID != "sandbox-user" || tok.Refresh == "" {
+				t.Errorf("stored: expires %v, authorized %v, account %+v", tok.Expires, tok.Authorized, tok.Account)
+			}
+			if got := w.said(flow.LoggedIn); len(got) != 1 || got[0] != "Sandy Box (sandbox-user)" {
+				t.Errorf("said %q", got)
+			}
+			if n := w.server.Count("/v1/me"); n != 1 {
+				t.Errorf("the account was asked for %d times", n)
+			}
+
+			before, files := w.requests(), snapshot(t, w.dir)
+			w.must(p, flow.Keep)
+			if n := w.requests() - before; n != 0 {
+				t.Errorf("the second apply sent %d requests", n)
+			}
+			if now := snapshot(t, w.dir); now != files {
+				t.Errorf("the second apply wrote:\n%s\nbefore:\n%s", now, files)
+			}
+		})
+	}
+}
+
+// snapshot is every file below dir with its content and its modification time.
+func snapshot(t *testing.T, dir string) string {
+	t.Helper()
+	var b strings.Builder
+	err := filepath.Walk(dir, func(path string, info os.FileInfo, err error) error {
+		if err == nil && info.Mode().IsRegular() {
+			content, _ := os.ReadFile(path)
+			fmt.Fprintf(&b, "%s %v %s\n", path, info.ModTime(), state.Digest(string(content)))
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+// The answer to a refresh has no refresh token: the stored one stays. Where it
+// has one, that is stored.
+func TestRefresh(t *testing.T) {
+	for name, rotate := range map[string]bool{"kept": false, "rotated": true} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, sandbox.Options{RotateAll: rotate})
+			p := w.profile()
+			first := w.must(p, flow.Login)
+			for range 3 {
+				w.pass(56 * time.Minute)
+				old := w.stored(p)
+				n := w.must(p, flow.Refresh)
+				if (n.Refresh != old.Refresh) != rotate || n.Refresh == "" {
+					t.Errorf("refresh token changed: %v, rotation: %v", n.Refresh != old.Refresh, rotate)
+				}
+				if n.Access == old.Access || !strings.Contains(w.env(), n.Access) {
+					t.Error("the new token is not in .env")
+				}
+				if !n.Authorized.Equal(first.Authorized) {
+					t.Error("a refresh must not move the time of consent")
+				}
+				if n.Serial != old.Serial+1 {
+					t.Errorf("serial went from %d to %d: one refresh is one write of state", old.Serial, n.Serial)
+				}
+			}
+		})
+	}
+}
+
+// Latency must not lengthen a token's life.
+func TestExpiryCountsFromBeforeTheRequest(t *testing.T) {
+	w := newWorld(t, sandbox.Options{})
+	p := w.profile(credentials)
+	start := w.clock()
+	w.server.Inject("/api/token", sandbox.Slow(50*time.Millisecond), 1)
+	time.AfterFunc(20*time.Millisecond, func() { w.pass(40 * time.Second) })
+	if tok := w.must(p, flow.Request); !tok.Expires.Equal(start.Add(time.Hour)) {
+		t.Errorf("expires %v after the start, want an hour", tok.Expires.Sub(start))
+	}
+}
+
+func TestClientCredentials(t *testing.T) {
+	w := newWorld(t, sandbox.Options{})
+	w.unattended()
+	p := w.profile(credentials, func(p *config.Profile) { p.Verify = true })
+	tok := w.must(p, flow.Request)
+	if tok.Refresh != "" || tok.Account != nil || w.server.Count("/v1/search") != 1 || w.server.Count("/v1/me") != 0 {
+		t.Errorf("stored %+v after %d searches and %d /v1/me", tok.Account, w.server.Count("/v1/search"), w.server.Count("/v1/me"))
+	}
+	w.must(p, flow.Keep)
+	w.pass(time.Hour)
+	w.must(p, flow.Request)
+}
+
+func TestSeed(t *testing.T) {
+	w := newWorld(t, sandbox.Options{})
+	login := w.must(w.profile(func(p *config.Profile) { p.Name = "laptop" }), flow.Login)
+	w.unattended()
+	seed := func(s string) func(*config.Profile) {
+		return func(p *config.Profile) { p.RefreshToken = config.Literal(s) }
+	}
+
+	p := w.profile(seed(login.Refresh))
+	tok := w.must(p, flow.Refresh)
+	if tok.Refresh != login.Refresh || tok.Seed != state.Digest(login.Refresh) || !tok.Authorized.IsZero() {
+		t.Error("the seed is not what is stored")
+	}
+	w.must(p, flow.Keep)
+
+	// A seed that is refused leaves the stored token alone.
+	before := w.stored(p)
+	r := w.apply(w.profile(seed("AQ-nonsense")))
+	w.fails(r, flow.LoginNeeded, "invalid_grant", "refresh_token")
+	if after := w.stored(p); after.Access != before.Access || after.Refresh != before.Refresh || after.Serial != before.Serial {
+		t.Error("a refused seed changed the stored token")
+	}
+	w.must(p, flow.Keep)
+}
+
+// TestInvalidGrant: without a person the stored token stays as it was, marked;
+// a false one followed by a good answer loses nothing; with a person it becomes
+// a login.
+func TestInvalidGrant(t *testing.T) {
+	w := newWorld(t, sandbox.Options{})
+	p := w.profile()
+	w.must(p, flow.Login)
+	browse := w.runner.Browse
+	w.unattended()
+	w.pass(2 * time.Hour)
+	before := w.stored(p)
+
+	w.server.Inject("/api/token", sandbox.FalseInvalidGrant(), 1)
+	sent := w.server.Count("/api/token")
+	w.fails(w.apply(p), flow.LoginNeeded, "invalid_grant", "tokenform apply -p dev")
+	if n := w.server.Count("/api/token") - sent; n != 1 {
+		t.Errorf("invalid_grant was asked for %d times, want once", n)
+	}
+	after := w.stored(p)
+	if after.Refresh != before.Refresh || after.Access != before.Access || !after.Rejected.Equal(w.clock()) {
+		t.Errorf("stored after a refusal: refresh token kept %v, rejected at %v", after.Refresh == before.Refresh, after.Rejected)
+	}
+
+	if tok := w.must(p, flow.Refresh); tok.Refresh != before.Refresh || !tok.Rejected.IsZero() {
+		t.Error("the false refusal lost the login, or its mark stayed")
+	}
+
+	w.pass(2 * time.Hour)
+	w.server.RevokeAll()
+	w.runner.Browse = browse
+	if tok := w.must(p, flow.Login); tok.Refresh == before.Refresh || !tok.Authorized.Equal(w.clock()) {
+		t.Error("no new login was stored")
+	}
+}
+
+// Six months after consent the login is over, and before that it is announced.
+func TestLoginLifetime(t *testing.T) {
+	w := newWorld(t, sandbox.Options{})
+	p := w.profile()
+	w.must(p, flow.Login)
+	w.pass(165 * 24 * time.Hour)
+	w.must(p, flow.Refresh)
+	if warned := w.said(flow.Warned); len(warned) != 0 {
+		t.Errorf("warned too early: %q", warned)
+	}
+	w.pass(2 * 24 * time.Hour)
+	w.must(p, flow.Refresh)
+	w.must(p, flow.Keep)
+	warned := w.said(flow.Warned)
+	if len(warned) != 2 || warned[0] != "the login ends on 2027-05-22, in 13d" {
+		t.Errorf("warned %q", warned)
+	}
+	w.pass(20 * 24 * time.Hour)
+	if r := w.apply(p); r.Err != nil || r.Decision.Reason != "login expired on 2027-05-22" {
+		t.Errorf("apply = %+v, %v", r.Decision, r.Err)
+	}
+}
+
+func TestRenew(t *testing.T) {
+	w := newWorld(t, sandbox.Options{})
+	p := w.profile()
+	w.must(p, flow.Login)
+	w.pass(time.Minute)
+	w.runner.Renew = true
+	if tok := w.must(p, flow.Login); !tok.Authorized.Equal(w.clock()) {
+		t.Error("--renew did not log in")
+	}
+}
+
+func TestScopes(t *testing.T) {
+	t.Run("fewer at login: nothing is stored", func(t *testing.T) {
+		w := newWorld(t, sandbox.Options{})
+		p := w.profile()
+		w.server.Inject("/api/token", sandbox.NarrowerScope("streaming"), 1)
+		w.fails(w.apply(p), flow.Failed, "fewer scopes", "streaming")
+		if w.stored(p) != nil || w.env() != "" {
+			t.Error("something was stored or written")
+		}
+	})
+	t.Run("fewer at refresh: stored, then a failure", func(t *testing.T) {
+		w := newWorld(t, sandbox.Options{RotateAll: true})
+		p := w.profile()
+		old := w.must(p, flow.Login)
+		w.pass(time.Hour)
+		w.server.Inject("/api/token", sandbox.NarrowerScope("streaming"), 1)
+		env := w.env()
+		w.fails(w.apply(p), flow.Failed, "fewer scopes", "streaming")
+		if n := w.stored(p); n.Refresh == old.Refresh {
+			t.Error("the rotated refresh token is lost")
+		}
+		if w.env() != env {
+			t.Error("a token with too few scopes was written")
+		}
+		if f := w.runner.Plan([]config.Profile{p})[0]; f.Decision.Reason != "scopes added: streaming" {
+			t.Errorf("the next plan says %+v", f.Decision)
+		}
+	})
+	t.Run("more, reordered or absent is fine", func(t *testing.T) {
+		w := newWorld(t, sandbox.Options{})
+		p := w.profile()
+		w.must(p, flow.Login)
+		for _, f := range []sandbox.Fault{sandbox.WiderScope("user-read-email"), sandbox.ReorderedScope(), sandbox.Without("scope")} {
+			w.pass(time.Hour)
+			w.server.Inject("/api/token", f, 1)
+			w.must(p, flow.Refresh)
+			w.must(p, flow.Keep)
+		}
+	})
+	t.Run("absent at login: as asked", func(t *testing.T) {
+		w := newWorld(t, sandbox.Options{})
+		p := w.profile()
+		w.server.Inject("/api/token", sandbox.Without("scope"), 1)
+		if tok := w.must(p, flow.Login); strings.Join(tok.Scopes, " ") != "streaming user-top-read" {
+			t.Errorf("scopes %v", tok.Scopes)
+		}
+	})
+}
+
+func TestAccount(t *testing.T) {
+	w := newWorld(t, sandbox.Options{})
+	p := w.profile()
+	first := w.must(p, flow.Login)
+	w.server.SetUser(sandbox.User{ID: "somebody-else", Name: "Else"})
+	w.runner.Renew = true
+	w.fails(w.apply(p), flow.Failed, "Else (somebody-else)", "Sandy Box (sandbox-user)", "show_dialog")
+	if w.stored(p).Refresh != first.Refresh {
+		t.Error("the wrong account's login was stored")
+	}
+
+	p.Account = "somebody-else" // on purpose
+	if tok := w.must(p, flow.Login); tok.Account.ID != "somebody-else" {
+		t.Errorf("account %+v", tok.Account)
+	}
+	p.Account = "21sandboxaccount"
+	w.fails(w.apply(p), flow.Failed, "somebody-else", "21sandboxaccount")
+	w.server.SetUser(sandbox.DemoUser())
+	w.must(p, flow.Login)
+
+	// No answer: the login stands, unless the profile declares the account.
+	for _, f := range []sandbox.Fault{sandbox.PlainForbidden(), sandbox.APIError(404, "Service not found"), sandbox.QuotaExceeded("60000"), sandbox.ResetBeforeGrant()} {
+		p.Account = ""
+		w.server.Inject("/v1/me", f, -1)
+		w.must(p, flow.Login)
+		if warned := w.said(flow.Warned); !strings.Contains(warned[len(warned)-1], "does not say who logged in") {
+			t.Errorf("%v: warned %q", f, warned)
+		}
+		w.server.Inject("/v1/me", sandbox.Fault{}, 0)
+		p.Account = "sandbox-user"
+		w.server.Inject("/v1/me", f, -1)
+		if r := w.apply(p); r.Err == nil || !strings.Contains(r.Err.Error(), "sandbox-user") {
+			t.Errorf("%v: with a declared account apply = %v", f, r.Err)
+		}
+		w.server.Inject("/v1/me", sandbox.Fault{}, 0)
+	}
+}
+
+// TestTrouble: whatever passes by, the stored token stays and the kind says to
+// try again later.
+func TestTrouble(t *testing.T) {
+	for name, c := range map[string]struct {
+		fault sandbox.Fault
+		tries int
+	}{
+		"503":               {sandbox.Outage(503), 4},
+		"html":              {sandbox.HTML(200), 1},
+		"truncated":         {sandbox.Truncated(), 1},
+		"no access_token":   {sandbox.Without("access_token"), 1},
+		"no expires_in":     {sandbox.Without("expires_in"), 1},
+		"429 for 17 hours":  {sandbox.TooManyRequests("61200"), 1},
+		"reset":             {sandbox.ResetBeforeGrant(), 4},
+		"reset after grant": {sandbox.ResetAfterGrant(), 4},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, sandbox.Options{})
+			p := w.profile()
+			before := w.must(p, flow.Login)
+			w.pass(time.Hour)
+			sent := w.server.Count("/api/token")
+			w.server.Inject("/api/token", c.fault, -1)
+			w.fails(w.apply(p), flow.Temporary, "refreshing")
+			if n := w.server.Count("/api/token") - sent; n != c.tries {
+				t.Errorf("%d requests, want %d", n, c.tries)
+			}
+			if after := w.stored(p); after.Refresh != before.Refresh || after.Serial != before.Serial {
+				t.Error("the stored token changed")
+			}
+			w.server.Inject("/api/token", sandbox.Fault{}, 0)
+			w.must(p, flow.Refresh)
+		})
+	}
+}
+
+// One profile's failure does not stop the others, and logins come one at a
+// time.
+func TestManyProfiles(t *testing.T) {
+	w := newWorld(t, sandbox.Options{})
+	var asking, most int
+	notify := w.runner.Notify
+	w.runner.Notify = func(e flow.Event) {
+		notify(e)
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		switch e.Kind {
+		case flow.Asking:
+			asking++
+			most = max(most, asking)
+		case flow.Asked:
+			asking--
+		}
+	}
+	var profiles []config.Profile
+	for i := range 12 {
+		p := w.profile(func(p *config.Profile) { p.Name = fmt.Sprintf("p%d", i) })
+		p.Outputs[0].Keys = []config.Key{{Field: "access_token", Variable: fmt.Sprintf("TOKEN_%d", i)}}
+		if i == 5 {
+			p.Client.Secret = config.Literal("wrong")
+		}
+		profiles = append(profiles, p)
+	}
+	for i, r := range w.runner.Apply(context.Background(), profiles) {
+		if (r.Err != nil) != (i == 5) {
+			t.Errorf("%s: %v", r.Profile.Name, r.Err)
+		}
+		if i == 5 {
+			w.fails(r, flow.Failed, "invalid_client")
+			continue
+		}
+		if !strings.Contains(w.env(), fmt.Sprintf("TOKEN_%d=%s\n", i, r.Token.Access)) {
+			t.Errorf("%s is not in the shared .env", r.Profile.Name)
+		}
+	}
+	if most != 1 || asking != 0 {
+		t.Errorf("%d logins at once", most)
+	}
+}
+
+func TestPlanTellsTheTruth(t *testing.T) {
+	w := newWorld(t, sandbox.Options{})
+	p := w.profile()
+	plan := func() string {
+		f := w.runner.Plan([]config.Profile{p})[0]
+		if f.Err != nil {
+			t.Fatal(f.Err)
+		}
+		s := string(f.Decision.Action)
+		for _, c := range f.Changes {
+			s += " " + string(c.Action)
+		}
+		return fmt.Sprintf("%s %v", s, f.Due())
+	}
+	step := func(want string) {
+		t.Helper()
+		sent, files := w.requests(), snapshot(t, w.dir)
+		if got := plan(); got != want {
+			t.Errorf("plan = %q, want %q", got, want)
+		}
+		if w.requests() != sent || snapshot(t, w.dir) != files {
+			t.Error("plan sent or wrote something")
+		}
+		r := w.apply(p)
+		if r.Err != nil {
+			t.Fatal(r.Err)
+		}
+		did := string(r.Decision.Action)
+		for _, c := range r.Changes {
+			did += " " + string(c.Action)
+		}
+		if !strings.HasPrefix(want, did) {
+			t.Errorf("apply did %q, the plan was %q", did, want)
+		}
+	}
+	step("login create true")
+	step("keep keep false")
+	w.pass(time.Hour)
+	step("refresh update true")
+	if err := os.Remove(filepath.Join(w.dir, ".env")); err != nil {
+		t.Fatal(err)
+	}
+	step("keep create true")
+	p.Outputs = nil
+	step("keep delete true")
+	step("keep false")
+	if w.env() != "" {
+		t.Errorf(".env still holds %q", w.env())
+	}
+}
+
+func TestCannotStore(t *testing.T) {
+	w := newWorld(t, sandbox.Options{})
+	p := w.profile()
+	// A directory where the temporary file goes stops the write after the grant,
+	// for root too.
+	if err := os.MkdirAll(filepath.Join(p.State, ".dev.json.tokenform-tmp", "x"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	w.fails(w.apply(p), flow.Failed, "granted but cannot be stored", "log", "dev")
+	if w.env() != "" {
+		t.Error("a token that is not stored was written")
+	}
+}
+
+func TestDestroy(t *testing.T) {
+	w := newWorld(t, sandbox.Options{})
+	p := w.profile()
+	env := filepath.Join(w.dir, ".env")
+	if err := os.WriteFile(env, []byte("# mine\nOTHER=1\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	w.must(p, flow.Login)
+	remains := w.runner.Remains([]config.Profile{p})
+	if !remains[0].Any() {
+		t.Fatal("nothing remains after a login")
+	}
+	for _, x := range w.runner.Destroy(context.Background(), remains) {
+		if x.Err != nil {
+			t.Error(x.Err)
+		}
+	}
+	if w.stored(p) != nil || w.env() != "# mine\nOTHER=1\n" {
+		t.Errorf("left: state %v, .env %q", w.stored(p) != nil, w.env())
+	}
+}
+
+// Verify finds a token that the user took back, and apply replaces it.
+func TestVerify(t *testing.T) {
+	w := newWorld(t, sandbox.Options{})
+	p := w.profile()
+	old := w.must(p, flow.Login)
+	w.must(p, flow.Keep)
+	w.runner.Verify = true
+	w.must(p, flow.Keep)
+	w.server.Inject("/v1/me", sandbox.APIError(401, "The access token expired"), 1)
+	if tok := w.must(p, flow.Refresh); tok.Access == old.Access {
+		t.Error("the refused token is still there")
+	}
+}
+
+func TestClockOff(t *testing.T) {
+	w := newWorld(t, sandbox.Options{})
+	w.server.Inject("/api/token", sandbox.Dated(w.clock().Add(3*time.Hour)), 1)
+	w.must(w.profile(credentials), flow.Request)
+	if warned := w.said(flow.Warned); len(warned) != 1 || warned[0] != "this machine's clock is 3h behind the server's" {
+		t.Errorf("warned %q", warned)
+	}
+}

@@ -1,0 +1,156 @@
+package flow
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"tokenform/config"
+	"tokenform/flow/state"
+)
+
+// Action is what must be done to bring a profile's token to a valid state.
+type Action string
+
+const (
+	Keep    Action = "keep"    // the stored token will do
+	Refresh Action = "refresh" // RFC 6749 section 6
+	Login   Action = "login"   // RFC 6749 section 4.1, with a person in front
+	Request Action = "request" // RFC 6749 section 4.4, client credentials
+)
+
+// Decision is an action and the reason shown for it.
+type Decision struct {
+	Action Action
+	Reason string
+	Seed   bool // refresh from the profile's refresh_token, not from state's
+}
+
+// Decide compares what p declares with what is in state and says what to do.
+// It is the table of SPEC section 3, in its order, and depends on nothing but
+// its arguments; t is nil where nothing is in state. Values of p that only a
+// command could tell are taken to be what they were, so that a plan runs none.
+func Decide(p config.Profile, t *state.Token, now time.Time) Decision {
+	if !p.Grant.User() {
+		return decideClientCredentials(p, t, now)
+	}
+	seed, seedKnown := p.RefreshToken.Known()
+	switch {
+	case t == nil && p.RefreshToken != nil:
+		return Decision{Refresh, "from the profile's refresh_token", true}
+	case t != nil && p.RefreshToken != nil && seedKnown && state.Digest(seed) != t.Seed && seed != t.Refresh:
+		return Decision{Refresh, "refresh_token changed", true}
+	case t == nil:
+		return Decision{Action: Login, Reason: "never logged in"}
+	case clientChanged(p, t):
+		return Decision{Action: Login, Reason: "client id changed"}
+	case t.Grant != string(p.Grant):
+		return Decision{Action: Login, Reason: fmt.Sprintf("grant changed from %s to %s", t.Grant, p.Grant)}
+	}
+	if missing := Missing(p, t); len(missing) > 0 {
+		return Decision{Action: Login, Reason: "scopes added: " + strings.Join(missing, " ")}
+	}
+	if end := LoginUntil(p, t); !end.IsZero() && !now.Before(end) {
+		return Decision{Action: Login, Reason: "login expired on " + day(end)}
+	}
+	if t.Expires.Sub(now) < p.MinTTL {
+		reason := expiry(t, now)
+		if t.Refresh == "" {
+			return Decision{Action: Login, Reason: reason + ", and there is no refresh token"}
+		}
+		if !t.Rejected.IsZero() {
+			// Spotify has refused good tokens in an outage, so it is asked again: once
+			// per run, and the old token stays until a new one is stored.
+			reason += ", refused on " + day(t.Rejected)
+		}
+		return Decision{Action: Refresh, Reason: reason}
+	}
+	return Decision{Action: Keep, Reason: Validity(p, t, now)}
+}
+
+func decideClientCredentials(p config.Profile, t *state.Token, now time.Time) Decision {
+	switch {
+	case t == nil:
+		return Decision{Action: Request, Reason: "no token yet"}
+	case clientChanged(p, t):
+		return Decision{Action: Request, Reason: "client id changed"}
+	case t.Grant != string(p.Grant):
+		return Decision{Action: Request, Reason: fmt.Sprintf("grant changed from %s to %s", t.Grant, p.Grant)}
+	case t.Expires.Sub(now) < p.MinTTL:
+		return Decision{Action: Request, Reason: expiry(t, now)}
+	}
+	return Decision{Action: Keep, Reason: Validity(p, t, now)}
+}
+
+func clientChanged(p config.Profile, t *state.Token) bool {
+	id, known := p.Client.ID.Known()
+	return known && id != t.ClientID
+}
+
+// Missing lists the declared scopes that t was not granted. A server that
+// never named the scopes granted all that was asked for (RFC 6749 section 5.1).
+func Missing(p config.Profile, t *state.Token) []string {
+	if t.Scopes == nil {
+		return nil
+	}
+	return lacking(p.Scopes, t.Scopes)
+}
+
+func lacking(declared, granted []string) []string {
+	var missing []string
+	for _, s := range declared {
+		if !slices.Contains(granted, s) {
+			missing = append(missing, s)
+		}
+	}
+	return missing
+}
+
+// LoginUntil is when the refresh token is no longer trusted; zero where the
+// time of consent is not known, or where nobody logs in.
+func LoginUntil(p config.Profile, t *state.Token) time.Time {
+	if t.Authorized.IsZero() || !p.Grant.User() {
+		return time.Time{}
+	}
+	return t.Authorized.Add(p.LoginLifetime)
+}
+
+// Validity says how long a token and its login last.
+func Validity(p config.Profile, t *state.Token, now time.Time) string {
+	s := "valid for " + Span(t.Expires.Sub(now))
+	if end := LoginUntil(p, t); !end.IsZero() {
+		s += "; login until " + day(end)
+	}
+	return s
+}
+
+func expiry(t *state.Token, now time.Time) string {
+	if left := t.Expires.Sub(now); left > 0 {
+		return "expires in " + Span(left)
+	}
+	return "expired " + Span(now.Sub(t.Expires)) + " ago"
+}
+
+// day is a date as people compare it, in UTC like every time in a file.
+func day(t time.Time) string { return t.UTC().Format(time.DateOnly) }
+
+// Span is a duration as people say it: its two largest units at most, rounded
+// down, so that nothing is promised longer than it lasts, and never negative.
+func Span(d time.Duration) string {
+	d = max(d, 0)
+	switch {
+	case d < time.Minute:
+		return fmt.Sprintf("%ds", int(d/time.Second))
+	case d < time.Hour:
+		return fmt.Sprintf("%dm", int(d/time.Minute))
+	case d < 24*time.Hour:
+		h, m := int(d/time.Hour), int(d%time.Hour/time.Minute)
+		if m == 0 {
+			return fmt.Sprintf("%dh", h)
+		}
+		return fmt.Sprintf("%dh%dm", h, m)
+	default:
+		return fmt.Sprintf("%dd", int(d/(24*time.Hour)))
+	}
+}

@@ -1,0 +1,133 @@
+package flow
+
+import (
+	"testing"
+	"time"
+
+	"tokenform/config"
+	"tokenform/flow/state"
+)
+
+var noon = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+
+// user is a profile that needs nothing: its token is [good].
+func user() config.Profile {
+	return config.Profile{
+		Name: "dev", Client: config.Client{ID: config.Literal("app"), Secret: config.Literal("hush")},
+		Grant: config.AuthorizationCode, Scopes: []string{"streaming", "user-top-read"},
+		MinTTL: 5 * time.Minute, LoginLifetime: 180 * 24 * time.Hour, LoginWarning: 14 * 24 * time.Hour,
+	}
+}
+
+func good() *state.Token {
+	return &state.Token{
+		Profile: "dev", ClientID: "app", Grant: "authorization_code", Access: "BQ", Refresh: "AQ-stored",
+		Scopes: []string{"streaming", "user-top-read"}, Obtained: noon.Add(-8 * time.Minute), Expires: noon.Add(52 * time.Minute),
+		Authorized: noon.Add(-24 * time.Hour),
+	}
+}
+
+func machine() config.Profile {
+	p := user()
+	p.Grant, p.Scopes = config.ClientCredentials, nil
+	return p
+}
+
+func machineToken() *state.Token {
+	t := good()
+	t.Grant, t.Refresh, t.Scopes, t.Authorized = "client_credentials", "", nil, time.Time{}
+	return t
+}
+
+// TestDecide has a case for every row of SPEC section 3 and for every trap of
+// spotify.md that a decision can fall into.
+func TestDecide(t *testing.T) {
+	with := func(p config.Profile, change func(*config.Profile)) config.Profile { change(&p); return p }
+	token := func(base *state.Token, change func(*state.Token)) *state.Token { change(base); return base }
+	seeded := with(user(), func(p *config.Profile) { p.RefreshToken = config.Literal("AQ-seed") })
+	for _, c := range []struct {
+		name  string
+		p     config.Profile
+		token *state.Token
+		want  Decision
+	}{
+		{"client credentials: no token", machine(), nil, Decision{Action: Request, Reason: "no token yet"}},
+		{"client credentials: other client id", machine(), token(machineToken(), func(t *state.Token) { t.ClientID = "old" }),
+			Decision{Action: Request, Reason: "client id changed"}},
+		{"client credentials: grant changed", machine(), good(),
+			Decision{Action: Request, Reason: "grant changed from authorization_code to client_credentials"}},
+		{"client credentials: less than min_ttl left", machine(), token(machineToken(), func(t *state.Token) { t.Expires = noon.Add(4*time.Minute + 59*time.Second) }),
+			Decision{Action: Request, Reason: "expires in 4m"}},
+		{"client credentials: expired", machine(), token(machineToken(), func(t *state.Token) { t.Expires = noon.Add(-2 * time.Hour) }),
+			Decision{Action: Request, Reason: "expired 2h ago"}},
+		{"client credentials: exactly min_ttl left", machine(), token(machineToken(), func(t *state.Token) { t.Expires = noon.Add(5 * time.Minute) }),
+			Decision{Action: Keep, Reason: "valid for 5m"}},
+		{"client credentials: scopes never matter", with(machine(), func(p *config.Profile) { p.Scopes = []string{"streaming"} }), machineToken(),
+			Decision{Action: Keep, Reason: "valid for 52m"}},
+
+		{"no state, a seed", seeded, nil, Decision{Refresh, "from the profile's refresh_token", true}},
+		{"another seed than the one taken up", seeded, token(good(), func(t *state.Token) { t.Seed = state.Digest("AQ-older-seed") }),
+			Decision{Refresh, "refresh_token changed", true}},
+		{"a seed after a login without one", seeded, good(), Decision{Refresh, "refresh_token changed", true}},
+		{"the seed taken up before", seeded, token(good(), func(t *state.Token) { t.Seed = state.Digest("AQ-seed") }),
+			Decision{Action: Keep, Reason: "valid for 52m; login until 2027-05-21"}},
+		{"the seed is the stored one", seeded, token(good(), func(t *state.Token) { t.Refresh = "AQ-seed" }),
+			Decision{Action: Keep, Reason: "valid for 52m; login until 2027-05-21"}},
+		{"the seed was taken out of the profile", user(), token(good(), func(t *state.Token) { t.Seed = state.Digest("AQ-seed") }),
+			Decision{Action: Keep, Reason: "valid for 52m; login until 2027-05-21"}},
+		{"a new seed wins over another client id", seeded, token(good(), func(t *state.Token) { t.ClientID = "old" }),
+			Decision{Refresh, "refresh_token changed", true}},
+
+		{"no state", user(), nil, Decision{Action: Login, Reason: "never logged in"}},
+		{"client id changed", user(), token(good(), func(t *state.Token) { t.ClientID = "old" }), Decision{Action: Login, Reason: "client id changed"}},
+		{"grant changed", with(user(), func(p *config.Profile) { p.Grant = config.PKCE }), good(),
+			Decision{Action: Login, Reason: "grant changed from authorization_code to pkce"}},
+		{"a scope added", with(user(), func(p *config.Profile) { p.Scopes = append(p.Scopes, "user-read-email", "user-read-private") }), good(),
+			Decision{Action: Login, Reason: "scopes added: user-read-email user-read-private"}},
+		{"more scopes granted than declared", with(user(), func(p *config.Profile) { p.Scopes = p.Scopes[:1] }), good(),
+			Decision{Action: Keep, Reason: "valid for 52m; login until 2027-05-21"}},
+		{"scopes in another order", with(user(), func(p *config.Profile) { p.Scopes = []string{"user-top-read", "streaming"} }), good(),
+			Decision{Action: Keep, Reason: "valid for 52m; login until 2027-05-21"}},
+		{"the server never named scopes", user(), token(good(), func(t *state.Token) { t.Scopes = nil }),
+			Decision{Action: Keep, Reason: "valid for 52m; login until 2027-05-21"}},
+		{"the server granted none", user(), token(good(), func(t *state.Token) { t.Scopes = []string{} }),
+			Decision{Action: Login, Reason: "scopes added: streaming user-top-read"}},
+		{"consent older than login_lifetime, token still valid", user(), token(good(), func(t *state.Token) { t.Authorized = noon.Add(-180 * 24 * time.Hour) }),
+			Decision{Action: Login, Reason: "login expired on 2026-11-23"}},
+		{"consent a second younger than that", user(), token(good(), func(t *state.Token) { t.Authorized = noon.Add(time.Second - 180*24*time.Hour) }),
+			Decision{Action: Keep, Reason: "valid for 52m; login until 2026-11-23"}},
+		{"consent not known", user(), token(good(), func(t *state.Token) { t.Authorized = time.Time{} }), Decision{Action: Keep, Reason: "valid for 52m"}},
+
+		{"less than min_ttl left", user(), token(good(), func(t *state.Token) { t.Expires = noon.Add(3 * time.Minute) }),
+			Decision{Action: Refresh, Reason: "expires in 3m"}},
+		{"expired", user(), token(good(), func(t *state.Token) { t.Expires = noon.Add(-26 * time.Hour) }), Decision{Action: Refresh, Reason: "expired 1d ago"}},
+		{"expires now", user(), token(good(), func(t *state.Token) { t.Expires = noon }), Decision{Action: Refresh, Reason: "expired 0s ago"}},
+		{"a refused refresh token is tried once more: the server may have been wrong", user(),
+			token(good(), func(t *state.Token) { t.Expires, t.Rejected = noon.Add(-time.Hour), noon.Add(-30*time.Minute) }),
+			Decision{Action: Refresh, Reason: "expired 1h ago, refused on 2026-11-23"}},
+		{"refused, but the access token still lives", user(), token(good(), func(t *state.Token) { t.Rejected = noon }),
+			Decision{Action: Keep, Reason: "valid for 52m; login until 2027-05-21"}},
+		{"less than min_ttl left, no refresh token", user(), token(good(), func(t *state.Token) { t.Expires, t.Refresh = noon.Add(3*time.Minute), "" }),
+			Decision{Action: Login, Reason: "expires in 3m, and there is no refresh token"}},
+		{"otherwise", user(), good(), Decision{Action: Keep, Reason: "valid for 52m; login until 2027-05-21"}},
+		{"min_ttl 0 uses a token to its end", with(user(), func(p *config.Profile) { p.MinTTL = 0 }), token(good(), func(t *state.Token) { t.Expires = noon.Add(time.Second) }),
+			Decision{Action: Keep, Reason: "valid for 1s; login until 2027-05-21"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if got := Decide(c.p, c.token, noon); got != c.want {
+				t.Errorf("Decide = %+v, want %+v", got, c.want)
+			}
+		})
+	}
+}
+
+func TestSpan(t *testing.T) {
+	for d, want := range map[time.Duration]string{
+		0: "0s", 59*time.Second + 999*time.Millisecond: "59s", time.Minute: "1m", 59*time.Minute + 59*time.Second: "59m",
+		time.Hour: "1h", 90 * time.Minute: "1h30m", 24*time.Hour - time.Second: "23h59m", 49 * time.Hour: "2d",
+	} {
+		if got := Span(d); got != want {
+			t.Errorf("Span(%v) = %q, want %q", d, got, want)
+		}
+	}
+}

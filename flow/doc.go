@@ -1,0 +1,3 @@
+// Package flow brings tokens to the state that profiles declare: it decides
+// (purely), plans, and applies.
+package flow

@@ -1,0 +1,66 @@
+package flow
+
+import (
+	"context"
+	"errors"
+)
+
+// Kind says what the caller can do about an error; main maps it to an exit
+// code.
+type Kind int
+
+const (
+	Failed      Kind = iota // something must be changed first
+	LoginNeeded             // a person must log in
+	Temporary               // the same command may succeed later
+	Invalid                 // the profile is wrong
+	Interrupted             // somebody stopped us
+)
+
+// Error is a failure in words fit for people, without secrets.
+type Error struct {
+	Kind    Kind
+	Message string // may be empty where Err says it all
+	Hint    string // what to run or change
+	Err     error  // the cause; its text follows Message
+}
+
+func (e *Error) Error() string {
+	switch {
+	case e.Err == nil:
+		return e.Message
+	case e.Message == "":
+		return e.Err.Error()
+	default:
+		return e.Message + ": " + e.Err.Error()
+	}
+}
+
+func (e *Error) Unwrap() error { return e.Err }
+
+// KindOf is the kind of the outermost *Error in err's chain, Interrupted for a
+// canceled context, and Failed for any other error.
+func KindOf(err error) Kind {
+	if errors.Is(err, context.Canceled) {
+		return Interrupted
+	}
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e.Kind
+	}
+	return Failed
+}
+
+// HintOf is the first hint in err's chain.
+func HintOf(err error) string {
+	for err != nil {
+		e, ok := errors.AsType[*Error](err)
+		if !ok {
+			return ""
+		}
+		if e.Hint != "" {
+			return e.Hint
+		}
+		err = e.Err
+	}
+	return ""
+}

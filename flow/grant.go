@@ -1,0 +1,253 @@
+package flow
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"tokenform/config"
+	"tokenform/flow/oauth"
+	"tokenform/flow/state"
+)
+
+const (
+	// noticeable is how long a wait may be before it is spoken of.
+	noticeable = 500 * time.Millisecond
+	// skew is how far the server's clock may be off before it is spoken of. The
+	// Date header has a resolution of one second and an answer takes some.
+	skew = time.Minute
+)
+
+// grant runs the decided grant and stores what it yields before anybody sees
+// it. A token comes back where one was stored, even beside an error. A refresh
+// that is refused becomes a login where a person is there; d then says so.
+func (r *Runner) grant(ctx context.Context, p config.Profile, entry *state.Entry, t *state.Token, d *Decision, free func()) (*state.Token, error) {
+	app, err := r.app(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	switch d.Action {
+	case Request:
+		return r.request(ctx, p, app, entry, t)
+	case Refresh:
+		n, err := r.refresh(ctx, p, app, entry, t, *d)
+		if !refused(err) {
+			return n, err
+		}
+		if !r.attended() {
+			return nil, &Error{Kind: LoginNeeded, Message: "refreshing", Err: err, Hint: unattendedHint(p, d.Seed)}
+		}
+		*d = Decision{Action: Login, Reason: reasonOf(err)}
+	}
+	return r.login(ctx, p, app, entry, t, d.Reason, free)
+}
+
+// refused reports whether the server says that the refresh token (or code) is
+// good no more: RFC 6749 section 5.2, invalid_grant.
+func refused(err error) bool {
+	e, ok := errors.AsType[*oauth.Error](err)
+	return ok && e.Kind == oauth.Refused && e.Code == "invalid_grant"
+}
+
+func reasonOf(err error) string {
+	if e, ok := errors.AsType[*oauth.Error](err); ok {
+		return e.Message
+	}
+	return err.Error()
+}
+
+// request is the client credentials grant.
+func (r *Runner) request(ctx context.Context, p config.Profile, app oauth.App, entry *state.Entry, t *state.Token) (*state.Token, error) {
+	sent := r.Now()
+	w, err := app.ClientCredentials(ctx)
+	if err != nil {
+		return nil, wire("requesting a token", err)
+	}
+	n := r.absorb(p, app, bare(t), w, sent)
+	if err := r.keep(entry, p, n, "the next apply requests another one"); err != nil {
+		return nil, err
+	}
+	return n, r.verify(ctx, p, app, n)
+}
+
+// refresh trades the refresh token for a new access token. An invalid_grant
+// leaves the stored token as it was, marked with the time: it may be the
+// server that is wrong.
+func (r *Runner) refresh(ctx context.Context, p config.Profile, app oauth.App, entry *state.Entry, t *state.Token, d Decision) (*state.Token, error) {
+	seed, err := p.RefreshToken.Resolve(ctx)
+	if err != nil {
+		return nil, invalid(err)
+	}
+	base, used := t, seed
+	if d.Seed {
+		base = bare(t)
+	} else {
+		used = t.Refresh
+	}
+	sent := r.Now()
+	w, err := app.Refresh(ctx, used)
+	if refused(err) && !d.Seed {
+		// Another client may have stored a newer one meanwhile.
+		newer, readErr := entry.Token()
+		switch {
+		case readErr != nil:
+			return nil, stored(readErr)
+		case newer != nil && newer.Refresh != "" && newer.Refresh != used:
+			base, used, sent = newer, newer.Refresh, r.Now()
+			w, err = app.Refresh(ctx, used)
+		}
+		if refused(err) {
+			base.Rejected = sent.UTC().Truncate(time.Second)
+			if err := entry.Save(base); err != nil {
+				return nil, stored(err)
+			}
+		}
+	}
+	if err != nil {
+		if refused(err) {
+			return nil, err
+		}
+		return nil, wire("refreshing", err)
+	}
+	n := r.absorb(p, app, base, w, sent)
+	if n.Refresh == "" {
+		n.Refresh = used // RFC 6749 section 6: without a new one the old one stays
+	}
+	if d.Seed || seed != "" && seed == used {
+		n.Seed = state.Digest(seed)
+	}
+	cure := "nothing is lost: the old refresh token still works"
+	if n.Refresh != used {
+		cure = "the old refresh token may be dead: if the next apply is refused, log in to " + p.Name + " again"
+	}
+	if err := r.keep(entry, p, n, cure); err != nil {
+		return nil, err
+	}
+	if missing := Missing(p, n); len(missing) > 0 {
+		return n, lessGranted(missing)
+	}
+	return n, r.verify(ctx, p, app, n)
+}
+
+// bare is what stays of t when another login or app takes over: nothing of
+// the token, only what state knows beside it.
+func bare(t *state.Token) *state.Token {
+	if t == nil {
+		return nil
+	}
+	return &state.Token{Serial: t.Serial, Outputs: t.Outputs}
+}
+
+// absorb makes our token from the wire's: it is the one place where relative
+// becomes absolute, and where what an answer leaves out is kept from old. The
+// expiry counts from sent, the moment before the request, so that a slow
+// answer never makes a token look longer-lived than it is.
+func (r *Runner) absorb(p config.Profile, app oauth.App, old *state.Token, w oauth.Token, sent time.Time) *state.Token {
+	n := &state.Token{
+		ClientID: app.ID,
+		Grant:    string(p.Grant),
+		Access:   w.Access,
+		Type:     w.Type,
+		Scopes:   w.Scopes,
+		Obtained: sent.UTC().Truncate(time.Second),
+		Expires:  sent.Add(w.ExpiresIn).UTC().Truncate(time.Second),
+		Refresh:  w.Refresh,
+	}
+	if old != nil {
+		n.Serial, n.Outputs = old.Serial, old.Outputs
+		n.Authorized, n.Seed, n.Account = old.Authorized, old.Seed, old.Account
+		if n.Refresh == "" && p.Grant.User() {
+			n.Refresh = old.Refresh
+		}
+		if n.Scopes == nil {
+			n.Scopes = slices.Clone(old.Scopes)
+		}
+	}
+	if got := r.Now(); !w.Date.IsZero() && (got.Sub(w.Date) > skew || w.Date.Sub(got) > skew) {
+		off, way := got.Sub(w.Date), "ahead of"
+		if off < 0 {
+			off, way = -off, "behind"
+		}
+		r.warn(p.Name, fmt.Sprintf("this machine's clock is %s %s the server's", Span(off), way), "set the clock: expiry times are computed from it")
+	}
+	return n
+}
+
+// keep stores n with what its outputs will be. Past this line the token
+// survives everything; where it cannot be stored nobody sees it.
+func (r *Runner) keep(entry *state.Entry, p config.Profile, n *state.Token, cure string) error {
+	if r.Outputs != nil {
+		n.Outputs = merge(n.Outputs, r.Outputs.Record(p, n))
+	}
+	if err := entry.Save(n); err != nil {
+		return &Error{Kind: Failed, Message: "the token was granted but cannot be stored", Err: err, Hint: "make room or make it writable, then apply again; " + cure}
+	}
+	return nil
+}
+
+func lessGranted(missing []string) error {
+	return &Error{
+		Message: "Spotify granted fewer scopes than declared; missing: " + strings.Join(missing, " "),
+		Hint:    "log in again and allow them, or take them out of scopes",
+	}
+}
+
+// verify asks the Web API whether it takes the token, where the profile wants
+// to know. No answer proves nothing and is a warning.
+func (r *Runner) verify(ctx context.Context, p config.Profile, app oauth.App, t *state.Token) error {
+	if !p.Verify {
+		return nil
+	}
+	err := check(ctx, p, app, t)
+	if err == nil {
+		return nil
+	}
+	if e, ok := errors.AsType[*oauth.Error](err); ok && e.Kind == oauth.Unauthorized {
+		return wire("the Web API refuses the new token", err)
+	}
+	r.warn(p.Name, "the Web API does not say whether the token is good: "+reasonOf(err), hintOfWire(err))
+	return nil
+}
+
+// check sends the cheapest request that needs nothing but a good token.
+func check(ctx context.Context, p config.Profile, app oauth.App, t *state.Token) error {
+	if !p.Grant.User() {
+		return app.Search(ctx, t.Access)
+	}
+	_, err := app.Me(ctx, t.Access)
+	return err
+}
+
+// wire puts a failure of the wire in our terms.
+func wire(doing string, err error) error {
+	e, ok := errors.AsType[*oauth.Error](err)
+	if !ok {
+		return &Error{Message: doing, Err: err}
+	}
+	kind := Failed
+	switch e.Kind {
+	case oauth.RateLimited, oauth.Unavailable:
+		kind = Temporary
+	case oauth.Canceled:
+		kind = Interrupted
+	}
+	return &Error{Kind: kind, Message: doing, Err: err, Hint: e.Hint}
+}
+
+func hintOfWire(err error) string {
+	if e, ok := errors.AsType[*oauth.Error](err); ok {
+		return e.Hint
+	}
+	return ""
+}
+
+// unattendedHint says how to log in where nobody can.
+func unattendedHint(p config.Profile, seed bool) string {
+	if seed {
+		return "replace the profile's refresh_token: log in where a browser is (tokenform apply) and take the new one from there"
+	}
+	return fmt.Sprintf("log in where a browser is: tokenform apply -p %s; or declare refresh_token in the profile", p.Name)
+}

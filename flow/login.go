@@ -1,0 +1,279 @@
+package flow
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"strings"
+	"time"
+
+	"tokenform/config"
+	"tokenform/flow/oauth"
+	"tokenform/flow/state"
+)
+
+// login asks a person to log in, exchanges the code, makes sure that it is the
+// right account and stores the token. The page that the person ends on is
+// answered last, so that it tells what really happened.
+func (r *Runner) login(ctx context.Context, p config.Profile, app oauth.App, entry *state.Entry, t *state.Token, reason string, free func()) (*state.Token, error) {
+	if !r.attended() {
+		return nil, &Error{Kind: LoginNeeded, Message: "a person must log in: " + reason, Hint: unattendedHint(p, false)}
+	}
+	free() // a person takes minutes: let other profiles go on
+	select {
+	case r.logins <- struct{}{}:
+		defer func() { <-r.logins }()
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+
+	ask, err := r.ask(ctx, p, app, reason)
+	if err != nil {
+		return nil, err
+	}
+	defer ask.close()
+	n, err := r.exchange(ctx, p, app, entry, t, ask)
+	ask.finish(p, n, err)
+	return n, err
+}
+
+// exchange turns the code into a stored token.
+func (r *Runner) exchange(ctx context.Context, p config.Profile, app oauth.App, entry *state.Entry, t *state.Token, ask *asking) (*state.Token, error) {
+	sent := r.Now()
+	w, err := app.Exchange(ctx, ask.login, ask.code)
+	if err != nil {
+		return nil, wire("logging in", err)
+	}
+	n := r.absorb(p, app, bare(t), w, sent)
+	if n.Refresh == "" {
+		return nil, &Error{Message: "logging in: the server sent no refresh token"}
+	}
+	if n.Scopes == nil {
+		n.Scopes = append([]string{}, p.Scopes...) // RFC 6749 section 5.1: as asked
+	}
+	if missing := Missing(p, n); len(missing) > 0 {
+		return nil, lessGranted(missing)
+	}
+	n.Authorized = n.Obtained
+	if seed, known := p.RefreshToken.Known(); known && seed != "" {
+		n.Seed = state.Digest(seed) // seen, and superseded by this login
+	}
+	if n.Account, err = r.account(ctx, p, app, t, n); err != nil {
+		return nil, err
+	}
+	if err := r.keep(entry, p, n, "this login is lost and must be repeated for "+p.Name); err != nil {
+		return nil, err
+	}
+	return n, nil
+}
+
+// account asks who logged in, and refuses anybody but the declared account or
+// the one that was logged in before.
+func (r *Runner) account(ctx context.Context, p config.Profile, app oauth.App, t, n *state.Token) (*state.Account, error) {
+	me, err := app.Me(ctx, n.Access)
+	if err != nil {
+		if p.Account != "" {
+			return nil, wire("the profile wants the account "+p.Account+", and the Web API does not say who logged in", err)
+		}
+		r.warn(p.Name, "the Web API does not say who logged in: "+reasonOf(err), hintOfWire(err))
+		if t != nil && t.ClientID == n.ClientID {
+			return t.Account, nil
+		}
+		return nil, nil
+	}
+	got := &state.Account{ID: me.ID, AccountID: me.AccountID, Name: me.Name}
+	const cure = "log out at https://www.spotify.com/account or set show_dialog: true, then log in with the right account"
+	switch {
+	case p.Account != "":
+		if p.Account != me.ID && p.Account != me.AccountID {
+			return nil, &Error{Message: fmt.Sprintf("%s logged in, but the profile wants the account %s; nothing is stored", name(got), p.Account), Hint: cure}
+		}
+	case t != nil && t.Account != nil && !same(t.Account, got):
+		return nil, &Error{
+			Message: fmt.Sprintf("%s logged in, but this profile belongs to %s; nothing is stored", name(got), name(t.Account)),
+			Hint:    cure + "; to change accounts, set account: " + me.ID,
+		}
+	}
+	r.notify(Event{Kind: LoggedIn, Profile: p.Name, Text: name(got)})
+	return got, nil
+}
+
+func same(a, b *state.Account) bool {
+	if a.AccountID != "" && b.AccountID != "" {
+		return a.AccountID == b.AccountID
+	}
+	return a.ID == b.ID
+}
+
+// name is how an account is shown: its display name where it has one, and its id.
+func name(a *state.Account) string {
+	if a.Name == "" || a.Name == a.ID {
+		return a.ID
+	}
+	return a.Name + " (" + a.ID + ")"
+}
+
+// asking is one attempt to have a person log in.
+type asking struct {
+	login    oauth.Login
+	code     string
+	callback *oauth.Callback // nil where only pasting works
+	answer   *oauth.Answer   // nil where the code was pasted
+}
+
+func (a *asking) close() {
+	if a.callback != nil {
+		_ = a.callback.Close()
+	}
+}
+
+// finish lets the browser show how the login ended.
+func (a *asking) finish(p config.Profile, n *state.Token, err error) {
+	if a.answer == nil {
+		return
+	}
+	o := oauth.Outcome{OK: err == nil, Profile: p.Name}
+	if err != nil {
+		o.Message, o.Hint = err.Error(), HintOf(err)
+	} else if n.Account != nil {
+		o.Account = name(n.Account)
+	}
+	a.answer.Finish(o)
+}
+
+// ask shows the authorize URL and waits for the code, from the browser or
+// pasted, whichever comes first. The caller must close and finish what it
+// returns.
+func (r *Runner) ask(ctx context.Context, p config.Profile, app oauth.App, reason string) (*asking, error) {
+	a := &asking{}
+	prompt := Prompt{Reason: reason, RedirectURI: p.RedirectURI, Paste: r.Pasted != nil}
+	if r.Browse != nil && (p.Listen != "" || loopback(p.RedirectURI)) {
+		// The listener is bound before anything opens: nobody else may get the answer.
+		callback, err := oauth.Listen(p.RedirectURI, p.Listen)
+		if err != nil {
+			return nil, unheard(err)
+		}
+		a.callback = callback
+		prompt.RedirectURI, prompt.Short, prompt.Browser = callback.RedirectURI(), callback.StartURL(), true
+	} else if r.Pasted == nil {
+		return nil, &Error{Kind: LoginNeeded, Message: "the redirect URI " + p.RedirectURI + " leads to no listener of ours, so its address must be pasted", Hint: "use --login paste"}
+	}
+	a.login = oauth.NewLogin(prompt.RedirectURI, p.Scopes, p.ShowDialog)
+	prompt.URL, prompt.Until = app.AuthorizeURL(a.login), r.Now().Add(r.LoginTimeout)
+
+	ctx, cancel := context.WithTimeout(ctx, r.LoginTimeout)
+	defer cancel()
+	r.notify(Event{Kind: Asking, Profile: p.Name, Prompt: prompt})
+	defer r.notify(Event{Kind: Asked, Profile: p.Name})
+	err := r.await(ctx, p, a, prompt)
+	if err == nil {
+		return a, nil
+	}
+	a.close()
+	if errors.Is(err, context.DeadlineExceeded) {
+		err = r.timedOut(p)
+	}
+	return nil, err
+}
+
+// await fills in a's code.
+func (r *Runner) await(ctx context.Context, p config.Profile, a *asking, prompt Prompt) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	type heard struct {
+		answer *oauth.Answer
+		err    error
+	}
+	browser := make(chan heard, 2) // the listener's word and the browser's
+	if a.callback != nil {
+		go func() {
+			answer, err := a.callback.Wait(ctx, prompt.URL, a.login.State)
+			browser <- heard{answer, err}
+		}()
+		go func() {
+			err := r.Browse(ctx, prompt.Short)
+			if _, final := errors.AsType[*Error](err); final {
+				browser <- heard{err: err}
+			} else if err != nil && ctx.Err() == nil {
+				r.warn(p.Name, "no browser could be opened: "+err.Error(), "open the address above yourself")
+			}
+		}()
+	}
+	var pasted <-chan string
+	if r.Pasted != nil {
+		pasted = r.Pasted()
+	}
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case h := <-browser:
+			if h.err != nil {
+				return denied(h.err)
+			}
+			a.answer, a.code = h.answer, h.answer.Code
+			return nil
+		case line, ok := <-pasted:
+			if !ok {
+				if a.callback == nil {
+					return &Error{Kind: LoginNeeded, Message: "standard input ended before the address came", Hint: "paste the whole address that the browser ended at"}
+				}
+				pasted = nil // the browser may still answer
+				continue
+			}
+			if strings.TrimSpace(line) == "" {
+				continue
+			}
+			code, err := oauth.ParseAnswer(line, prompt.RedirectURI, a.login.State)
+			if err == nil {
+				a.code = code
+				return nil
+			}
+			if _, ended := errors.AsType[*oauth.AuthorizeError](err); ended {
+				return denied(err)
+			}
+			r.notify(Event{Kind: Misanswered, Profile: p.Name, Text: err.Error()})
+		}
+	}
+}
+
+// denied puts an authorize error in our terms.
+func denied(err error) error {
+	e, ok := errors.AsType[*oauth.AuthorizeError](err)
+	if !ok {
+		return err // the context's end, or what the browser itself reports
+	}
+	return &Error{Kind: LoginNeeded, Message: "logging in", Err: err, Hint: e.Hint}
+}
+
+// unheard puts an address that cannot be listened on in our terms.
+func unheard(err error) error {
+	if e, ok := errors.AsType[*oauth.ListenError](err); ok {
+		return &Error{Message: e.Message, Hint: e.Hint}
+	}
+	return &Error{Message: "waiting for the login", Err: err}
+}
+
+// timedOut lists why Spotify's page may never have led back: its mistakes stay
+// on that page, and the callback never fires (spotify.md).
+func (r *Runner) timedOut(p config.Profile) error {
+	return &Error{
+		Kind:    LoginNeeded,
+		Message: fmt.Sprintf("no login within %s", r.LoginTimeout.Round(time.Second)),
+		Hint: "if Spotify's page showed an error: register exactly " + p.RedirectURI +
+			" in the app's settings at https://developer.spotify.com/dashboard and press Save, and check client.id and scopes; else run apply again, with --login-timeout for more time",
+	}
+}
+
+// loopback reports whether a redirect URI leads to a listener on this machine
+// (RFC 8252 section 7.3).
+func loopback(uri string) bool {
+	u, err := url.Parse(uri)
+	if err != nil || u.Scheme != "http" {
+		return false
+	}
+	ip := net.ParseIP(u.Hostname())
+	return ip != nil && ip.IsLoopback()
+}

@@ -1,0 +1,61 @@
+package flow
+
+import (
+	"context"
+
+	"tokenform/config"
+	"tokenform/flow/state"
+)
+
+// OutputAction is what becomes of one output.
+type OutputAction string
+
+// The actions of SPEC section 3. Print is standard output's: it is not a
+// change, it happens at every apply.
+const (
+	Create       OutputAction = "create"
+	Update       OutputAction = "update"
+	KeepOutput   OutputAction = "keep"
+	DeleteOutput OutputAction = "delete"
+	Print        OutputAction = "print"
+)
+
+// Change says what writing would do, or did, to one output.
+type Change struct {
+	Type   string // "env", "json", "stdout"
+	Path   string // absolute; empty for stdout
+	Shown  string // the path as people know it
+	Action OutputAction
+	Reason string   // for people, without values: "SPOTIFY_ACCESS_TOKEN differs", "missing"
+	Vars   []string // env: the variables it sets or removes, in order
+}
+
+// Outputs writes tokens where profiles want them. It is implemented by package
+// output, which flow never imports.
+type Outputs interface {
+	// Stale says what Write would do for p with the token t, without changing
+	// anything. With fresh the token is about to be replaced by one not yet
+	// known: everything that shows a part of it that a grant renews counts as
+	// different. t may be nil (nothing in state) only where fresh is set.
+	Stale(p config.Profile, t *state.Token, fresh bool) ([]Change, error)
+
+	// Record returns what state must remember once Write has succeeded for p
+	// and t. It reads nothing but its arguments.
+	Record(p config.Profile, t *state.Token) []state.Written
+
+	// Write brings every output of p in line with t, and takes back those in
+	// t.Outputs that p no longer declares. It goes on after an error, so that one
+	// bad path does not keep the others old; the error joins all of them. The
+	// changes are those that were made.
+	Write(ctx context.Context, p config.Profile, t *state.Token) ([]Change, error)
+
+	// Print writes only what goes to standard output. It needs no lock.
+	Print(p config.Profile, t *state.Token) ([]Change, error)
+
+	// Leftovers says what TakeBack would do, without changing anything.
+	Leftovers(p config.Profile, t *state.Token) ([]Change, error)
+
+	// TakeBack removes every output in t.Outputs, as far as it is as tokenform
+	// left it.
+	TakeBack(ctx context.Context, p config.Profile, t *state.Token) ([]Change, error)
+}

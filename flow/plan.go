@@ -1,0 +1,74 @@
+package flow
+
+import (
+	"errors"
+	"time"
+
+	"tokenform/config"
+	"tokenform/flow/state"
+)
+
+// Forecast is what apply would do for one profile, or why that cannot be said.
+type Forecast struct {
+	Profile  config.Profile
+	Token    *state.Token // in state now; nil: none
+	Decision Decision
+	Changes  []Change
+	Refused  bool // the Web API does not take the token, as [Runner.Check] found
+	Err      error
+}
+
+// Due reports whether apply would change anything: a token or an output.
+// Printing is no change.
+func (f Forecast) Due() bool {
+	if f.Err == nil && f.Decision.Action != Keep {
+		return true
+	}
+	for _, c := range f.Changes {
+		if c.Action != KeepOutput && c.Action != Print {
+			return true
+		}
+	}
+	return false
+}
+
+// Plan says what [Runner.Apply] would do, from state and outputs as they are
+// at this moment. It takes no lock, runs no command and sends nothing.
+func (r *Runner) Plan(profiles []config.Profile) []Forecast {
+	forecasts := make([]Forecast, len(profiles))
+	for i, p := range profiles {
+		forecasts[i] = r.forecast(p)
+	}
+	return forecasts
+}
+
+func (r *Runner) forecast(p config.Profile) Forecast {
+	f := Forecast{Profile: p}
+	t, err := r.store(p).Read(p.Name)
+	if err != nil {
+		f.Err = stored(err)
+		return f
+	}
+	f.Token = t
+	f.Decision = r.decide(p, t)
+	if r.Outputs != nil {
+		f.Changes, f.Err = r.Outputs.Stale(p, t, f.Decision.Action != Keep)
+	}
+	return f
+}
+
+// stored puts an error of the state directory in our terms.
+func stored(err error) error {
+	if fe, ok := errors.AsType[*state.FileError](err); ok {
+		return &Error{Kind: Failed, Hint: fe.Hint, Err: err}
+	}
+	return err
+}
+
+// loginNear returns the end of t's login where that is less than the profile's
+// login_warning away, and not past.
+func loginNear(p config.Profile, t *state.Token, now time.Time) (end time.Time, near bool) {
+	end = LoginUntil(p, t)
+	left := end.Sub(now)
+	return end, !end.IsZero() && left > 0 && left < p.LoginWarning
+}

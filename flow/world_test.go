@@ -1,0 +1,159 @@
+package flow_test
+
+import (
+	"context"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"tokenform/config"
+	"tokenform/flow"
+	"tokenform/flow/oauth"
+	"tokenform/flow/sandbox"
+	"tokenform/flow/state"
+	"tokenform/output"
+)
+
+// world is a Spotify, a disk and a clock to run profiles in.
+type world struct {
+	*testing.T
+	server *sandbox.Server
+	dir    string
+	runner *flow.Runner
+
+	mu     sync.Mutex
+	now    time.Time
+	events []flow.Event
+}
+
+func (w *world) clock() time.Time {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.now
+}
+
+func (w *world) pass(d time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.now = w.now.Add(d)
+}
+
+// said lists the texts of all events of a kind.
+func (w *world) said(kind flow.EventKind) []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var texts []string
+	for _, e := range w.events {
+		if e.Kind == kind {
+			texts = append(texts, e.Text)
+		}
+	}
+	return texts
+}
+
+func newWorld(t *testing.T, o sandbox.Options) *world {
+	t.Helper()
+	w := &world{T: t, dir: t.TempDir(), now: time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)}
+	o.Now, o.AutoConsent = w.clock, true
+	o.Apps = []sandbox.App{{ID: "app", Secret: "app-secret", RedirectURIs: []string{"http://127.0.0.1/callback"}}}
+	w.server = sandbox.New(o)
+	s := httptest.NewServer(w.server)
+	t.Cleanup(s.Close)
+	w.runner = &flow.Runner{
+		Endpoints: oauth.Endpoints{Accounts: s.URL, API: s.URL},
+		HTTP:      oauth.NewHTTP(oauth.Options{RetryWaitMin: time.Millisecond, RetryWaitMax: 2 * time.Millisecond, Now: w.clock}),
+		Outputs:   &output.Files{Out: os.Stderr, Warn: func(string, string, string) {}},
+		Now:       w.clock,
+		Notify: func(e flow.Event) {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			w.events = append(w.events, e)
+		},
+		Browse:      flow.Robot,
+		Me:          state.Holder{Command: "test"},
+		LockTimeout: 10 * time.Second, LoginTimeout: 10 * time.Second, Parallelism: 4,
+	}
+	return w
+}
+
+// profile is the app with a secret, two scopes and a .env.
+func (w *world) profile(changes ...func(*config.Profile)) config.Profile {
+	p := config.Profile{
+		Name:   "dev",
+		Client: config.Client{ID: config.Literal("app"), Secret: config.Literal("app-secret")},
+		Grant:  config.AuthorizationCode, Scopes: []string{"user-top-read", "streaming"}, RedirectURI: "http://127.0.0.1/callback",
+		MinTTL: config.DefaultMinTTL, LoginLifetime: config.DefaultLoginLifetime, LoginWarning: config.DefaultLoginWarning,
+		State: filepath.Join(w.dir, ".tokenform"),
+		Outputs: []config.Output{{
+			Type: "env", Path: filepath.Join(w.dir, ".env"), Shown: ".env",
+			Keys: []config.Key{{Field: "access_token", Variable: "SPOTIFY_ACCESS_TOKEN"}, {Field: "expires_at", Variable: "SPOTIFY_TOKEN_EXPIRES_AT"}},
+		}},
+	}
+	for _, change := range changes {
+		change(&p)
+	}
+	return p
+}
+
+func pkce(p *config.Profile) { p.Grant, p.Client.Secret = config.PKCE, nil }
+
+func credentials(p *config.Profile) { p.Grant, p.Scopes = config.ClientCredentials, nil }
+
+func (w *world) apply(p config.Profile) flow.Result {
+	w.Helper()
+	return w.runner.Apply(context.Background(), []config.Profile{p})[0]
+}
+
+// must applies p, which must succeed with the action.
+func (w *world) must(p config.Profile, want flow.Action) *state.Token {
+	w.Helper()
+	r := w.apply(p)
+	if r.Err != nil || r.Decision.Action != want {
+		w.Fatalf("apply = %s (%s), %v; want %s", r.Decision.Action, r.Decision.Reason, r.Err, want)
+	}
+	return w.stored(p)
+}
+
+func (w *world) stored(p config.Profile) *state.Token {
+	w.Helper()
+	t, err := state.Open(p.State).Read(p.Name)
+	if err != nil {
+		w.Fatal(err)
+	}
+	return t
+}
+
+func (w *world) env() string {
+	b, _ := os.ReadFile(filepath.Join(w.dir, ".env"))
+	return string(b)
+}
+
+// requests counts what reached the server so far.
+func (w *world) requests() int { return len(w.server.Requests()) }
+
+func (w *world) unattended() { w.runner.Browse, w.runner.Pasted = nil, nil }
+
+// saves is what the error must say and of what kind it must be.
+func (w *world) fails(r flow.Result, kind flow.Kind, words ...string) {
+	w.Helper()
+	if r.Err == nil {
+		w.Fatalf("apply succeeded, want an error with %q", words)
+	}
+	if flow.KindOf(r.Err) != kind {
+		w.Errorf("kind %v, want %v: %v", flow.KindOf(r.Err), kind, r.Err)
+	}
+	text := r.Err.Error() + "\n" + flow.HintOf(r.Err)
+	for _, word := range words {
+		if !strings.Contains(text, word) {
+			w.Errorf("the error does not say %q:\n%s", word, text)
+		}
+	}
+	if slices.ContainsFunc([]string{"app-secret", "AQ", "BQ"}, func(s string) bool { return strings.Contains(text, s) }) {
+		w.Errorf("the error holds a secret: %s", text)
+	}
+}

@@ -1,0 +1,509 @@
+// Command tokenform keeps Spotify tokens valid, as profiles declare them.
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"runtime"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"golang.org/x/term"
+
+	"tokenform/config"
+	"tokenform/flow"
+	"tokenform/flow/oauth"
+	"tokenform/flow/sandbox"
+	"tokenform/flow/state"
+	"tokenform/output"
+)
+
+// version is set by the linker in a release.
+var version = ""
+
+func main() {
+	// net/http reports oddities to the global logger, and quotes what the server
+	// sent.
+	log.SetOutput(io.Discard)
+	ctx, cancel := context.WithCancel(context.Background())
+	os.Exit(run(ctx, os.Args[1:], os.LookupEnv, streams{
+		in: os.Stdin, out: os.Stdout, err: os.Stderr,
+		inTerminal: isTerminal(os.Stdin), outTerminal: isTerminal(os.Stdout), errTerminal: isTerminal(os.Stderr),
+		guard: sync.OnceFunc(func() { cancelOnSignal(cancel) }),
+	}))
+}
+
+// cancelOnSignal lets what must not be torn come to its end when the first
+// signal arrives. The second one kills, as ever.
+func cancelOnSignal(cancel func()) {
+	ch := make(chan os.Signal, 1)
+	signal.Notify(ch, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		<-ch
+		signal.Stop(ch)
+		cancel()
+	}()
+}
+
+// streams are standard input, output and error, and which of them a person
+// sits at.
+type streams struct {
+	in                                   io.Reader
+	out, err                             io.Writer
+	inTerminal, outTerminal, errTerminal bool
+
+	// guard makes signals end the context instead of the process. It is called
+	// when work begins that must not be torn: it costs a fifth of the time in
+	// which a run with nothing to do is over.
+	guard func()
+}
+
+func isTerminal(f *os.File) bool { return term.IsTerminal(int(f.Fd())) }
+
+// The exit codes of SPEC section 7, in the order in which the first that
+// occurs wins where several profiles fail.
+var exitCodes = []struct {
+	kind flow.Kind
+	code int
+}{
+	{flow.Interrupted, 130}, {flow.Invalid, 3}, {flow.LoginNeeded, 4}, {flow.Failed, 1}, {flow.Temporary, 5},
+}
+
+const (
+	exitChanges = 2
+	exitInvalid = 3
+)
+
+// exitCode is the code for all of errs together; nil errors do not count.
+func exitCode(errs ...error) int {
+	for _, e := range exitCodes {
+		if slices.ContainsFunc(errs, func(err error) bool { return err != nil && flow.KindOf(err) == e.kind }) {
+			return e.code
+		}
+	}
+	return 0
+}
+
+// program is one run: the command line and the world around it.
+type program struct {
+	config.Command
+	env     func(string) (string, bool)
+	streams streams
+	say     *output.Printer
+}
+
+// run is the whole program as a function of its context, arguments,
+// environment and streams. It returns the exit code.
+func run(ctx context.Context, args []string, env func(string) (string, bool), s streams) int {
+	cmd, err := config.ParseCommandLine(args)
+	p := &program{Command: cmd, env: env, streams: s, say: printer(cmd, env, s)}
+	if err != nil {
+		p.say.JSON = slices.Contains(args, "--json")
+		return p.refuse(err)
+	}
+	switch cmd.Name {
+	case "print":
+		fmt.Fprintln(s.out, strings.TrimRight(cmd.Text, "\n"))
+		return 0
+	case "version":
+		return p.version()
+	case "sandbox":
+		return p.serve(ctx)
+	}
+
+	profiles, code := p.load()
+	if code != 0 {
+		return code
+	}
+	switch cmd.Name {
+	case "validate":
+		return p.validate(ctx, profiles)
+	case "plan":
+		return p.plan(ctx, profiles)
+	case "apply":
+		return p.apply(ctx, profiles)
+	case "status":
+		return p.status(ctx, profiles)
+	case "token":
+		return p.token(ctx, profiles)
+	case "destroy":
+		return p.destroy(ctx, profiles)
+	}
+	panic("no case for the command " + cmd.Name)
+}
+
+func printer(cmd config.Command, env func(string) (string, bool), s streams) *output.Printer {
+	color := func(terminal bool) bool {
+		noColor, _ := env("NO_COLOR")
+		dumb, _ := env("TERM")
+		return cmd.Color == "always" || cmd.Color != "never" && terminal && noColor == "" && dumb != "dumb"
+	}
+	say := &output.Printer{
+		Out: s.out, Err: s.err, Now: time.Now, Quiet: cmd.Quiet, JSON: cmd.JSON,
+		Color: color(s.errTerminal), ColorOut: color(s.outTerminal), Live: s.errTerminal,
+	}
+	if connection, ok := env("SSH_CONNECTION"); ok {
+		// "client-ip client-port server-ip server-port": the host as the client knows it.
+		user, _ := env("USER")
+		if words := strings.Fields(connection); len(words) == 4 {
+			say.SSH = strings.TrimPrefix(user+"@", "@") + words[2]
+		}
+	}
+	return say
+}
+
+// refuse ends a run that could not begin.
+func (p *program) refuse(err error) int {
+	code := exitCode(err)
+	if _, ok := errors.AsType[*config.UsageError](err); ok {
+		code = exitInvalid
+	}
+	p.say.Error("", err)
+	p.view(output.View{Error: output.ViewError(err)})
+	return code
+}
+
+// view prints v where --json asks for it.
+func (p *program) view(v output.View) {
+	if p.say.JSON {
+		v.Command = p.Name
+		if err := p.say.View(v); err != nil {
+			p.say.Error("", err)
+		}
+	}
+}
+
+func (p *program) version() int {
+	v := version
+	if info, ok := debug.ReadBuildInfo(); ok && v == "" {
+		v = info.Main.Version
+	}
+	if p.JSON {
+		p.view(output.View{OK: true, Release: v})
+		return 0
+	}
+	fmt.Fprintf(p.streams.out, "tokenform %s (%s %s/%s)\n", v, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	return 0
+}
+
+// load reads the profiles and says what is wrong with them; a code other than
+// zero ends the run.
+func (p *program) load() ([]config.Profile, int) {
+	dir, err := os.Getwd()
+	if err != nil {
+		return nil, p.refuse(fmt.Errorf("the current directory: %w", err))
+	}
+	profiles, problems := config.Load(config.Sources{Env: p.env, Stdin: p.streams.in, Dir: dir, State: p.State}, p.Args)
+	if len(problems.Errors()) > 0 {
+		p.say.Problems(problems)
+		p.view(output.View{Problems: output.ViewProblems(problems)})
+		return nil, exitInvalid
+	}
+	p.say.Problems(problems)
+	profiles, err = config.Select(profiles, p.Profiles)
+	if err != nil {
+		return nil, p.refuse(&flow.Error{Kind: flow.Invalid, Err: err})
+	}
+	if p.Sandbox {
+		for i := range profiles {
+			// What belongs to the real account has no meaning for the stand-in's.
+			profiles[i].Account, profiles[i].RefreshToken, profiles[i].ShowDialog = "", nil, p.Login != "auto" && profiles[i].ShowDialog
+		}
+	}
+	return profiles, 0
+}
+
+// inspect warns of what is unwise about profiles and the files they name.
+func (p *program) inspect(ctx context.Context, profiles []config.Profile) config.Problems {
+	found := config.Inspect(ctx, profiles)
+	p.say.Problems(found)
+	return found
+}
+
+func (p *program) validate(ctx context.Context, profiles []config.Profile) int {
+	found := p.inspect(ctx, profiles)
+	p.view(output.View{OK: true, Problems: output.ViewProblems(found), Profiles: output.ViewProfiles(profiles)})
+	if !p.JSON && !p.Quiet {
+		fmt.Fprintf(p.streams.out, "%d %s valid\n", len(profiles), output.Plural(len(profiles), "profile"))
+	}
+	return 0
+}
+
+func (p *program) plan(ctx context.Context, profiles []config.Profile) int {
+	r, end, err := p.runner(ctx)
+	if err != nil {
+		return p.refuse(err)
+	}
+	defer end()
+	p.inspect(ctx, profiles)
+	forecasts := r.Plan(profiles)
+	if p.Verify {
+		p.streams.guard()
+		r.Check(ctx, forecasts)
+	}
+	p.say.Plan(forecasts)
+	changes := slices.ContainsFunc(forecasts, flow.Forecast.Due)
+	code := exitCode(errorsOf(forecasts)...)
+	p.view(output.View{OK: code == 0, Changes: &changes, Profiles: output.ViewPlan(forecasts)})
+	if code == 0 && changes && p.DetailedExitcode {
+		return exitChanges
+	}
+	return code
+}
+
+func errorsOf(forecasts []flow.Forecast) []error {
+	var errs []error
+	for _, f := range forecasts {
+		errs = append(errs, f.Err)
+	}
+	return errs
+}
+
+func (p *program) apply(ctx context.Context, profiles []config.Profile) int {
+	prints := func(x config.Profile) bool {
+		return slices.ContainsFunc(x.Outputs, func(o config.Output) bool { return o.Type == "stdout" })
+	}
+	if p.JSON && slices.ContainsFunc(profiles, prints) {
+		return p.refuse(&config.UsageError{Message: "--json and an output of type stdout both want standard output", Hint: "leave out one of them"})
+	}
+	r, end, err := p.runner(ctx)
+	if err != nil {
+		return p.refuse(err)
+	}
+	defer end()
+	if p.Sandbox {
+		p.say.Say("these tokens come from a stand-in; Spotify itself will not take them")
+	}
+	r.Due = func(due []config.Profile) {
+		p.streams.guard()
+		p.inspect(ctx, due)
+	}
+	results := r.Apply(ctx, profiles)
+	p.say.Results(results)
+	code := exitCode(failures(results)...)
+	p.view(output.View{OK: code == 0, Profiles: output.ViewResults(results)})
+	return code
+}
+
+func failures(results []flow.Result) []error {
+	var errs []error
+	for _, r := range results {
+		errs = append(errs, r.Err)
+	}
+	return errs
+}
+
+func (p *program) status(ctx context.Context, profiles []config.Profile) int {
+	r, end, err := p.runner(ctx)
+	if err != nil {
+		return p.refuse(err)
+	}
+	defer end()
+	forecasts := r.Plan(profiles)
+	if p.Verify {
+		p.streams.guard()
+		r.Check(ctx, forecasts)
+	}
+	if !p.JSON {
+		p.say.Status(forecasts)
+	}
+	code := exitCode(errorsOf(forecasts)...)
+	p.view(output.View{OK: code == 0, Profiles: output.ViewPlan(forecasts)})
+	return code
+}
+
+func (p *program) token(ctx context.Context, profiles []config.Profile) int {
+	if len(profiles) != 1 {
+		return p.refuse(&config.UsageError{
+			Message: fmt.Sprintf("token prints one token, and there are %d profiles", len(profiles)),
+			Hint:    "choose one with -p NAME: " + strings.Join(names(profiles), ", "),
+		})
+	}
+	r, end, err := p.runner(ctx)
+	if err != nil {
+		return p.refuse(err)
+	}
+	defer end()
+	r.Outputs = nil
+	r.Due = func([]config.Profile) { p.streams.guard() }
+	res := r.Apply(ctx, profiles)[0]
+	if res.Err == nil {
+		res.Err = output.WriteToken(p.streams.out, res.Profile, res.Token, p.Format)
+	}
+	if res.Err != nil {
+		p.say.Error(res.Profile.Name, res.Err)
+		p.view(output.View{Profiles: output.ViewResults([]flow.Result{res})})
+	}
+	return exitCode(res.Err)
+}
+
+func names(profiles []config.Profile) []string {
+	var list []string
+	for _, x := range profiles {
+		list = append(list, x.Name)
+	}
+	return list
+}
+
+func (p *program) destroy(ctx context.Context, profiles []config.Profile) int {
+	r, end, err := p.runner(ctx)
+	if err != nil {
+		return p.refuse(err)
+	}
+	defer end()
+	p.streams.guard()
+	remains := r.Remains(profiles)
+	if !p.Yes && slices.ContainsFunc(remains, flow.Remains.Any) {
+		p.say.Remains(remains)
+		if err := p.confirm(ctx); err != nil {
+			return p.refuse(err)
+		}
+	}
+	remains = r.Destroy(ctx, remains)
+	p.say.Destroyed(remains)
+	var errs []error
+	for _, x := range remains {
+		errs = append(errs, x.Err)
+	}
+	code := exitCode(errs...)
+	p.view(output.View{OK: code == 0, Profiles: output.ViewRemains(remains)})
+	return code
+}
+
+// confirm asks before something is deleted that cannot be had back.
+func (p *program) confirm(ctx context.Context) error {
+	if !p.streams.inTerminal || !p.streams.errTerminal {
+		return &config.UsageError{Message: "destroy asks before it deletes, and nobody is here to answer", Hint: "add --yes"}
+	}
+	fmt.Fprint(p.streams.err, "Delete all this? The logins cannot be restored. Only \"yes\" will do: ")
+	select {
+	case <-ctx.Done():
+		fmt.Fprintln(p.streams.err)
+		return ctx.Err()
+	case answer := <-lines(p.streams.in):
+		if strings.TrimSpace(answer) != "yes" {
+			return &flow.Error{Message: "nothing is deleted"}
+		}
+		return nil
+	}
+}
+
+// lines yields what is typed, line by line, until there is no more.
+func lines(in io.Reader) <-chan string {
+	ch := make(chan string)
+	go func() {
+		defer close(ch)
+		s := bufio.NewScanner(in)
+		s.Buffer(nil, 64<<10) // an address with a long code
+		for s.Scan() {
+			ch <- s.Text()
+		}
+	}()
+	return ch
+}
+
+// runner makes the world that profiles are applied in. end must be called
+// when it is no longer needed.
+func (p *program) runner(ctx context.Context) (r *flow.Runner, end func(), err error) {
+	accounts, _ := p.env("TOKENFORM_ACCOUNTS_URL")
+	api, _ := p.env("TOKENFORM_API_URL")
+	endpoints, err := oauth.ParseEndpoints(accounts, api)
+	if err != nil {
+		return nil, nil, &flow.Error{Kind: flow.Invalid, Err: err}
+	}
+	options := oauth.Options{UserAgent: "tokenform", Now: time.Now}
+	if p.Debug {
+		options.Debug = p.say.Debug
+	}
+	r = &flow.Runner{
+		Endpoints: endpoints, HTTP: oauth.NewHTTP(options), Now: time.Now, Notify: p.say.Event,
+		Outputs:     &output.Files{Out: p.streams.out, Warn: p.say.Warn},
+		Me:          state.Holder{Command: p.Name},
+		LockTimeout: p.LockTimeout, LoginTimeout: p.LoginTimeout, Parallelism: p.Parallelism,
+		Verify: p.Verify, Renew: p.Renew,
+	}
+	p.ask(r)
+	if !p.Sandbox {
+		return r, func() {}, nil
+	}
+	// The stand-in runs inside this process, on a port of its own. Its tokens are
+	// sealed with a fixed key, so that the next run knows them again.
+	server, url, err := listen(sandbox.New(sandbox.Options{AnyApp: true, AutoConsent: p.Login == "auto", Now: time.Now, Key: []byte("apply --sandbox")}), "127.0.0.1:0")
+	if err != nil {
+		return nil, nil, err
+	}
+	r.Apart = "sandbox"
+	r.Endpoints = oauth.Endpoints{Accounts: url, API: url}
+	if p.Login == "auto" {
+		r.Browse, r.Pasted = flow.Robot, nil
+	}
+	return r, func() { server.Close() }, nil
+}
+
+// ask decides how a person can be asked to log in (SPEC section 5).
+func (p *program) ask(r *flow.Runner) {
+	ci, _ := p.env("CI")
+	mode := p.Login
+	if mode == "auto" {
+		mode = "never"
+		if p.streams.errTerminal && ci == "" {
+			mode = "browser"
+		}
+	}
+	stdin := sync.OnceValue(func() <-chan string { return lines(p.streams.in) })
+	switch mode {
+	case "paste":
+		r.Pasted = stdin
+	case "browser":
+		preferred, _ := p.env("BROWSER")
+		r.Browse = func(_ context.Context, url string) error { return flow.OpenBrowser(preferred, url) }
+		if p.streams.inTerminal && !slices.Contains(p.Args, "-") {
+			r.Pasted = stdin
+		}
+	}
+}
+
+// serve runs the stand-in server until it is interrupted.
+func (p *program) serve(ctx context.Context) int {
+	server, url, err := listen(sandbox.New(sandbox.Options{
+		AnyApp: true, Now: time.Now, AutoConsent: p.Server.Consent, RotateAll: p.Server.Rotate,
+		TokenLife: p.Server.TokenLife, LoginLife: p.Server.LoginLife,
+	}), p.Server.Listen)
+	if err != nil {
+		return p.refuse(err)
+	}
+	defer server.Close()
+	p.streams.guard()
+	p.say.Say("the stand-in for Spotify runs at " + url + "; Ctrl-C ends it")
+	p.say.Say("in another terminal, run these lines and then tokenform apply:")
+	fmt.Fprintf(p.streams.out, "export TOKENFORM_ACCOUNTS_URL=%s\nexport TOKENFORM_API_URL=%s\n", url, url)
+	<-ctx.Done()
+	return 0
+}
+
+// listen serves h on a loopback address and returns its URL.
+func listen(h http.Handler, address string) (*http.Server, string, error) {
+	host, _, err := net.SplitHostPort(address)
+	if ip := net.ParseIP(host); err != nil || ip == nil || !ip.IsLoopback() {
+		return nil, "", &config.UsageError{Message: "--listen: must be a loopback address and a port", Hint: "write for example 127.0.0.1:8889"}
+	}
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		return nil, "", &flow.Error{Message: "cannot listen on " + address, Err: errors.Unwrap(err), Hint: "choose another port with --listen"}
+	}
+	server := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second}
+	go server.Serve(l)
+	return server, "http://" + l.Addr().String(), nil
+}

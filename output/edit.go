@@ -1,0 +1,192 @@
+package output
+
+import (
+	"bytes"
+	"maps"
+	"slices"
+	"strings"
+
+	"tokenform/config"
+	"tokenform/flow"
+	"tokenform/flow/state"
+)
+
+// edit is what is to become of one file. Plan and apply both get it from
+// [declared] or [undeclared], so that they cannot disagree.
+type edit struct {
+	change  flow.Change
+	content []byte // what the file will hold, if every value is known
+	unknown bool   // one is not
+	private bool   // the file holds a secret
+	left    string // what was to go and stays, because somebody changed it; empty: nothing
+}
+
+// declared says what becomes of output o, which is an env or json file and now
+// holds old, for the token t; nil is a token yet to come. recorded is what was
+// written before, to this and other outputs of the profile.
+func declared(p config.Profile, o config.Output, t *state.Token, recorded []state.Written, old *file) (edit, error) {
+	if o.Type == "json" {
+		return jsonEdit(p, o, t, old), nil
+	}
+	if w := find(recorded, "json", o.Path); w != nil && old != nil && w.Digest == state.Digest(string(old.data)) {
+		// The profile had this path for a json output: nothing in it is the user's.
+		old = &file{mode: old.mode}
+	}
+	return envEdit(p, o, t, find(recorded, "env", o.Path), old)
+}
+
+func jsonEdit(p config.Profile, o config.Output, t *state.Token, old *file) edit {
+	e := edit{change: flow.Change{Type: o.Type, Path: o.Path, Shown: o.Shown, Action: flow.Update}, private: true}
+	if t != nil {
+		e.content = tokenJSON(p, t, o.RefreshToken, jsonIndent)
+	}
+	switch {
+	case old == nil:
+		e.change.Action, e.change.Reason = flow.Create, "missing"
+	case t == nil:
+		e.change.Reason = newToken
+	case bytes.Equal(old.data, e.content):
+		e.change.Action = flow.KeepOutput
+	default:
+		e.change.Reason = "differs"
+	}
+	return e
+}
+
+// newToken is the reason for what changes because the token does.
+const newToken = "new token"
+
+func envEdit(p config.Profile, o config.Output, t *state.Token, recorded *state.Written, old *file) (edit, error) {
+	e := edit{change: flow.Change{Type: o.Type, Path: o.Path, Shown: o.Shown, Action: flow.Update}}
+	var data []byte
+	if old != nil {
+		data = old.data
+	}
+	var set []assignment
+	var missing, differ []string
+	fresh := false
+	for _, k := range o.Keys {
+		e.private = e.private || secret(k.Field)
+		text, known := value(p, t, k.Field)
+		a := assignment{k.Variable, text}
+		switch {
+		case !known && !renewed(k.Field) && asRecorded(data, k.Variable, recorded):
+			continue // and not set: it is what it was, and was written
+		case !known:
+			e.unknown = true
+		default:
+			set = append(set, a)
+			// A variable differs if setting it changes the file.
+			merged, err := mergeDotenv(data, []assignment{a}, nil)
+			if err != nil {
+				return edit{}, err
+			}
+			if bytes.Equal(merged, data) {
+				continue
+			}
+		}
+		e.change.Vars = append(e.change.Vars, k.Variable)
+		switch values, _ := dotenvValues(data, k.Variable); {
+		case len(values) == 0:
+			missing = append(missing, k.Variable)
+		case known || !renewed(k.Field):
+			differ = append(differ, k.Variable)
+		default:
+			fresh = true
+		}
+	}
+	drop, left := takeable(data, recorded, o.Keys)
+	e.left = strings.Join(left, ", ")
+	e.change.Vars = append(e.change.Vars, drop...)
+	switch {
+	case old == nil:
+		e.change.Action, e.change.Reason = flow.Create, "missing"
+	case len(e.change.Vars) == 0:
+		e.change.Action = flow.KeepOutput
+	default:
+		e.change.Reason = reason(missing, differ, fresh, drop)
+	}
+	var err error
+	e.content, err = mergeDotenv(data, set, drop)
+	return e, err
+}
+
+func reason(missing, differ []string, fresh bool, drop []string) string {
+	var parts []string
+	add := func(names []string, what string) {
+		if len(names) > 0 {
+			parts = append(parts, strings.Join(names, ", ")+" "+what)
+		}
+	}
+	add(missing, "missing")
+	add(differ, "changed")
+	if fresh {
+		parts = append(parts, newToken)
+	}
+	add(drop, "no longer declared")
+	return strings.Join(parts, "; ")
+}
+
+// undeclared says what becomes of w, which was written before and is to go.
+// Only what is as tokenform left it is taken back.
+func undeclared(w state.Written, old *file) (e edit, err error) {
+	e.change = flow.Change{Type: w.Type, Path: w.Path, Action: flow.KeepOutput}
+	switch {
+	case old == nil:
+	case w.Type == "json" && w.Digest != state.Digest(string(old.data)):
+		e.left = "it"
+	case w.Type == "json":
+		e.change.Action = flow.DeleteOutput
+	default:
+		drop, left := takeable(old.data, &w, nil)
+		e.left = strings.Join(left, ", ")
+		if len(drop) > 0 {
+			e.change.Action, e.change.Vars = flow.DeleteOutput, drop
+			e.content, err = mergeDotenv(old.data, nil, drop)
+		}
+	}
+	return e, err
+}
+
+// takeable sorts the recorded variables that are not in keys by whether they
+// are as they were written. One that is gone is nobody's concern.
+func takeable(data []byte, recorded *state.Written, keys []config.Key) (drop, left []string) {
+	if recorded == nil {
+		return nil, nil
+	}
+	for _, name := range slices.Sorted(maps.Keys(recorded.Vars)) {
+		declared := slices.ContainsFunc(keys, func(k config.Key) bool { return k.Variable == name })
+		values, _ := dotenvValues(data, name)
+		switch {
+		case declared || len(values) == 0:
+		case asRecorded(data, name, recorded):
+			drop = append(drop, name)
+		default:
+			left = append(left, name)
+		}
+	}
+	return drop, left
+}
+
+// asRecorded reports whether the variable has, at every place where it is
+// assigned, the value that was last written.
+func asRecorded(data []byte, name string, recorded *state.Written) bool {
+	if recorded == nil || recorded.Vars[name] == "" {
+		return false
+	}
+	values, plain := dotenvValues(data, name)
+	for _, v := range values {
+		plain = plain && state.Digest(v) == recorded.Vars[name]
+	}
+	return plain && len(values) > 0
+}
+
+// find returns the entry for a type and a path, or nil.
+func find(list []state.Written, kind, path string) *state.Written {
+	for i := range list {
+		if list[i].Type == kind && list[i].Path == path {
+			return &list[i]
+		}
+	}
+	return nil
+}

@@ -1,0 +1,75 @@
+package output
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"tokenform/config"
+	"tokenform/flow/state"
+)
+
+// value returns the text of one of [config.Fields]. known is false where only a
+// command could tell, or the token that is yet to come (t is nil). What a token
+// does not have is the empty text.
+func value(p config.Profile, t *state.Token, field string) (text string, known bool) {
+	switch field {
+	case "profile":
+		return p.Name, true
+	case "client_secret":
+		return p.Client.Secret.Known()
+	case "client_id":
+		if id, ok := p.Client.ID.Known(); ok || t == nil {
+			return id, ok
+		}
+		return t.ClientID, true
+	}
+	if t == nil {
+		return "", false
+	}
+	switch field {
+	case "access_token":
+		text = t.Access
+	case "token_type":
+		text = t.Type
+	case "scope":
+		text = scope(p, t)
+	case "expires_at":
+		text = instant(t.Expires)
+	case "refresh_token":
+		text = t.Refresh
+	case "authorized_at":
+		text = instant(t.Authorized)
+	}
+	return text, true
+}
+
+// renewed reports whether a grant may change the field.
+func renewed(field string) bool {
+	return field != "profile" && field != "client_id" && field != "client_secret"
+}
+
+// secret reports whether nobody but the user may read the field.
+func secret(field string) bool {
+	return field == "access_token" || field == "refresh_token" || field == "client_secret"
+}
+
+// scope is the granted set, or the declared one where the server never said: it
+// granted all that was asked for then (RFC 6749 section 5.1). It is sorted,
+// because the server's order means nothing and changes.
+func scope(p config.Profile, t *state.Token) string {
+	scopes := t.Scopes
+	if scopes == nil {
+		scopes = p.Scopes
+	}
+	return strings.Join(slices.Sorted(slices.Values(scopes)), " ")
+}
+
+// instant is a time as every output writes it: UTC, whole seconds, rounded down
+// so that no token is said to live longer than it does. Zero is empty.
+func instant(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format(time.RFC3339)
+}

@@ -1,0 +1,217 @@
+package output
+
+import (
+	"context"
+	"errors"
+	"io"
+	"slices"
+	"sync"
+
+	"tokenform/config"
+	"tokenform/flow"
+	"tokenform/flow/state"
+)
+
+// Files writes tokens to the outputs that profiles declare.
+type Files struct {
+	Out  io.Writer                        // for stdout outputs
+	Warn func(profile, text, hint string) // called concurrently
+
+	out sync.Mutex // one profile prints at a time
+}
+
+var _ flow.Outputs = (*Files)(nil)
+
+// Stale implements [flow.Outputs].
+func (f *Files) Stale(p config.Profile, t *state.Token, fresh bool) ([]flow.Change, error) {
+	var recorded []state.Written
+	if t != nil {
+		recorded = t.Outputs
+	}
+	if fresh {
+		t = nil
+	}
+	var changes, prints []flow.Change
+	var errs []error
+	for _, o := range outputs(p) {
+		if o.Type == "stdout" {
+			prints = append(prints, printing())
+			continue
+		}
+		e, _, err := look(place{o.Path, o.Shown}, func(old *file) (edit, error) {
+			return declared(p, o, t, recorded, old)
+		})
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		changes = append(changes, e.change)
+	}
+	goes, err := leftovers(gone(p, recorded), p)
+	for i := range goes {
+		goes[i].Reason = notDeclared
+	}
+	return slices.Concat(changes, goes, prints), errors.Join(append(errs, err)...)
+}
+
+const notDeclared = "no longer declared"
+
+// Record implements [flow.Outputs].
+func (f *Files) Record(p config.Profile, t *state.Token) []state.Written {
+	var list []state.Written
+	for _, o := range outputs(p) {
+		w := state.Written{Type: o.Type, Path: o.Path}
+		switch o.Type {
+		case "json":
+			w.Digest = state.Digest(string(tokenJSON(p, t, o.RefreshToken, jsonIndent)))
+		case "env":
+			before := find(t.Outputs, "env", o.Path)
+			w.Vars = map[string]string{}
+			for _, k := range o.Keys {
+				if text, known := value(p, t, k.Field); known {
+					w.Vars[k.Variable] = state.Digest(text)
+				} else if before != nil && before.Vars[k.Variable] != "" {
+					w.Vars[k.Variable] = before.Vars[k.Variable]
+				}
+			}
+		default:
+			continue // what was printed cannot be taken back
+		}
+		list = append(list, w)
+	}
+	return list
+}
+
+// Write implements [flow.Outputs]. Standard output comes last: what reads it may
+// count on the files.
+func (f *Files) Write(ctx context.Context, p config.Profile, t *state.Token) ([]flow.Change, error) {
+	var changes []flow.Change
+	var errs []error
+	for _, o := range outputs(p) {
+		if o.Type == "stdout" {
+			continue
+		}
+		made, err := f.put(ctx, p.Name, place{o.Path, o.Shown}, func(old *file) (edit, error) {
+			e, err := declared(p, o, t, t.Outputs, old)
+			if err == nil && e.unknown {
+				if err = resolve(ctx, p); err == nil {
+					e, err = declared(p, o, t, t.Outputs, old)
+				}
+			}
+			return e, err
+		})
+		changes, errs = append(changes, made...), append(errs, err)
+	}
+	goes, err := f.takeBack(ctx, p, gone(p, t.Outputs), notDeclared)
+	changes, errs = append(changes, goes...), append(errs, err)
+	printed, err := f.Print(p, t)
+	return append(changes, printed...), errors.Join(append(errs, err)...)
+}
+
+// Print implements [flow.Outputs].
+func (f *Files) Print(p config.Profile, t *state.Token) ([]flow.Change, error) {
+	f.out.Lock()
+	defer f.out.Unlock()
+	var changes []flow.Change
+	var errs []error
+	for _, o := range p.Outputs {
+		if o.Type != "stdout" {
+			continue
+		}
+		err := WriteToken(f.Out, p, t, o.Format)
+		if err == nil {
+			changes = append(changes, printing())
+		}
+		errs = append(errs, err)
+	}
+	return changes, errors.Join(errs...)
+}
+
+// resolve fetches the client secret, the only value of an output that may still
+// need a command when a token is there.
+func resolve(ctx context.Context, p config.Profile) error {
+	_, err := p.Client.Secret.Resolve(ctx)
+	if problem, ok := errors.AsType[*config.Problem](err); ok {
+		return &flow.Error{Kind: flow.Invalid, Hint: problem.Hint, Err: err}
+	}
+	return err
+}
+
+// Leftovers implements [flow.Outputs].
+func (f *Files) Leftovers(p config.Profile, t *state.Token) ([]flow.Change, error) {
+	return leftovers(t.Outputs, p)
+}
+
+// TakeBack implements [flow.Outputs].
+func (f *Files) TakeBack(ctx context.Context, p config.Profile, t *state.Token) ([]flow.Change, error) {
+	return f.takeBack(ctx, p, t.Outputs, "")
+}
+
+// leftovers says what takeBack would do with list.
+func leftovers(list []state.Written, p config.Profile) ([]flow.Change, error) {
+	var changes []flow.Change
+	var errs []error
+	for _, w := range list {
+		e, _, err := look(placeOf(w, p), func(old *file) (edit, error) { return undeclared(w, old) })
+		switch {
+		case occupied(err):
+		case err != nil:
+			errs = append(errs, err)
+		case e.change.Action != flow.KeepOutput:
+			changes = append(changes, e.change)
+		}
+	}
+	return changes, errors.Join(errs...)
+}
+
+func (f *Files) takeBack(ctx context.Context, p config.Profile, list []state.Written, reason string) ([]flow.Change, error) {
+	var changes []flow.Change
+	var errs []error
+	for _, w := range list {
+		made, err := f.put(ctx, p.Name, placeOf(w, p), func(old *file) (edit, error) { return undeclared(w, old) })
+		if occupied(err) {
+			continue // not what was written, and nothing to take back from
+		}
+		for i := range made {
+			made[i].Reason = reason
+		}
+		changes, errs = append(changes, made...), append(errs, err)
+	}
+	return changes, errors.Join(errs...)
+}
+
+// outputs are those of p, with outputs that share an env file made one.
+func outputs(p config.Profile) []config.Output {
+	var list []config.Output
+	for _, o := range p.Outputs {
+		i := slices.IndexFunc(list, func(x config.Output) bool { return o.Type == "env" && x.Type == "env" && x.Path == o.Path })
+		if i < 0 {
+			list = append(list, o)
+		} else {
+			list[i].Keys = slices.Concat(list[i].Keys, o.Keys)
+		}
+	}
+	return list
+}
+
+// gone are the recorded outputs whose path p declares no more. A path that is
+// declared with another type is that output's concern.
+func gone(p config.Profile, recorded []state.Written) []state.Written {
+	return slices.DeleteFunc(slices.Clone(recorded), func(w state.Written) bool {
+		return slices.ContainsFunc(p.Outputs, func(o config.Output) bool { return o.Path == w.Path })
+	})
+}
+
+// placeOf shows a recorded path as the profile has it, if it has it.
+func placeOf(w state.Written, p config.Profile) place {
+	for _, o := range p.Outputs {
+		if o.Path == w.Path {
+			return place{o.Path, o.Shown}
+		}
+	}
+	return place{w.Path, w.Path}
+}
+
+func printing() flow.Change {
+	return flow.Change{Type: "stdout", Shown: "standard output", Action: flow.Print}
+}

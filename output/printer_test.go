@@ -1,0 +1,241 @@
+package output
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"tokenform/config"
+	"tokenform/flow"
+	"tokenform/flow/state"
+)
+
+var noon = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+
+func printerTo(out, errs *bytes.Buffer) *Printer {
+	return &Printer{Out: out, Err: errs, Now: func() time.Time { return noon }}
+}
+
+// forecasts has one of everything.
+func forecasts() []flow.Forecast {
+	profile := func(name string, g config.Grant) config.Profile {
+		return config.Profile{Name: name, Grant: g, Scopes: []string{"streaming", "user-top-read"}, LoginLifetime: 180 * 24 * time.Hour}
+	}
+	token := func() *state.Token {
+		return &state.Token{
+			Access: "BQ-canary", Refresh: "AQ-canary", Scopes: []string{"streaming"}, Obtained: noon, Expires: noon.Add(52 * time.Minute),
+			Authorized: noon.Add(-24 * time.Hour), Account: &state.Account{ID: "somebody"},
+		}
+	}
+	env := func(a flow.OutputAction, reason string) flow.Change {
+		return flow.Change{Type: "env", Path: "/p/.env", Shown: ".env", Action: a, Reason: reason, Vars: []string{"TOKEN"}}
+	}
+	rejected := token()
+	rejected.Rejected, rejected.Expires, rejected.Account = noon, noon.Add(-2*time.Hour), nil
+	return []flow.Forecast{
+		{Profile: profile("kept", config.AuthorizationCode), Token: token(), Decision: flow.Decision{Action: flow.Keep, Reason: "valid for 52m"}, Changes: []flow.Change{env(flow.KeepOutput, "")}},
+		{Profile: profile("new", config.PKCE), Decision: flow.Decision{Action: flow.Login, Reason: "never logged in"}, Changes: []flow.Change{env(flow.Create, "missing"), {Type: "stdout", Shown: "standard output", Action: flow.Print}}},
+		{Profile: profile("stale", config.AuthorizationCode), Token: rejected, Decision: flow.Decision{Action: flow.Refresh, Reason: "expired 2h ago, refused on 2026-11-23"}, Changes: []flow.Change{env(flow.Update, "TOKEN changed"), {Type: "json", Shown: "old.json", Action: flow.DeleteOutput, Reason: "no longer declared"}}},
+		{Profile: profile("app", config.ClientCredentials), Decision: flow.Decision{Action: flow.Request, Reason: "no token yet"}},
+		{Profile: profile("broken", config.PKCE), Err: &flow.Error{Message: "a file\x1b[2Jname: is damaged", Hint: "mend it"}},
+	}
+}
+
+func TestPlanText(t *testing.T) {
+	var out, errs bytes.Buffer
+	printerTo(&out, &errs).Plan(forecasts())
+	const want = `kept: keep, valid for 52m
+new: log in, never logged in
+  + .env: missing
+  > standard output
+stale: refresh, expired 2h ago, refused on 2026-11-23
+  ~ .env: TOKEN changed
+  - old.json: no longer declared
+app: request a token, no token yet
+
+Plan: 1 to refresh, 1 to log in, 1 to request, 1 unchanged, 1 cannot be planned; 2 outputs to write, 1 output to delete
+`
+	if out.String() != want {
+		t.Errorf("standard output:\n%s\nwant:\n%s", out.String(), want)
+	}
+	if want := "error: broken: a file\\x1b[2Jname: is damaged\nhint: mend it\n"; errs.String() != want {
+		t.Errorf("standard error:\n%s\nwant:\n%s", errs.String(), want)
+	}
+}
+
+func TestResultsText(t *testing.T) {
+	var results []flow.Result
+	for _, f := range forecasts() {
+		results = append(results, flow.Result{Profile: f.Profile, Token: f.Token, Decision: f.Decision, Granted: f.Profile.Name == "stale", Changes: f.Changes, Err: f.Err})
+	}
+	results = results[2:] // the others have no token to speak of
+	var out, errs bytes.Buffer
+	p := printerTo(&out, &errs)
+	p.Results(results)
+	const want = `stale: refreshed, valid for 0s; login until 2027-05-21
+  ~ .env
+  - old.json
+app: requested a token, no token yet
+error: broken: a file\x1b[2Jname: is damaged
+hint: mend it
+
+Applied: 1 refreshed, 1 requested, 1 failed; 1 output written, 1 output deleted
+`
+	if errs.String() != want || out.Len() > 0 {
+		t.Errorf("standard error:\n%s\nwant:\n%s", errs.String(), want)
+	}
+	errs.Reset()
+	p.Quiet = true
+	p.Results(results)
+	if want := "error: broken: a file\\x1b[2Jname: is damaged\nhint: mend it\n"; errs.String() != want {
+		t.Errorf("quiet: %q", errs.String())
+	}
+}
+
+func TestStatusText(t *testing.T) {
+	var out, errs bytes.Buffer
+	printerTo(&out, &errs).Status(forecasts())
+	const want = `PROFILE  GRANT               TOKEN           LOGIN                  ACCOUNT   SCOPES         OUTPUTS
+kept     authorization_code  valid for 52m   until 2027-05-21       somebody  1 (1 missing)  1 up to date
+new      pkce                none            -                      -         -              1 of 1 to write
+stale    authorization_code  expired 2h ago  refused on 2026-11-23  -         1 (1 missing)  2 of 2 to write
+app      client_credentials  none            -                      -         -              -
+`
+	if out.String() != want {
+		t.Errorf("standard output:\n%s\nwant:\n%s", out.String(), want)
+	}
+}
+
+func TestProblemsText(t *testing.T) {
+	problems := config.Problems{
+		{Pos: config.Pos{File: "a.yaml", Line: 3, Col: 9}, Message: `unknown scope "x"`, Hint: "did you mean y?", Line: "\tscopes: [x]"},
+		{Pos: config.Pos{File: "a.yaml"}, Message: "others can read it", Warning: true},
+	}
+	for _, c := range []struct {
+		live, quiet bool
+		want        string
+	}{
+		{false, false, "error: a.yaml:3:9: unknown scope \"x\"\nhint: did you mean y?\nwarning: a.yaml: others can read it\n"},
+		{true, false, "error: a.yaml:3:9: unknown scope \"x\"\n   scopes: [x]\n          ^\nhint: did you mean y?\nwarning: a.yaml: others can read it\n"},
+		{false, true, "error: a.yaml:3:9: unknown scope \"x\"\nhint: did you mean y?\n"},
+	} {
+		var out, errs bytes.Buffer
+		p := printerTo(&out, &errs)
+		p.Live, p.Quiet = c.live, c.quiet
+		p.Problems(problems)
+		if errs.String() != c.want {
+			t.Errorf("live %v, quiet %v:\n%s\nwant:\n%s", c.live, c.quiet, errs.String(), c.want)
+		}
+	}
+}
+
+func TestErrorText(t *testing.T) {
+	for _, c := range []struct {
+		err  error
+		want string
+	}{
+		{errors.New("plain"), "error: dev: plain\n"},
+		{&flow.Error{Message: "refreshing", Err: &flow.Error{Message: "no answer", Hint: "look at the network"}}, "error: dev: refreshing: no answer\nhint: look at the network\n"},
+		{errors.Join(errors.New("one"), &flow.Error{Message: "two", Hint: "h"}), "error: dev: one\nerror: dev: two\nhint: h\n"},
+		{fmt.Errorf("refreshing: %w", context.Canceled), "error: dev: interrupted\n"},
+	} {
+		var out, errs bytes.Buffer
+		printerTo(&out, &errs).Error("dev", c.err)
+		if errs.String() != c.want {
+			t.Errorf("%v:\n%s\nwant:\n%s", c.err, errs.String(), c.want)
+		}
+	}
+}
+
+func TestPromptText(t *testing.T) {
+	prompt := flow.Prompt{Reason: "never logged in", URL: "https://accounts.example/authorize?x", Short: "http://127.0.0.1:8888/", RedirectURI: "http://127.0.0.1:8888/callback"}
+	for name, c := range map[string]struct {
+		change func(*flow.Prompt)
+		ssh    string
+		want   string
+	}{
+		"browser": {func(q *flow.Prompt) { q.Browser = true }, "",
+			"dev: never logged in; log in to Spotify in the browser, or open this address yourself:\n\n  https://accounts.example/authorize?x\n\n"},
+		"both, over SSH": {func(q *flow.Prompt) { q.Browser, q.Paste = true, true }, "me@host",
+			"dev: never logged in; log in to Spotify in the browser, or open this address yourself:\n\n  https://accounts.example/authorize?x\n\nthen wait here, or paste the address that the browser ends at\nhint: this is a session over SSH; on the machine with the browser, run: ssh -L 8888:127.0.0.1:8888 me@host\n"},
+		"paste": {func(q *flow.Prompt) { q.Paste = true }, "me@host",
+			"dev: never logged in; log in to Spotify at this address:\n\n  https://accounts.example/authorize?x\n\nthen paste the address that the browser ends at (http://127.0.0.1:8888/callback?code=…), even if that page does not load\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			q := prompt
+			c.change(&q)
+			var out, errs bytes.Buffer
+			p := printerTo(&out, &errs)
+			p.Quiet, p.SSH = true, c.ssh // without the address nobody could go on
+			p.Event(flow.Event{Kind: flow.Asking, Profile: "dev", Prompt: q})
+			p.Event(flow.Event{Kind: flow.Asked, Profile: "dev"})
+			if errs.String() != c.want {
+				t.Errorf("%q\nwant %q", errs.String(), c.want)
+			}
+		})
+	}
+}
+
+// The spinner draws on one line, gives way to messages and leaves no trace.
+func TestSpinner(t *testing.T) {
+	var out, errs bytes.Buffer
+	p := printerTo(&out, &errs)
+	p.Live = true
+	p.Event(flow.Event{Kind: flow.Asking, Profile: "dev", Prompt: flow.Prompt{URL: "u", Browser: true, Until: noon.Add(299 * time.Second)}})
+	time.Sleep(300 * time.Millisecond)
+	p.Event(flow.Event{Kind: flow.Misanswered, Profile: "dev", Text: "no"})
+	p.Event(flow.Event{Kind: flow.Asked, Profile: "dev"})
+	text := errs.String()
+	if !strings.Contains(text, "waiting for the login, 4:59 left") || !strings.Contains(text, "\r\x1b[Kdev: no; still waiting\n") {
+		t.Errorf("%q", text)
+	}
+	if last := text[strings.LastIndex(text, "\n")+1:]; strings.Contains(last, "left") && !strings.HasSuffix(last, "\r\x1b[K") {
+		t.Errorf("the spinner is left on the screen: %q", last)
+	}
+}
+
+// TestViewHasNoSecrets: what --json prints is one object with everything in
+// it but tokens.
+func TestViewHasNoSecrets(t *testing.T) {
+	var out, errs bytes.Buffer
+	p := printerTo(&out, &errs)
+	changes := true
+	if err := p.View(View{Command: "plan", OK: true, Changes: &changes, Profiles: ViewPlan(forecasts())}); err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(out.String(), "canary") {
+		t.Error("a token is in the JSON")
+	}
+	var v struct {
+		Version  int
+		Changes  bool
+		Profiles []struct {
+			Profile, Action string
+			Token           struct{ Login_Until, Expires_At time.Time }
+			Outputs         []struct{ Action, Path string }
+			Error           struct{ Kind, Message, Hint string }
+		}
+	}
+	if err := json.Unmarshal(out.Bytes(), &v); err != nil {
+		t.Fatal(err)
+	}
+	if v.Version != 1 || !v.Changes || len(v.Profiles) != 5 || v.Profiles[1].Action != "login" || v.Profiles[4].Error.Kind != "failed" ||
+		v.Profiles[4].Error.Hint != "mend it" || v.Profiles[2].Outputs[1].Action != "delete" || v.Profiles[0].Token.Login_Until.Format(time.DateOnly) != "2027-05-21" {
+		t.Errorf("read back: %+v", v)
+	}
+}
+
+func TestVisible(t *testing.T) {
+	for in, want := range map[string]string{
+		"plain ünïcode": "plain ünïcode", "a\x1b[31mb": `a\x1b[31mb`, "a\nb\r": `a\x0ab\x0d`, "\u202eevil": `\x202eevil`, "\x7f": `\x7f`,
+	} {
+		if got := visible(in); got != want {
+			t.Errorf("visible(%q) = %q, want %q", in, got, want)
+		}
+	}
+}

@@ -1,0 +1,210 @@
+package output
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"tokenform/flow"
+)
+
+// Plan prints what apply would do, on Out.
+func (p *Printer) Plan(forecasts []flow.Forecast) {
+	var t tally
+	for _, f := range forecasts {
+		if f.Err != nil {
+			p.Error(f.Profile.Name, f.Err)
+			t.failed++
+			continue
+		}
+		t.count(f.Decision.Action, f.Changes)
+		if p.JSON {
+			continue
+		}
+		fmt.Fprintf(p.Out, "%s: %s, %s\n", visible(f.Profile.Name), paint(p.ColorOut, hue(f.Decision.Action), wish(f.Decision.Action)), visible(f.Decision.Reason))
+		changes(p.Out, p.ColorOut, f.Changes, true)
+	}
+	if !p.JSON && len(forecasts) > 0 {
+		fmt.Fprintf(p.Out, "\n%s\n", paint(p.ColorOut, bold, t.planned()))
+	}
+}
+
+// Results prints what apply did, on Err.
+func (p *Printer) Results(results []flow.Result) {
+	var t tally
+	for _, r := range results {
+		if r.Err != nil {
+			t.failed++
+			p.Error(r.Profile.Name, r.Err)
+			continue
+		}
+		t.count(r.Decision.Action, r.Changes)
+		if p.Quiet {
+			continue
+		}
+		state := r.Decision.Reason
+		if r.Granted {
+			state = flow.Validity(r.Profile, r.Token, p.Now())
+		}
+		var b strings.Builder
+		fmt.Fprintf(&b, "%s: %s, %s\n", visible(r.Profile.Name), paint(p.Color, hue(r.Decision.Action), deed(r.Decision.Action)), visible(state))
+		changes(&b, p.Color, r.Changes, false)
+		p.line(strings.TrimSuffix(b.String(), "\n"))
+	}
+	if !p.Quiet && len(results) > 0 {
+		p.line("\n" + paint(p.Color, bold, t.done()))
+	}
+}
+
+// wish, deed: an action before and after it was done.
+func wish(a flow.Action) string {
+	switch a {
+	case flow.Login:
+		return "log in"
+	case flow.Request:
+		return "request a token"
+	}
+	return string(a)
+}
+
+func deed(a flow.Action) string {
+	switch a {
+	case flow.Login:
+		return "logged in"
+	case flow.Request:
+		return "requested a token"
+	case flow.Refresh:
+		return "refreshed"
+	}
+	return "kept"
+}
+
+func hue(a flow.Action) string {
+	switch a {
+	case flow.Keep:
+		return green
+	case flow.Login:
+		return cyan
+	}
+	return yellow
+}
+
+// changes prints a line for each output that is not simply kept, with the
+// reasons where why is set: what was missing before is not missing now.
+func changes(w io.Writer, color bool, list []flow.Change, why bool) {
+	for _, c := range list {
+		sign, sgr := "", ""
+		switch c.Action {
+		case flow.Create:
+			sign, sgr = "+", green
+		case flow.Update:
+			sign, sgr = "~", yellow
+		case flow.DeleteOutput:
+			sign, sgr = "-", red
+		case flow.Print:
+			sign, sgr = ">", faint
+		default:
+			continue
+		}
+		fmt.Fprintf(w, "  %s %s", paint(color, sgr, sign), visible(c.Shown))
+		if why && c.Reason != "" {
+			fmt.Fprintf(w, ": %s", visible(c.Reason))
+		}
+		fmt.Fprintln(w)
+	}
+}
+
+// Remains prints what destroy would take away.
+func (p *Printer) Remains(remains []flow.Remains) {
+	for _, x := range remains {
+		if !x.Any() {
+			continue
+		}
+		var b strings.Builder
+		fmt.Fprintf(&b, "%s: %s\n", visible(x.Profile.Name), paint(p.Color, red, "delete the stored token"))
+		changes(&b, p.Color, x.Changes, true)
+		p.line(strings.TrimSuffix(b.String(), "\n"))
+	}
+}
+
+// Destroyed prints what destroy has taken away.
+func (p *Printer) Destroyed(remains []flow.Remains) {
+	for _, x := range remains {
+		switch {
+		case x.Err != nil:
+			p.Error(x.Profile.Name, x.Err)
+		case p.Quiet:
+		case x.Token == nil:
+			p.line(visible(x.Profile.Name) + ": nothing stored")
+		default:
+			var b strings.Builder
+			fmt.Fprintf(&b, "%s: destroyed\n", visible(x.Profile.Name))
+			changes(&b, p.Color, x.Changes, false)
+			p.line(strings.TrimSuffix(b.String(), "\n"))
+		}
+	}
+}
+
+// tally counts for the line at the end.
+type tally struct {
+	refresh, login, request, keep, failed int
+	write, remove                         int
+}
+
+func (t *tally) count(a flow.Action, list []flow.Change) {
+	switch a {
+	case flow.Refresh:
+		t.refresh++
+	case flow.Login:
+		t.login++
+	case flow.Request:
+		t.request++
+	default:
+		t.keep++
+	}
+	for _, c := range list {
+		switch c.Action {
+		case flow.Create, flow.Update:
+			t.write++
+		case flow.DeleteOutput:
+			t.remove++
+		}
+	}
+}
+
+func (t *tally) planned() string {
+	return t.sentence("Plan: ", "to refresh", "to log in", "to request", "to write", "to delete", "cannot be planned")
+}
+
+func (t *tally) done() string {
+	return t.sentence("Applied: ", "refreshed", "logged in", "requested", "written", "deleted", "failed")
+}
+
+func (t *tally) sentence(start, refresh, login, request, write, remove, failed string) string {
+	var tokens, outputs []string
+	add := func(list *[]string, n int, words string) {
+		if n > 0 {
+			*list = append(*list, fmt.Sprintf("%d %s", n, words))
+		}
+	}
+	add(&tokens, t.refresh, refresh)
+	add(&tokens, t.login, login)
+	add(&tokens, t.request, request)
+	add(&tokens, t.keep, "unchanged")
+	add(&tokens, t.failed, failed)
+	add(&outputs, t.write, Plural(t.write, "output")+" "+write)
+	add(&outputs, t.remove, Plural(t.remove, "output")+" "+remove)
+	s := start + strings.Join(tokens, ", ")
+	if len(outputs) > 0 {
+		s += "; " + strings.Join(outputs, ", ")
+	}
+	return s
+}
+
+// Plural is word with an s, but for one.
+func Plural(n int, word string) string {
+	if n == 1 {
+		return word
+	}
+	return word + "s"
+}

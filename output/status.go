@@ -1,0 +1,93 @@
+package output
+
+import (
+	"fmt"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"tokenform/flow"
+	"tokenform/flow/state"
+)
+
+// Status prints a table of how long tokens and logins last, on Out.
+func (p *Printer) Status(forecasts []flow.Forecast) {
+	w := tabwriter.NewWriter(p.Out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "PROFILE\tGRANT\tTOKEN\tLOGIN\tACCOUNT\tSCOPES\tOUTPUTS")
+	for _, f := range forecasts {
+		if f.Err != nil {
+			p.Error(f.Profile.Name, f.Err)
+			continue
+		}
+		fmt.Fprintln(w, visible(f.Profile.Name)+"\t"+string(f.Profile.Grant)+"\t"+strings.Join(p.cells(f), "\t"))
+	}
+	_ = w.Flush()
+}
+
+// cells are the columns of one profile after its name and grant.
+func (p *Printer) cells(f flow.Forecast) []string {
+	t, now := f.Token, p.Now()
+	outputs := upToDate(f.Changes)
+	if t == nil {
+		return []string{"none", "-", "-", "-", outputs}
+	}
+	token := "valid for " + flow.Span(t.Expires.Sub(now))
+	if !now.Before(t.Expires) {
+		token = "expired " + flow.Span(now.Sub(t.Expires)) + " ago"
+	}
+	if f.Refused {
+		token = "refused by the Web API"
+	}
+	account := "-"
+	if t.Account != nil {
+		account = visible(t.Account.ID)
+	}
+	scopes := "-"
+	if f.Profile.Grant.User() {
+		scopes = fmt.Sprint(len(t.Scopes))
+		if missing := flow.Missing(f.Profile, t); len(missing) > 0 {
+			scopes += fmt.Sprintf(" (%d missing)", len(missing))
+		}
+	}
+	return []string{token, p.login(f, t, now), account, scopes, outputs}
+}
+
+// login is the column on the refresh token's life.
+func (p *Printer) login(f flow.Forecast, t *state.Token, now time.Time) string {
+	end := flow.LoginUntil(f.Profile, t)
+	switch {
+	case !f.Profile.Grant.User():
+		return "-"
+	case !t.Rejected.IsZero():
+		return "refused on " + t.Rejected.UTC().Format(time.DateOnly)
+	case end.IsZero():
+		return "end not known"
+	case !now.Before(end):
+		return "expired on " + end.UTC().Format(time.DateOnly)
+	default:
+		return "until " + end.UTC().Format(time.DateOnly)
+	}
+}
+
+// upToDate is the column on outputs: how many of them show the token in state.
+func upToDate(list []flow.Change) string {
+	files, stale := 0, 0
+	for _, c := range list {
+		switch c.Action {
+		case flow.Print:
+		case flow.KeepOutput:
+			files++
+		default:
+			files++
+			stale++
+		}
+	}
+	switch {
+	case files == 0:
+		return "-"
+	case stale == 0:
+		return fmt.Sprintf("%d up to date", files)
+	default:
+		return fmt.Sprintf("%d of %d to write", stale, files)
+	}
+}

@@ -1,0 +1,64 @@
+package output
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"strings"
+
+	"tokenform/config"
+	"tokenform/flow"
+	"tokenform/flow/state"
+)
+
+// stdoutKeys are the variables of the formats env and export: standard output
+// has no keys of its own.
+var stdoutKeys = [...]config.Key{
+	{Field: "access_token", Variable: "SPOTIFY_ACCESS_TOKEN"},
+	{Field: "expires_at", Variable: "SPOTIFY_TOKEN_EXPIRES_AT"},
+}
+
+// WriteToken prints t in one of the formats of the stdout output, in one write:
+//
+//   - token: the access token and a newline
+//   - env: NAME=value lines as in an env file, SPOTIFY_ACCESS_TOKEN and
+//     SPOTIFY_TOKEN_EXPIRES_AT
+//   - export: the same for a shell's eval
+//   - json: the object of the json output, on one line
+func WriteToken(w io.Writer, p config.Profile, t *state.Token, format string) error {
+	var b bytes.Buffer
+	switch format {
+	case "token":
+		fmt.Fprintln(&b, t.Access)
+	case "json":
+		b.Write(tokenJSON(p, t, false, ""))
+	case "env", "export":
+		for _, k := range stdoutKeys {
+			text, _ := value(p, t, k.Field) // both are always known
+			if format == "export" {
+				fmt.Fprintf(&b, "export %s=%s\n", k.Variable, shellQuote(text))
+				continue
+			}
+			quoted, err := dotenvValue(assignment{k.Variable, text}, "")
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(&b, "%s=%s\n", k.Variable, quoted)
+		}
+	default:
+		return &flow.Error{Kind: flow.Invalid, Message: fmt.Sprintf("unknown format %q", format), Hint: "one of token, env, export, json"}
+	}
+	if _, err := w.Write(b.Bytes()); err != nil {
+		return &flow.Error{Message: "standard output", Err: cause(err)}
+	}
+	return nil
+}
+
+// shellQuote makes s one word of a POSIX shell (section 2.2.2 of the Shell
+// Command Language).
+func shellQuote(s string) string {
+	if s != "" && isBare(s) {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}

@@ -1,0 +1,163 @@
+package output
+
+import (
+	"encoding/json"
+	"errors"
+	"time"
+
+	"tokenform/config"
+	"tokenform/flow"
+	"tokenform/flow/state"
+)
+
+// View is what --json prints: one object for every command, in which only what
+// the command has to say is filled in. It never holds a secret.
+type View struct {
+	Version  int           `json:"version"` // 1; a change that breaks readers makes it 2
+	Command  string        `json:"command"`
+	OK       bool          `json:"ok"`                // the exit code is 0, or 2
+	Changes  *bool         `json:"changes,omitempty"` // plan: apply would do something
+	Profiles []ProfileView `json:"profiles,omitempty"`
+	Problems []ProblemView `json:"problems,omitempty"`
+	Error    *ErrorView    `json:"error,omitempty"`   // one that belongs to no profile
+	Release  string        `json:"release,omitempty"` // version: this program's
+}
+
+// ProfileView is one profile in a [View].
+type ProfileView struct {
+	Profile string       `json:"profile"`
+	Grant   string       `json:"grant"`
+	Action  string       `json:"action,omitempty"` // keep, refresh, login, request
+	Reason  string       `json:"reason,omitempty"`
+	Token   *TokenView   `json:"token,omitempty"`
+	Outputs []OutputView `json:"outputs,omitempty"`
+	Error   *ErrorView   `json:"error,omitempty"`
+}
+
+// TokenView is what may be told of a token. Times are RFC 3339 in UTC.
+type TokenView struct {
+	ExpiresAt    time.Time      `json:"expires_at"`
+	ObtainedAt   time.Time      `json:"obtained_at"`
+	AuthorizedAt time.Time      `json:"authorized_at,omitzero"`
+	LoginUntil   time.Time      `json:"login_until,omitzero"` // absent where not known
+	RejectedAt   time.Time      `json:"rejected_at,omitzero"`
+	Scopes       []string       `json:"scopes,omitempty"`
+	Account      *state.Account `json:"account,omitempty"`
+	Refused      bool           `json:"refused,omitempty"` // by the Web API, under --verify
+}
+
+// OutputView is one output and what happens, or happened, to it.
+type OutputView struct {
+	Type      string   `json:"type"`
+	Path      string   `json:"path,omitempty"`
+	Action    string   `json:"action"`
+	Reason    string   `json:"reason,omitempty"`
+	Variables []string `json:"variables,omitempty"`
+}
+
+// ProblemView is something wrong in a profile.
+type ProblemView struct {
+	File     string `json:"file,omitempty"`
+	Line     int    `json:"line,omitempty"`
+	Column   int    `json:"column,omitempty"`
+	Severity string `json:"severity"` // error or warning
+	Message  string `json:"message"`
+	Hint     string `json:"hint,omitempty"`
+}
+
+// ErrorView is an error and what can be done about it.
+type ErrorView struct {
+	Kind    string `json:"kind"` // failed, login_needed, temporary, invalid, interrupted
+	Message string `json:"message"`
+	Hint    string `json:"hint,omitempty"`
+}
+
+// View prints v as one JSON object on Out.
+func (p *Printer) View(v View) error {
+	v.Version = 1
+	b, err := json.MarshalIndent(v, "", "  ")
+	if err != nil {
+		return err
+	}
+	_, err = p.Out.Write(append(b, '\n'))
+	return err
+}
+
+// ViewError is err for a [View].
+func ViewError(err error) *ErrorView {
+	if err == nil {
+		return nil
+	}
+	kinds := [...]string{flow.Failed: "failed", flow.LoginNeeded: "login_needed", flow.Temporary: "temporary", flow.Invalid: "invalid", flow.Interrupted: "interrupted"}
+	kind := flow.KindOf(err)
+	if _, ok := errors.AsType[*config.UsageError](err); ok {
+		kind = flow.Invalid
+	}
+	return &ErrorView{Kind: kinds[kind], Message: err.Error(), Hint: hint(err)}
+}
+
+// ViewProblems are problems for a [View].
+func ViewProblems(problems config.Problems) []ProblemView {
+	var views []ProblemView
+	for _, x := range problems {
+		severity := "error"
+		if x.Warning {
+			severity = "warning"
+		}
+		views = append(views, ProblemView{x.Pos.File, x.Pos.Line, x.Pos.Col, severity, x.Message, x.Hint})
+	}
+	return views
+}
+
+// ViewPlan are forecasts for a [View].
+func ViewPlan(forecasts []flow.Forecast) []ProfileView {
+	views := make([]ProfileView, len(forecasts))
+	for i, f := range forecasts {
+		views[i] = profileView(f.Profile, f.Decision, f.Token, f.Changes, f.Err)
+		if t := views[i].Token; t != nil {
+			t.Refused = f.Refused
+		}
+	}
+	return views
+}
+
+// ViewResults are results for a [View].
+func ViewResults(results []flow.Result) []ProfileView {
+	views := make([]ProfileView, len(results))
+	for i, r := range results {
+		views[i] = profileView(r.Profile, r.Decision, r.Token, r.Changes, r.Err)
+	}
+	return views
+}
+
+// ViewProfiles are profiles without anything about their tokens.
+func ViewProfiles(profiles []config.Profile) []ProfileView {
+	views := make([]ProfileView, len(profiles))
+	for i, p := range profiles {
+		views[i] = profileView(p, flow.Decision{}, nil, nil, nil)
+	}
+	return views
+}
+
+// ViewRemains is what destroy took away.
+func ViewRemains(remains []flow.Remains) []ProfileView {
+	views := make([]ProfileView, len(remains))
+	for i, x := range remains {
+		views[i] = profileView(x.Profile, flow.Decision{}, x.Token, x.Changes, x.Err)
+	}
+	return views
+}
+
+func profileView(p config.Profile, d flow.Decision, t *state.Token, list []flow.Change, err error) ProfileView {
+	v := ProfileView{Profile: p.Name, Grant: string(p.Grant), Action: string(d.Action), Reason: d.Reason, Error: ViewError(err)}
+	if t != nil {
+		v.Token = &TokenView{
+			ExpiresAt: t.Expires, ObtainedAt: t.Obtained, AuthorizedAt: t.Authorized, LoginUntil: flow.LoginUntil(p, t),
+			RejectedAt: t.Rejected, Scopes: t.Scopes, Account: t.Account,
+		}
+	}
+	for _, c := range list {
+		v.Outputs = append(v.Outputs, OutputView{c.Type, c.Path, string(c.Action), c.Reason, c.Vars})
+	}
+	return v
+}

@@ -1,0 +1,177 @@
+package examples
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"tokenform/flow/sandbox"
+)
+
+// TestReadme follows the README from top to bottom in one folder, as a new
+// user: it writes the files that it shows and runs every command in its sh
+// blocks, with the stand-in as Spotify. The two commands for a clone are run in
+// one, by [TestClone].
+func TestReadme(t *testing.T) {
+	t.Parallel()
+	_, url := spotify(t, sandbox.Options{AnyApp: true})
+	dir := t.TempDir()
+	env := surroundings(dir, url, "BROWSER="+robot(t))
+	steps := regexp.MustCompile("(?ms)(?:^<!-- file: (\\S+) -->\n)?^```(\\w+)\n(.*?)^```$").FindAllStringSubmatch(readme(t), -1)
+	script := "set -eu\n"
+	ran := 0
+	for _, s := range steps {
+		switch file, kind, text := s[1], s[2], s[3]; {
+		case file != "":
+			write(t, filepath.Join(dir, file), text)
+		case kind == "sh" && !strings.Contains(text, "go "):
+			for _, line := range strings.Split(strings.TrimSpace(text), "\n") {
+				if strings.HasPrefix(line, "tokenform apply") {
+					line += " --login browser" // there is no terminal here
+				}
+				script += line + "\n"
+				ran++
+			}
+		}
+	}
+	if ran < 10 {
+		t.Fatalf("only %d commands found in README.md", ran)
+	}
+	cmd := exec.Command("bash", "-x", "-c", script)
+	cmd.Dir, cmd.Env = dir, env
+	var out, errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	if err := cmd.Run(); err != nil {
+		t.Fatalf("%v\n%s\n%s", err, out.String(), errs.String())
+	}
+	if n := strings.Count(out.String(), `"sandbox-user"`); n != 2 {
+		t.Errorf("the two curl commands got %d answers about the account:\n%s", n, out.String())
+	}
+	if b, err := os.ReadFile(filepath.Join(dir, ".env")); err == nil {
+		t.Errorf("destroy left .env: %q", b)
+	}
+}
+
+func readme(t *testing.T) string {
+	t.Helper()
+	b, err := os.ReadFile("../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+// TestClone runs the first of the README's two commands in a fresh copy of
+// what git has, and reads the .env that it leaves. The second one is running
+// right now.
+func TestClone(t *testing.T) {
+	t.Parallel()
+	if !strings.Contains(readme(t), "go run . apply --sandbox examples/quickstart.yaml\ngo test ./...\n") {
+		t.Fatal("README.md does not have the two commands")
+	}
+	dir := t.TempDir()
+	files := exec.Command("git", "ls-files", "-z", "--cached", "--others", "--exclude-standard")
+	files.Dir = ".."
+	list, err := files.Output()
+	if err != nil {
+		t.Skipf("not in a git checkout: %v", err)
+	}
+	for _, name := range strings.Split(strings.TrimSuffix(string(list), "\x00"), "\x00") {
+		b, err := os.ReadFile(filepath.Join("..", name))
+		if err != nil {
+			continue // deleted and not yet committed
+		}
+		to := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(to), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(to, b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	sh := exec.Command("bash", "-euc", "go run . apply --sandbox examples/quickstart.yaml\nbash -c 'set -a; . ./.env; echo ${#SPOTIFY_ACCESS_TOKEN}'")
+	sh.Dir = dir
+	var out, errs bytes.Buffer
+	sh.Stdout, sh.Stderr = &out, &errs
+	if err := sh.Run(); err != nil {
+		t.Fatalf("%v\n%s", err, errs.String())
+	}
+	if n := strings.TrimSpace(out.String()); len(n) != 3 {
+		t.Errorf("bash reads a token of %q characters", n)
+	}
+}
+
+// TestExamplesAreValid: every profile in this folder is one that people can copy.
+func TestExamplesAreValid(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("*.yaml")
+	if err != nil || len(files) < 4 {
+		t.Fatalf("%v, %v", files, err)
+	}
+	env := surroundings(t.TempDir(), "", "SPOTIFY_CLIENT_ID=app", "SPOTIFY_CLIENT_SECRET=hush-hush", "SPOTIFY_REFRESH_TOKEN=AQseed",
+		"DEV_CLIENT_ID=app", "PROD_CLIENT_ID=app", "PROD_CLIENT_SECRET=hush-hush")
+	for _, f := range files {
+		dir := t.TempDir()
+		b, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		write(t, filepath.Join(dir, f), string(b))
+		write(t, filepath.Join(dir, ".env"), "")
+		if code, _, stderr := run(t, dir, env, "validate", f); code != 0 || stderr != "" {
+			t.Errorf("%s: exit %d\n%s", f, code, stderr)
+		}
+	}
+}
+
+// TestHelpAndReadmeAgree: what the README says of commands, keys and exit codes
+// is what the program says.
+func TestHelpAndReadmeAgree(t *testing.T) {
+	t.Parallel()
+	text := readme(t)
+	env := surroundings(t.TempDir(), "")
+	_, help, _ := run(t, ".", env, "help")
+	for _, command := range regexp.MustCompile(`(?m)^  ([a-z]+) `).FindAllStringSubmatch(section(help, "Available Commands:"), -1) {
+		if name := command[1]; name != "completion" && !strings.Contains(text, name+" |") && !strings.Contains(text, "| "+name+"`") {
+			t.Errorf("README.md does not name the command %s", name)
+		}
+	}
+	_, topic, _ := run(t, ".", env, "help", "exit-codes")
+	for _, code := range regexp.MustCompile(`(?m)^  (\d+) +(.*)$`).FindAllStringSubmatch(topic, -1) {
+		if !regexp.MustCompile(`(?m)^\| ` + code[1] + ` \| `).MatchString(text) {
+			t.Errorf("README.md does not have the exit code %s", code[1])
+		}
+	}
+	_, topic, _ = run(t, ".", env, "help", "profiles")
+	for _, key := range regexp.MustCompile(`(?m)^  ([a-z_]+):`).FindAllStringSubmatch(topic, -1) {
+		if !strings.Contains(text, "| `"+key[1]) {
+			t.Errorf("README.md does not explain the key %s", key[1])
+		}
+	}
+	for _, flag := range regexp.MustCompile("`[^`]*?(--[a-z][a-z-]+)").FindAllStringSubmatch(text, -1) {
+		if name := flag[1]; name != "--env-file" && !strings.Contains(everyHelp(t, env), name) {
+			t.Errorf("README.md shows %s, which no command has", name)
+		}
+	}
+}
+
+// section is what follows a heading, to the next empty line.
+func section(text, heading string) string {
+	_, rest, _ := strings.Cut(text, heading)
+	rest, _, _ = strings.Cut(rest, "\n\n")
+	return rest
+}
+
+func everyHelp(t *testing.T, env []string) string {
+	t.Helper()
+	var all string
+	for _, c := range []string{"validate", "plan", "apply", "status", "token", "destroy", "sandbox", "version"} {
+		_, text, _ := run(t, ".", env, c, "--help")
+		all += text
+	}
+	return all
+}

@@ -1,0 +1,149 @@
+package examples
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// source is one Go file of the program, tests left out.
+type source struct {
+	path string // "flow/apply.go"
+	file *ast.File
+}
+
+func sources(t *testing.T) []source {
+	t.Helper()
+	var found []source
+	err := filepath.WalkDir("..", func(p string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if name := d.Name(); d.IsDir() && p != ".." && (strings.HasPrefix(name, ".") || name == "testdata" || name == "node_modules") {
+			return fs.SkipDir
+		}
+		if !strings.HasSuffix(p, ".go") || strings.HasSuffix(p, "_test.go") {
+			return nil
+		}
+		f, err := parser.ParseFile(token.NewFileSet(), p, nil, 0)
+		rel, _ := filepath.Rel("..", p)
+		found = append(found, source{filepath.ToSlash(rel), f})
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(found) < 20 {
+		t.Fatalf("found only %d Go files", len(found))
+	}
+	return found
+}
+
+func (s source) imports() []string {
+	var list []string
+	for _, i := range s.file.Imports {
+		p, _ := strconv.Unquote(i.Path.Value)
+		list = append(list, p)
+	}
+	return list
+}
+
+// TestImports keeps the rooms apart: config says what is wanted, flow makes it
+// so, output writes what came of it, and main alone knows all three.
+func TestImports(t *testing.T) {
+	allowed := map[string][]string{
+		".":                 {"config", "flow", "flow/oauth", "flow/sandbox", "flow/state", "output"},
+		"flow":              {"config", "flow/oauth", "flow/state"},
+		"output":            {"config", "flow", "flow/state", "output/atomicfile"},
+		"flow/state":        {"output/atomicfile"},
+		"config":            {},
+		"flow/oauth":        {},
+		"flow/sandbox":      {},
+		"output/atomicfile": {},
+	}
+	for _, s := range sources(t) {
+		room := path.Dir(s.path)
+		rules, known := allowed[room]
+		if !known && strings.HasPrefix(room, "examples/") {
+			continue
+		}
+		if !known {
+			t.Errorf("%s: the package %s has no import rule; it needs a place in the architecture", s.path, room)
+		}
+		for _, i := range s.imports() {
+			if ours, ok := strings.CutPrefix(i, "tokenform/"); ok && !slices.Contains(rules, ours) {
+				t.Errorf("%s: imports %s, which %s must not know", s.path, ours, room)
+			}
+		}
+	}
+}
+
+// TestOneDoor: each large library is touched in one file, so that its traps
+// are, too.
+func TestOneDoor(t *testing.T) {
+	doors := map[string][]string{}
+	for _, s := range sources(t) {
+		for _, i := range s.imports() {
+			doors[i] = append(doors[i], s.path)
+		}
+	}
+	for _, lib := range []string{"gopkg.in/yaml.v3", "github.com/spf13/pflag", "github.com/spf13/cobra", "github.com/hashicorp/go-retryablehttp"} {
+		if len(doors[lib]) != 1 {
+			t.Errorf("%s is imported by %v, want one file", lib, doors[lib])
+		}
+	}
+	for _, lib := range []string{"text/template", "html/template"} {
+		if len(doors[lib]) > 0 {
+			t.Errorf("%s is imported by %v", lib, doors[lib])
+		}
+	}
+}
+
+// TestProcessBelongsToMain: arguments, environment, streams, exit status and
+// the clock are main.go's alone; everybody else is handed them.
+func TestProcessBelongsToMain(t *testing.T) {
+	forbidden := map[string][]string{
+		"os":   {"Args", "Stdin", "Stdout", "Stderr", "Exit", "Getenv", "LookupEnv", "Environ"},
+		"time": {"Now", "Since"},
+	}
+	for _, s := range sources(t) {
+		if s.path == "main.go" || strings.HasPrefix(s.path, "examples/") {
+			continue
+		}
+		ast.Inspect(s.file, func(n ast.Node) bool {
+			sel, ok := n.(*ast.SelectorExpr)
+			if !ok {
+				return true
+			}
+			if pkg, ok := sel.X.(*ast.Ident); ok && slices.Contains(forbidden[pkg.Name], sel.Sel.Name) {
+				t.Errorf("%s: uses %s.%s", s.path, pkg.Name, sel.Sel.Name)
+			}
+			return true
+		})
+	}
+}
+
+func TestTopLevel(t *testing.T) {
+	want := []string{"README.md", "config", "examples", "flow", "go.mod", "go.sum", "main.go", "output"}
+	entries, err := os.ReadDir("..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, e := range entries {
+		if !strings.HasPrefix(e.Name(), ".") && e.Name() != "tokenform" {
+			got = append(got, e.Name())
+		}
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("the top level has %v, want %v", got, want)
+	}
+}

@@ -1,0 +1,124 @@
+package examples
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"tokenform/flow/sandbox"
+)
+
+// TestStories runs testdata/*.txtar: each is what a user types and sees.
+// Beside testscript's own commands they know:
+//
+//	age PROFILE DURATION   the profile's token gets older by that much
+//	requests PATH COUNT    so many requests came to PATH since the last asking
+//	fault PATH NAME TIMES  the next requests to PATH meet a fault
+//	revoke                 the user removes the app from their account
+//	seed VAR PROFILE       sets VAR to the profile's stored refresh token
+//	calm                   no file below the directory has changed since the last calm
+func TestStories(t *testing.T) {
+	type key struct{}
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata",
+		Setup: func(e *testscript.Env) error {
+			s, url := spotify(t, sandbox.Options{AnyApp: true})
+			e.Values[key{}] = &story{server: s, counted: map[string]int{}}
+			e.Vars = append(surroundings(e.WorkDir, url,
+				"BROWSER="+robot(t), "WORK="+e.WorkDir,
+				"GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL=/dev/null"), "exe=", "/=/", ":=:", "$=$", "devnull="+os.DevNull)
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"age":      func(ts *testscript.TestScript, _ bool, args []string) { age(ts, args[0], args[1]) },
+			"requests": func(ts *testscript.TestScript, _ bool, args []string) { ts.Value(key{}).(*story).requests(ts, args) },
+			"fault":    func(ts *testscript.TestScript, _ bool, args []string) { ts.Value(key{}).(*story).fault(ts, args) },
+			"revoke":   func(ts *testscript.TestScript, _ bool, _ []string) { ts.Value(key{}).(*story).server.RevokeAll() },
+			"seed":     seed,
+			"calm":     func(ts *testscript.TestScript, _ bool, _ []string) { ts.Value(key{}).(*story).calm(ts) },
+		},
+	})
+}
+
+// story is what the commands of one script remember.
+type story struct {
+	server  *sandbox.Server
+	counted map[string]int
+	seen    string
+}
+
+func (s *story) requests(ts *testscript.TestScript, args []string) {
+	want, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	n := s.server.Count(args[0])
+	if n-s.counted[args[0]] != want {
+		ts.Fatalf("%d requests to %s, want %d", n-s.counted[args[0]], args[0], want)
+	}
+	s.counted[args[0]] = n
+}
+
+func (s *story) fault(ts *testscript.TestScript, args []string) {
+	times, err := strconv.Atoi(args[2])
+	ts.Check(err)
+	faults := map[string]sandbox.Fault{
+		"503": sandbox.Outage(503), "html": sandbox.HTML(200), "invalid_grant": sandbox.FalseInvalidGrant(),
+		"17h": sandbox.TooManyRequests("61200"), "secret": sandbox.OAuthError("invalid_client", "Invalid client secret"),
+		"expired": sandbox.APIError(401, "The access token expired"), "forbidden": sandbox.PlainForbidden(), "none": {},
+	}
+	f, ok := faults[args[1]]
+	if !ok {
+		ts.Fatalf("no fault %q", args[1])
+	}
+	s.server.Inject(args[0], f, times)
+}
+
+func (s *story) calm(ts *testscript.TestScript) {
+	now := ""
+	ts.Check(filepath.Walk(ts.Getenv("WORK"), func(path string, info os.FileInfo, err error) error {
+		if err == nil && info.Mode().IsRegular() {
+			now += fmt.Sprintln(path, info.Size(), info.ModTime().UnixNano())
+		}
+		return err
+	}))
+	if s.seen != "" && s.seen != now {
+		ts.Fatalf("files changed:\n%s\nbefore:\n%s", now, s.seen)
+	}
+	s.seen = now
+}
+
+// stateFile is the profile's state as JSON.
+func stateFile(ts *testscript.TestScript, profile string) (path string, fields map[string]any) {
+	path = ts.MkAbs(filepath.Join(".tokenform", profile+".json"))
+	b, err := os.ReadFile(path)
+	ts.Check(err)
+	ts.Check(json.Unmarshal(b, &fields))
+	return path, fields
+}
+
+func age(ts *testscript.TestScript, profile, by string) {
+	d, err := time.ParseDuration(by)
+	ts.Check(err)
+	path, fields := stateFile(ts, profile)
+	for _, name := range []string{"obtained_at", "expires_at", "authorized_at"} {
+		if s, ok := fields[name].(string); ok {
+			at, err := time.Parse(time.RFC3339, s)
+			ts.Check(err)
+			fields[name] = at.Add(-d).Format(time.RFC3339)
+		}
+	}
+	b, err := json.Marshal(fields)
+	ts.Check(err)
+	ts.Check(os.WriteFile(path, b, 0o600))
+}
+
+func seed(ts *testscript.TestScript, _ bool, args []string) {
+	_, fields := stateFile(ts, args[1])
+	ts.Setenv(args[0], strings.TrimSpace(fields["refresh_token"].(string)))
+}

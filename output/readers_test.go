@@ -131,8 +131,15 @@ console.log(JSON.stringify(process.argv.slice(1).map(f => {
 }
 
 func python(t *testing.T, paths []string) [][]string {
-	python3 := program(t, "python3")
-	if exec.Command(python3, "-c", "import dotenv").Run() != nil {
+	// Debian's own python3 has Debian's python3-dotenv, whatever comes first.
+	var python3 string
+	for _, candidate := range []string{"python3", "/usr/bin/python3"} {
+		if exec.Command(candidate, "-c", "import dotenv").Run() == nil {
+			python3 = candidate
+			break
+		}
+	}
+	if python3 == "" {
 		t.Skip("no python-dotenv here to agree with")
 	}
 	const script = `

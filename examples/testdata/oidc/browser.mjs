@@ -17,9 +17,9 @@ function end() {
 }
 
 setTimeout(() => {
-  result.error ??= 'out of time: '+result.stage
+  result.error ??= 'out of time'
   end()
-}, 30_000)
+}, 40_000)
 
 try {
   const context = await chromium.launchPersistentContext(join(dir, 'profile'), {
@@ -37,15 +37,19 @@ try {
     viewport: { width: 900, height: 640 },
     colorScheme: 'light',
   })
-  context.setDefaultTimeout(10_000)
+  context.setDefaultTimeout(15_000)
   context.on('request', (request) => result.requests.push(request.url()))
+  context.on('requestfailed', (request) => {
+    // Nothing else would tell of a page that broke off.
+    result.error = `${new URL(request.url()).pathname}: ${request.failure().errorText}`
+    end()
+  })
   const page = context.pages()[0]
   page.on('console', (message) => result.console.push(`${message.location().url}: ${message.text()}`))
-  context.on('requestfailed', (request) => result.console.push(`${request.url()}: ${request.failure().errorText}`))
   page.on('pageerror', (error) => result.console.push(String(error)))
 
   // The page after the login is answered when the code has been exchanged.
-  const answered = page.waitForResponse((response) => new URL(response.url()).pathname === '/callback', { timeout: 25_000 })
+  const answered = page.waitForResponse((response) => new URL(response.url()).pathname === '/callback', { timeout: 35_000 })
   answered.catch(() => {}) // awaited below
   await page.goto(process.argv[2])
   const choice = process.env.OIDC_BROWSER_CHOICE
@@ -57,13 +61,9 @@ try {
     await page.screenshot({ path: join(dir, 'consent.png') })
     await page.click(choice === 'allow' ? 'button:text("Continue")' : 'a:text("Cancel")')
   }
-  result.stage='clicked'
   const response = await answered
-  result.stage='answered'
   await response.finished()
-  result.stage='finished'
   await page.waitForLoadState()
-  result.stage='loaded'
   result.status = response.status()
   result.headers = response.headers()
   result.title = await page.title()
@@ -71,12 +71,9 @@ try {
   result.text = await page.innerText('body')
   result.html = await page.content()
   result.styleSheets = await page.evaluate(() => document.styleSheets.length)
-  result.stage='read'
   await page.screenshot({ path: join(dir, 'light.png') })
-  result.stage='shot'
   await page.emulateMedia({ colorScheme: 'dark' })
   await page.screenshot({ path: join(dir, 'dark.png') })
-  result.stage='closing'
   await context.close()
 } catch (error) {
   result.error = String(error)

@@ -448,6 +448,11 @@ func (p *program) runner(ctx context.Context) (r *flow.Runner, end func(), err e
 	r.Endpoints = oauth.Endpoints{Accounts: url, API: url}
 	if p.Login == "auto" {
 		r.Browse, r.Pasted = flow.Robot, nil
+		r.Notify = func(e flow.Event) {
+			if e.Kind != flow.Asking { // nobody needs to do anything
+				p.say.Event(e)
+			}
+		}
 	}
 	return r, func() { server.Close() }, nil
 }

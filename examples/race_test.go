@@ -2,6 +2,7 @@ package examples
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
@@ -88,11 +89,19 @@ func expire(t testing.TB, path string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	i := strings.Index(string(b), `"expires_at": "`)
-	if i < 0 {
-		t.Fatal("no expires_at in state")
+	write(t, path, strings.Replace(string(b), field(t, b, "expires_at"), "2026-01-01T00:00:00Z", 1))
+}
+
+// field is the value of a string in a state file.
+func field(t testing.TB, file []byte, name string) string {
+	t.Helper()
+	var fields map[string]any
+	if err := json.Unmarshal(file, &fields); err != nil {
+		t.Fatal(err)
 	}
-	i += len(`"expires_at": "`)
-	j := i + strings.IndexByte(string(b[i:]), '"')
-	write(t, path, string(b[:i])+"2026-01-01T00:00:00Z"+string(b[j:]))
+	s, ok := fields[name].(string)
+	if !ok {
+		t.Fatalf("no %s in state", name)
+	}
+	return s
 }

@@ -73,6 +73,10 @@ func TestClone(t *testing.T) {
 	if !strings.Contains(readme(t), "go run . apply --sandbox examples/quickstart.yaml\ngo test ./...\n") {
 		t.Fatal("README.md does not have the two commands")
 	}
+	const install = "CGO_ENABLED=0 go install -trimpath -ldflags=-s ."
+	if !strings.Contains(readme(t), "```sh\n"+install+"\n```") {
+		t.Fatal("README.md does not have the command that installs")
+	}
 	dir := t.TempDir()
 	files := exec.Command("git", "ls-files", "-z", "--cached", "--others", "--exclude-standard")
 	files.Dir = ".."
@@ -93,8 +97,8 @@ func TestClone(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	sh := exec.Command("bash", "-euc", "go run . apply --sandbox examples/quickstart.yaml\nbash -c 'set -a; . ./.env; echo ${#SPOTIFY_ACCESS_TOKEN}'")
-	sh.Dir = dir
+	sh := exec.Command("bash", "-euc", "go run . apply --sandbox examples/quickstart.yaml\nbash -c 'set -a; . ./.env; echo ${#SPOTIFY_ACCESS_TOKEN}'\n"+install)
+	sh.Dir, sh.Env = dir, append(os.Environ(), "GOBIN="+dir)
 	var out, errs bytes.Buffer
 	sh.Stdout, sh.Stderr = &out, &errs
 	if err := sh.Run(); err != nil {
@@ -102,6 +106,9 @@ func TestClone(t *testing.T) {
 	}
 	if n := strings.TrimSpace(out.String()); len(n) != 3 {
 		t.Errorf("bash reads a token of %q characters", n)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "tokenform")); err != nil {
+		t.Errorf("go install: %v", err)
 	}
 }
 

@@ -155,6 +155,7 @@ func (r *Runner) ask(ctx context.Context, p config.Profile, app oauth.App, reaso
 		if err != nil {
 			return nil, unheard(err)
 		}
+		callback.Profile = p.Name
 		a.callback = callback
 		prompt.RedirectURI, prompt.Short, prompt.Browser = callback.RedirectURI(), callback.StartURL(), true
 	} else if r.Pasted == nil {

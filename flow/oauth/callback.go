@@ -20,6 +20,8 @@ import (
 // Callback is the listener that the browser comes back to after the login. It
 // serves one attempt.
 type Callback struct {
+	Profile string // for the page that shows a refusal; set before Wait
+
 	redirectURI string
 	startURL    string
 	path        string   // of redirectURI

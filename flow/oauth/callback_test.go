@@ -227,12 +227,12 @@ func TestBrowserLeaves(t *testing.T) {
 func TestDeclined(t *testing.T) {
 	t.Parallel()
 	for query, want := range map[string][2]string{
-		"error=access_denied&state=" + theState: {"access_denied", "the login was declined (access_denied)"},
-		"error=server_error&state=" + theState:  {"server_error", "spotify ended the login (server_error)"},
+		"error=access_denied&state=" + theState: {"access_denied", "The login was declined (access_denied)"},
+		"error=server_error&state=" + theState:  {"server_error", "Spotify ended the login (server_error)"},
 		"error=" + url.QueryEscape("<script>alert(1)</script>\x1b[2J") + "&state=" + theState: {
-			"<script>alert(1)</script> [2J", "spotify ended the login (&lt;script&gt;alert(1)&lt;/script&gt; [2J)"},
-		"error=%1b&state=" + theState:              {"unreadable error", "spotify ended the login (unreadable error)"},
-		"error=" + theState + "&state=" + theState: {"[redacted]", "spotify ended the login ([redacted])"},
+			"<script>alert(1)</script> [2J", "Spotify ended the login (&lt;script&gt;alert(1)&lt;/script&gt; [2J)"},
+		"error=%1b&state=" + theState:              {"unreadable error", "Spotify ended the login (unreadable error)"},
+		"error=" + theState + "&state=" + theState: {"[redacted]", "Spotify ended the login ([redacted])"},
 	} {
 		w := await(t, "http://127.0.0.1/callback", "")
 		page := send(t, "GET", w.url(query))

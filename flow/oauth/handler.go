@@ -78,7 +78,7 @@ func (c *Callback) answer(w http.ResponseWriter, r *http.Request) {
 	defer close(c.shown)
 	if declined != nil {
 		// There is no exchange to wait for; and once Wait returns, the listener may go.
-		show(w, http.StatusOK, Outcome{Message: declined.Error(), Hint: declined.Hint}.page())
+		show(w, http.StatusOK, Outcome{Profile: c.Profile, Message: declined.Error(), Hint: declined.Hint}.page())
 		c.answers <- result{err: declined}
 		return
 	}

@@ -19,7 +19,7 @@ type Outcome struct {
 }
 
 func (o Outcome) page() page {
-	p := page{Mark: markFailed, Title: o.Title, Message: o.Message, Hint: o.Hint, Facts: [][2]string{{"Profile", o.Profile}, {"Account", o.Account}}}
+	p := page{Mark: markFailed, Title: o.Title, Message: sentence(o.Message), Hint: sentence(o.Hint), Facts: [][2]string{{"Profile", o.Profile}, {"Account", o.Account}}}
 	if o.OK {
 		p.Mark = markDone
 		p.Foot = "You can close this tab."
@@ -33,6 +33,15 @@ func (o Outcome) page() page {
 		p.Title = "Login failed"
 	}
 	return p
+}
+
+// sentence begins with a capital letter, as text on a page does and text in a
+// terminal does not. A command stays as it is typed.
+func sentence(s string) string {
+	if s == "" || s[0] < 'a' || s[0] > 'z' || strings.HasPrefix(s, "tokenform ") {
+		return s
+	}
+	return string(s[0]-'a'+'A') + s[1:]
 }
 
 var (

@@ -25,7 +25,7 @@ func (e *AuthorizeError) Error() string {
 	if e.Code == "access_denied" {
 		return "the login was declined (access_denied)"
 	}
-	return "spotify ended the login (" + e.Code + ")"
+	return "Spotify ended the login (" + e.Code + ")"
 }
 
 // ParseAnswer reads the code from what a person pastes: the address the browser

@@ -3,11 +3,13 @@ package state
 import (
 	"bufio"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -128,7 +130,7 @@ func TestSaveAndRead(t *testing.T) {
 func TestBrokenFile(t *testing.T) {
 	for name, c := range map[string]struct{ content, want string }{
 		"empty":         {"", "it is empty"},
-		"not JSON":      {"AQ-canary", "it is not JSON"},
+		"not JSON":      {"AQ-canary", "it is not a JSON object"},
 		"torn":          {`{"version": 1, "profile": "dev", "access_token": "AQ-canary`, "its JSON is damaged"},
 		"newer":         {`{"version": 2, "tokens": {"access": "AQ-canary"}}`, "written by a newer tokenform (version 2; this one knows 1)"},
 		"no version":    {`{"access_token": "AQ-canary"}`, "it has no version"},
@@ -218,6 +220,37 @@ func TestHolderIsReadBack(t *testing.T) {
 			t.Errorf("holder read back as %+v, want %+v", got, h)
 		}
 		e.Unlock()
+	}
+}
+
+// TestDecodeReadsAllThatIsWritten: a field that Save writes and decode forgets
+// would be lost with the next refresh.
+func TestDecodeReadsAllThatIsWritten(t *testing.T) {
+	want := token()
+	want.Version, want.Serial, want.Profile, want.Seed = 1, 7, "dev", "sha256:abc"
+	want.Authorized, want.Rejected = want.Obtained.Add(-time.Hour), want.Obtained.Add(time.Minute)
+	want.Account = &Account{ID: "id", AccountID: "account", Name: "Näme"}
+	want.Outputs = []Written{{Type: "env", Path: "/a/.env", Vars: map[string]string{"A": "1", "B": "2"}}, {Type: "json", Path: "/b", Digest: "d"}}
+	full := reflect.ValueOf(*want)
+	for i := range full.NumField() {
+		if full.Field(i).IsZero() {
+			t.Errorf("the test leaves out %s", full.Type().Field(i).Name)
+		}
+	}
+	for _, scopes := range [][]string{{"a", "b"}, {}, nil} {
+		want.Scopes = scopes
+		b, err := json.Marshal(want)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := decode("dev.json", "dev", b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !reflect.DeepEqual(got, want) {
+			again, _ := json.Marshal(got)
+			t.Errorf("wrote %s\nread  %s", b, again)
+		}
 	}
 }
 

@@ -1,10 +1,8 @@
 package state
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -48,50 +46,6 @@ func (s *Store) Read(name string) (*Token, error) {
 		return nil, broken(path, cause(err), "")
 	}
 	return decode(path, name, b)
-}
-
-// decode reads a state file's content. What it cannot vouch for is an error
-// that names the file: starting over would throw a login away.
-func decode(path, name string, b []byte) (*Token, error) {
-	const repair = "restore the file from a backup, or delete it and log in again"
-	if len(b) > maxBytes {
-		return nil, broken(path, "larger than 1 MiB", repair)
-	}
-	var head struct {
-		Version int `json:"version"`
-	}
-	if err := json.Unmarshal(b, &head); err != nil {
-		return nil, broken(path, "not a state file: "+shape(b), repair)
-	}
-	switch {
-	case head.Version > Version:
-		return nil, broken(path, fmt.Sprintf("written by a newer tokenform (version %d; this one knows %d)", head.Version, Version), "use that tokenform, or a newer one")
-	case head.Version < 1:
-		return nil, broken(path, "not a state file: it has no version", repair)
-	}
-	var t Token
-	if err := json.Unmarshal(b, &t); err != nil {
-		return nil, broken(path, "not a state file: a field has the wrong type", repair)
-	}
-	switch {
-	case t.Profile != name:
-		return nil, broken(path, fmt.Sprintf("belongs to the profile %q", t.Profile), "rename the file back, or delete it and log in again")
-	case t.Access == "" && t.Refresh == "" || t.Expires.IsZero() || t.Grant == "":
-		return nil, broken(path, "not a state file: it has no token", repair)
-	}
-	return &t, nil
-}
-
-// shape says what is wrong with bytes that are not JSON, without quoting them.
-func shape(b []byte) string {
-	switch {
-	case len(bytes.TrimSpace(b)) == 0:
-		return "it is empty"
-	case bytes.HasPrefix(bytes.TrimSpace(b), []byte("{")):
-		return "its JSON is damaged"
-	default:
-		return "it is not JSON"
-	}
 }
 
 // FileError is a state file or directory that cannot be used.

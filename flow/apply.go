@@ -37,7 +37,7 @@ func (r *Runner) Apply(ctx context.Context, profiles []config.Profile) []Result 
 	var wg sync.WaitGroup
 	for i, f := range forecasts {
 		p := f.Profile
-		if f.Err == nil && !f.Due() {
+		if f.Err == nil && !f.Due() && !r.store(p).Littered(p.Name) {
 			// Nothing to do: no lock, no goroutine, no write. What is printed is the
 			// token as it was read; the outputs may belong to a newer one by now.
 			results[i] = Result{Profile: p, Token: f.Token, Decision: f.Decision, Changes: f.Changes}

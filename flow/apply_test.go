@@ -430,17 +430,56 @@ func TestPlanTellsTheTruth(t *testing.T) {
 	}
 }
 
+// What cannot be stored is not asked for.
+func TestNoRoom(t *testing.T) {
+	for name, change := range map[string]func(*config.Profile){"login": func(*config.Profile) {}, "client credentials": credentials} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, sandbox.Options{})
+			p := w.profile(change)
+			// A directory where the temporary file goes stops the write, for root too.
+			if err := os.MkdirAll(filepath.Join(p.State, ".dev.json.tokenform-tmp", "x"), 0o700); err != nil {
+				t.Fatal(err)
+			}
+			w.fails(w.apply(p), flow.Failed, "could not be stored", "nothing was asked of Spotify")
+			if n := w.server.Count("/api/token"); n != 0 {
+				t.Errorf("%d token requests", n)
+			}
+		})
+	}
+}
+
+// The disk fails while the server answers: the failure says which login is
+// lost, and nobody sees the token.
 func TestCannotStore(t *testing.T) {
+	w := newWorld(t, sandbox.Options{RotateAll: true})
+	p := w.profile()
+	w.must(p, flow.Login)
+	w.pass(time.Hour)
+	env := w.env()
+	w.server.Inject("/api/token", sandbox.Slow(300*time.Millisecond), 1)
+	time.AfterFunc(100*time.Millisecond, func() {
+		os.RemoveAll(p.State)
+		os.WriteFile(p.State, nil, 0o600)
+	})
+	w.fails(w.apply(p), flow.Failed, "granted but cannot be stored", "log in to dev again")
+	if w.env() != env {
+		t.Error("a token that is not stored was written")
+	}
+}
+
+// A killed process leaves a temporary file; the next run takes it away, even
+// one that has nothing else to do.
+func TestLitter(t *testing.T) {
 	w := newWorld(t, sandbox.Options{})
 	p := w.profile()
-	// A directory where the temporary file goes stops the write after the grant,
-	// for root too.
-	if err := os.MkdirAll(filepath.Join(p.State, ".dev.json.tokenform-tmp", "x"), 0o700); err != nil {
+	w.must(p, flow.Login)
+	litter := filepath.Join(p.State, ".dev.json.tokenform-tmp")
+	if err := os.WriteFile(litter, []byte("half a to"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	w.fails(w.apply(p), flow.Failed, "granted but cannot be stored", "log", "dev")
-	if w.env() != "" {
-		t.Error("a token that is not stored was written")
+	w.must(p, flow.Keep)
+	if _, err := os.Lstat(litter); !os.IsNotExist(err) {
+		t.Errorf("it is still there: %v", err)
 	}
 }
 

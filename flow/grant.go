@@ -1,6 +1,7 @@
 package flow
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -61,6 +62,9 @@ func reasonOf(err error) string {
 
 // request is the client credentials grant.
 func (r *Runner) request(ctx context.Context, p config.Profile, app oauth.App, entry *state.Entry, t *state.Token) (*state.Token, error) {
+	if err := reserve(entry); err != nil {
+		return nil, err
+	}
 	sent := r.Now()
 	w, err := app.ClientCredentials(ctx)
 	if err != nil {
@@ -86,6 +90,9 @@ func (r *Runner) refresh(ctx context.Context, p config.Profile, app oauth.App, e
 		base = bare(t)
 	} else {
 		used = t.Refresh
+	}
+	if err := reserve(entry); err != nil {
+		return nil, err
 	}
 	sent := r.Now()
 	w, err := app.Refresh(ctx, used)
@@ -174,6 +181,16 @@ func (r *Runner) absorb(p config.Profile, app oauth.App, old *state.Token, w oau
 		r.warn(p.Name, fmt.Sprintf("this machine's clock is %s %s the server's", Span(off), way), "set the clock: expiry times are computed from it")
 	}
 	return n
+}
+
+// reserve makes sure that the answer to a grant can be stored before the grant
+// is asked for: a rotated refresh token that cannot be stored is a lost login.
+func reserve(entry *state.Entry) error {
+	err := entry.Reserve()
+	if fe, ok := errors.AsType[*state.FileError](err); ok {
+		return &Error{Message: "a token could not be stored", Err: err, Hint: cmp.Or(fe.Hint, "make room or make it writable, then apply again; nothing was asked of Spotify")}
+	}
+	return err
 }
 
 // keep stores n with what its outputs will be. Past this line the token

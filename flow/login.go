@@ -41,6 +41,9 @@ func (r *Runner) login(ctx context.Context, p config.Profile, app oauth.App, ent
 
 // exchange turns the code into a stored token.
 func (r *Runner) exchange(ctx context.Context, p config.Profile, app oauth.App, entry *state.Entry, t *state.Token, ask *asking) (*state.Token, error) {
+	if err := reserve(entry); err != nil {
+		return nil, err
+	}
 	sent := r.Now()
 	w, err := app.Exchange(ctx, ask.login, ask.code)
 	if err != nil {
@@ -60,14 +63,31 @@ func (r *Runner) exchange(ctx context.Context, p config.Profile, app oauth.App, 
 	if seed, known := p.RefreshToken.Known(); known && seed != "" {
 		n.Seed = state.Digest(seed) // seen, and superseded by this login
 	}
+	// Where any account will do, the token is stored before the Web API is asked
+	// whose it is: being killed meanwhile then loses nothing. Where an account is
+	// expected the old login, if there is one, stays until that is known.
+	if p.Account == "" && (t == nil || t.Account == nil) {
+		if err := r.keep(entry, p, n, lostLogin+p.Name); err != nil {
+			return nil, err
+		}
+		if n.Account, err = r.account(ctx, p, app, nil, n); err != nil || n.Account == nil {
+			return n, err
+		}
+		if err := entry.Save(n); err != nil {
+			r.warn(p.Name, "the account is not remembered: "+err.Error(), "the login itself is stored")
+		}
+		return n, nil
+	}
 	if n.Account, err = r.account(ctx, p, app, t, n); err != nil {
 		return nil, err
 	}
-	if err := r.keep(entry, p, n, "this login is lost and must be repeated for "+p.Name); err != nil {
+	if err := r.keep(entry, p, n, lostLogin+p.Name); err != nil {
 		return nil, err
 	}
 	return n, nil
 }
+
+const lostLogin = "this login is lost and must be repeated for "
 
 // account asks who logged in, and refuses anybody but the declared account or
 // the one that was logged in before.

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/gofrs/flock"
+
+	"tokenform/output/atomicfile"
 )
 
 // Holder says who has a lock, for people who wait for it.
@@ -50,6 +52,7 @@ type Entry struct {
 	store *Store
 	name  string
 	lock  *flock.Flock
+	room  *atomicfile.Pending // for the next Save; nil: none reserved
 }
 
 // Waiting says how long to wait for a lock and who is told about it.
@@ -80,6 +83,7 @@ func (s *Store) Lock(ctx context.Context, name string, me Holder, w Waiting) (*E
 		if got {
 			e := &Entry{store: s, name: name, lock: lock}
 			e.sign(me)
+			atomicfile.Sweep(s.path(name)) // of one that was killed while it saved
 			return e, nil
 		}
 		if waited >= w.Timeout {
@@ -102,6 +106,10 @@ func (s *Store) Lock(ctx context.Context, name string, me Holder, w Waiting) (*E
 
 // Unlock lets the next one in.
 func (e *Entry) Unlock() {
+	if e.room != nil {
+		e.room.Discard()
+		e.room = nil
+	}
 	// Closing releases the lock; there is nothing to do about an error here, and
 	// the process's end releases it too.
 	_ = e.lock.Close()

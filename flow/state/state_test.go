@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"reflect"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -260,6 +261,82 @@ func TestTokenPrintsNoSecret(t *testing.T) {
 		if strings.Contains(s, "BQ-access") || strings.Contains(s, "AQ-refresh") {
 			t.Errorf("a token printed itself: %s", s)
 		}
+	}
+}
+
+// TestForeignDirectory: a directory in which others can put files is no place
+// for tokens.
+func TestForeignDirectory(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("Windows has no permission bits")
+	}
+	refuse := func(t *testing.T, dir, want string) {
+		t.Helper()
+		_, readErr := Open(dir).Read("dev")
+		_, lockErr := Open(dir).Lock(context.Background(), "dev", Holder{}, Waiting{})
+		for _, err := range []error{readErr, lockErr} {
+			if fe, ok := errors.AsType[*FileError](err); !ok || !strings.Contains(fe.Reason, want) || fe.Hint == "" {
+				t.Errorf("got %v, want one that says %q", err, want)
+			}
+		}
+	}
+	t.Run("world-writable", func(t *testing.T) {
+		for _, mode := range []os.FileMode{0o777, 0o702, 0o777 | os.ModeSticky} {
+			dir := t.TempDir()
+			if err := os.Chmod(dir, mode); err != nil {
+				t.Fatal(err)
+			}
+			refuse(t, dir, "every user can write in it")
+		}
+	})
+	t.Run("of another user", func(t *testing.T) {
+		dir := t.TempDir()
+		if err := os.Chown(dir, 12345, -1); err != nil {
+			t.Skip("only root may give a directory away")
+		}
+		refuse(t, dir, "belongs to another user (uid 12345)")
+	})
+	t.Run("a file", func(t *testing.T) {
+		path := filepath.Join(t.TempDir(), "state")
+		if err := os.WriteFile(path, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		refuse(t, path, "not a directory")
+	})
+}
+
+func TestReserve(t *testing.T) {
+	s := Open(t.TempDir())
+	temp := filepath.Join(s.Dir(), ".dev.json.tokenform-tmp")
+	e := lock(t, s, "dev")
+	if err := e.Reserve(); err != nil {
+		t.Fatal(err)
+	}
+	if info, err := os.Stat(temp); err != nil || info.Size() < 8<<10 || info.Mode() != 0o600 {
+		t.Fatalf("no room is reserved: %v, %v", info, err)
+	}
+	if !s.Littered("dev") {
+		t.Error("Littered does not see it")
+	}
+	if err := e.Save(token()); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := s.Read("dev"); err != nil || got.Access != "BQ-access" {
+		t.Errorf("read %v, %v", got, err)
+	}
+	if err := e.Reserve(); err != nil {
+		t.Fatal(err)
+	}
+	e.Unlock()
+	if s.Littered("dev") {
+		t.Error("what was reserved and not used is left behind")
+	}
+	if err := os.WriteFile(temp, []byte("x"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	lock(t, s, "dev")
+	if s.Littered("dev") {
+		t.Error("Lock does not clean up after one that was killed")
 	}
 }
 

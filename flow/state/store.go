@@ -28,11 +28,18 @@ func (s *Store) Dir() string { return s.dir }
 
 func (s *Store) path(name string) string { return filepath.Join(s.dir, name+".json") }
 
+// Littered reports whether a killed process has left something that the next
+// Lock would clean up, or another one is saving right now.
+func (s *Store) Littered(name string) bool { return atomicfile.Littered(s.path(name)) }
+
 // Read returns the profile's token without the lock: a whole one, as the last
 // Save left it, that may be replaced at any time. It is nil where there is
 // none.
 func (s *Store) Read(name string) (*Token, error) {
 	path := s.path(name)
+	if err := s.trust(); err != nil {
+		return nil, err
+	}
 	f, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -78,6 +85,9 @@ func (s *Store) create() error {
 	if err := os.MkdirAll(s.dir, 0o700); err != nil {
 		return broken(s.dir, cause(err), "make its parent writable, or put state elsewhere with --state DIR")
 	}
+	if err := s.trust(); err != nil {
+		return err
+	}
 	ignore := filepath.Join(s.dir, ".gitignore")
 	if _, err := os.Lstat(ignore); errors.Is(err, fs.ErrNotExist) {
 		if err := os.WriteFile(ignore, []byte("*\n"), 0o600); err != nil {
@@ -97,8 +107,33 @@ func (e *Entry) Save(t *Token) error {
 	if err != nil {
 		return err
 	}
+	b = append(b, '\n')
 	path := e.store.path(e.name)
-	if _, err := atomicfile.Write(path, append(b, '\n'), 0o600); err != nil {
+	if room := e.room; room != nil {
+		e.room = nil
+		if room.Commit(b) == nil {
+			return nil
+		}
+		// What went wrong there may not go wrong with a file made anew.
+	}
+	if _, err := atomicfile.Write(path, b, 0o600); err != nil {
+		return broken(path, cause(err), "")
+	}
+	return nil
+}
+
+// room is more than a state file ever takes: some tokens of some hundred bytes.
+const room = 16 << 10
+
+// Reserve makes sure, as far as that can be done, that the next Save will
+// succeed. It is called before a grant that cannot be repeated.
+func (e *Entry) Reserve() error {
+	if e.room != nil {
+		return nil
+	}
+	var err error
+	path := e.store.path(e.name)
+	if e.room, err = atomicfile.Reserve(path, room, 0o600); err != nil {
 		return broken(path, cause(err), "")
 	}
 	return nil

@@ -66,6 +66,17 @@ func Remove(path string) error {
 	return syncDir(filepath.Dir(target))
 }
 
+// Littered reports whether there is a temporary file for path: another process
+// is writing, or one was killed while it did.
+func Littered(path string) bool {
+	target, err := resolve(path)
+	if err != nil {
+		return false
+	}
+	_, err = os.Lstat(temporary(target))
+	return err == nil
+}
+
 // Sweep deletes the temporary file that a killed [Write] to path may have left
 // behind. Like Write it must be called under the lock.
 func Sweep(path string) {
@@ -160,50 +171,103 @@ func temporary(target string) string {
 }
 
 // replace does it by rename. old is nil where target is to be created.
-func replace(target string, data []byte, mode fs.FileMode, old fs.FileInfo) (err error) {
-	tmp := temporary(target)
-	if _, err := unlink(tmp); err != nil {
-		return err
-	}
-	// O_EXCL follows no link that somebody may have planted. Until the content is
-	// complete nobody else may read it, whatever the final mode is.
-	f, err := os.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+func replace(target string, data []byte, mode fs.FileMode, old fs.FileInfo) error {
+	p, err := open(target, mode, old)
 	if err != nil {
 		return err
 	}
-	defer func() {
-		if err != nil {
-			_ = os.Remove(tmp)
-		}
-	}()
-	if err := fill(f, data, mode, old); err != nil {
-		_ = f.Close()
-		return err
-	}
-	if err := f.Close(); err != nil {
-		return err
-	}
-	if err := rename(tmp, target); err != nil {
-		return err
-	}
-	return syncDir(filepath.Dir(target))
+	return p.Commit(data)
 }
 
-// fill gives f its content, owner and mode, and has them on disk.
-func fill(f *os.File, data []byte, mode fs.FileMode, old fs.FileInfo) error {
-	if _, err := f.Write(data); err != nil {
-		return err
+// Pending is the temporary file of a target: [Reserve] makes it, and exactly
+// one of Commit and Discard ends it.
+type Pending struct {
+	target string
+	f      *os.File
+}
+
+// Reserve makes room for size bytes of new content for path, so that a full
+// disk, a quota or a directory that cannot be written shows before something is
+// done that cannot be done again. The rest is as for [Write].
+func Reserve(path string, size int, mode fs.FileMode) (*Pending, error) {
+	old, err := stat(path)
+	if err != nil {
+		return nil, err
 	}
+	target, err := resolve(path)
+	if err != nil {
+		return nil, err
+	}
+	if old != nil {
+		mode = old.Mode().Perm()
+	}
+	p, err := open(target, mode, old)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := p.f.Write(make([]byte, size)); err != nil {
+		p.Discard()
+		return nil, err
+	}
+	return p, nil
+}
+
+// open makes the temporary file of target with its final owner and mode.
+func open(target string, mode fs.FileMode, old fs.FileInfo) (*Pending, error) {
+	tmp := temporary(target)
+	if _, err := unlink(tmp); err != nil {
+		return nil, err
+	}
+	// O_EXCL follows no link that somebody may have planted.
+	f, err := os.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	p := &Pending{target, f}
 	if old != nil && !keepOwner(f, old) {
 		// What the old group was allowed to do the new one must not be.
 		mode &^= 0o070
 	}
-	// A file system without permissions (FAT) refuses, and the owner of a file is
-	// refused nowhere else: then it keeps the narrow mode it was created with.
-	if err := f.Chmod(mode); err != nil && !errors.Is(err, fs.ErrPermission) {
+	// 0600 less the umask is what the file has already, but for odd umasks.
+	if info, err := f.Stat(); err != nil || info.Mode().Perm() != mode {
+		if err := f.Chmod(mode); err != nil {
+			p.Discard()
+			return nil, err
+		}
+	}
+	return p, nil
+}
+
+// Commit makes data the content of the target, durably. Between its first and
+// its last step there is nothing that can wait for anybody but the disk.
+func (p *Pending) Commit(data []byte) (err error) {
+	defer func() {
+		if err != nil {
+			p.Discard()
+		}
+	}()
+	if _, err := p.f.WriteAt(data, 0); err != nil {
 		return err
 	}
-	return f.Sync()
+	if err := p.f.Truncate(int64(len(data))); err != nil {
+		return err
+	}
+	if err := p.f.Sync(); err != nil {
+		return err
+	}
+	if err := p.f.Close(); err != nil {
+		return err
+	}
+	if err := rename(p.f.Name(), p.target); err != nil {
+		return err
+	}
+	return syncDir(filepath.Dir(p.target))
+}
+
+// Discard takes the temporary file away and leaves the target as it is.
+func (p *Pending) Discard() {
+	_ = p.f.Close()
+	_ = os.Remove(p.f.Name())
 }
 
 // irreplaceable reports whether err means that the file may still be written,

@@ -448,6 +448,38 @@ func TestNoRoom(t *testing.T) {
 	}
 }
 
+// A first Ctrl-C while the server answers loses nothing.
+func TestInterruptedWhileRefreshing(t *testing.T) {
+	w := newWorld(t, sandbox.Options{RotateAll: true})
+	p := w.profile()
+	old := w.must(p, flow.Login)
+	w.pass(time.Hour)
+	w.server.Inject("/api/token", sandbox.Slow(300*time.Millisecond), 1)
+	ctx, cancel := context.WithCancel(context.Background())
+	time.AfterFunc(100*time.Millisecond, cancel)
+	if r := w.runner.Apply(ctx, []config.Profile{p})[0]; r.Err != nil && flow.KindOf(r.Err) != flow.Interrupted {
+		t.Error(r.Err)
+	}
+	if n := w.stored(p); n.Refresh == old.Refresh || n.Refresh == "" {
+		t.Error("the rotated refresh token is lost")
+	}
+	w.must(p, flow.Keep)
+}
+
+// A seed of another account than the declared one is refused.
+func TestSeedOfAnotherAccount(t *testing.T) {
+	w := newWorld(t, sandbox.Options{})
+	login := w.must(w.profile(func(p *config.Profile) { p.Name = "laptop" }), flow.Login)
+	w.unattended()
+	p := w.profile(func(p *config.Profile) { p.RefreshToken, p.Account = config.Literal(login.Refresh), "somebody-else" })
+	w.fails(w.apply(p), flow.Failed, "sandbox-user", "somebody-else", "nothing is stored")
+	if w.stored(p) != nil {
+		t.Error("it was stored")
+	}
+	p.Account = "sandbox-user"
+	w.must(p, flow.Refresh)
+}
+
 // The disk fails while the server answers: the failure says which login is
 // lost, and nobody sees the token.
 func TestCannotStore(t *testing.T) {

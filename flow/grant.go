@@ -95,7 +95,9 @@ func (r *Runner) refresh(ctx context.Context, p config.Profile, app oauth.App, e
 		return nil, err
 	}
 	sent := r.Now()
-	w, err := app.Refresh(ctx, used)
+	sending, done := patient(ctx)
+	defer done()
+	w, err := app.Refresh(sending, used)
 	if refused(err) && !d.Seed {
 		// Another client may have stored a newer one meanwhile.
 		newer, readErr := entry.Token()
@@ -104,7 +106,7 @@ func (r *Runner) refresh(ctx context.Context, p config.Profile, app oauth.App, e
 			return nil, stored(readErr)
 		case newer != nil && newer.Refresh != "" && newer.Refresh != used:
 			base, used, sent = newer, newer.Refresh, r.Now()
-			w, err = app.Refresh(ctx, used)
+			w, err = app.Refresh(sending, used)
 		}
 		if refused(err) {
 			base.Rejected = sent.UTC().Truncate(time.Second)
@@ -126,6 +128,12 @@ func (r *Runner) refresh(ctx context.Context, p config.Profile, app oauth.App, e
 	if d.Seed || seed != "" && seed == used {
 		n.Seed = state.Digest(seed)
 	}
+	if d.Seed && p.Account != "" {
+		// A seed is somebody's login, too.
+		if n.Account, err = r.account(ctx, p, app, nil, n); err != nil {
+			return nil, err
+		}
+	}
 	cure := "nothing is lost: the old refresh token still works"
 	if n.Refresh != used {
 		cure = "the old refresh token may be dead: if the next apply is refused, log in to " + p.Name + " again"
@@ -137,6 +145,15 @@ func (r *Runner) refresh(ctx context.Context, p config.Profile, app oauth.App, e
 		return n, lessGranted(missing)
 	}
 	return n, r.verify(ctx, p, app, n)
+}
+
+// patient is ctx for a request that may use something up: when ctx is canceled,
+// the answer has a moment to arrive and be stored. Nobody but a second signal
+// should throw a rotated refresh token away.
+func patient(ctx context.Context) (_ context.Context, done func()) {
+	sending, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() { time.AfterFunc(3*time.Second, cancel) })
+	return sending, func() { stop(); cancel() }
 }
 
 // bare is what stays of t when another login or app takes over: nothing of

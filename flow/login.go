@@ -45,7 +45,9 @@ func (r *Runner) exchange(ctx context.Context, p config.Profile, app oauth.App, 
 		return nil, err
 	}
 	sent := r.Now()
-	w, err := app.Exchange(ctx, ask.login, ask.code)
+	sending, done := patient(ctx)
+	defer done()
+	w, err := app.Exchange(sending, ask.login, ask.code)
 	if err != nil {
 		return nil, wire("logging in", err)
 	}

@@ -138,6 +138,12 @@ func run(ctx context.Context, args []string, env func(string) (string, bool), s 
 		return p.status(ctx, profiles)
 	case "token":
 		return p.token(ctx, profiles)
+	case "exec":
+		return p.exec(ctx, profiles)
+	case "watch":
+		return p.watch(ctx, profiles)
+	case "import":
+		return p.importToken(ctx, profiles)
 	case "destroy":
 		return p.destroy(ctx, profiles)
 	}
@@ -154,6 +160,8 @@ func printer(cmd config.Command, env func(string) (string, bool), s streams) *ou
 		Out: s.out, Err: s.err, Now: time.Now, Quiet: cmd.Quiet, JSON: cmd.JSON,
 		Color: color(s.errTerminal), ColorOut: color(s.outTerminal), Live: s.errTerminal,
 	}
+	actions, _ := env("GITHUB_ACTIONS")
+	say.GitHub = actions == "true"
 	if connection, ok := env("SSH_CONNECTION"); ok {
 		// "client-ip client-port server-ip server-port": the host as the client knows it.
 		user, _ := env("USER")
@@ -198,29 +206,45 @@ func (p *program) version() int {
 	return 0
 }
 
-// load reads the profiles and says what is wrong with them; a code other than
-// zero ends the run.
-func (p *program) load() ([]config.Profile, int) {
+func (p *program) sources() config.Sources {
 	dir, err := os.Getwd()
 	if err != nil {
-		return nil, p.refuse(fmt.Errorf("the current directory: %w", err))
+		dir = "." // whatever is read relative to it says what is wrong
 	}
-	profiles, problems := config.Load(config.Sources{Env: p.env, Stdin: p.streams.in, Dir: dir, State: p.State}, p.Args)
-	if len(problems.Errors()) > 0 {
-		p.say.Problems(problems)
-		p.view(output.View{Problems: output.ViewProblems(problems)})
-		return nil, exitInvalid
+	return config.Sources{Env: p.env, Stdin: p.streams.in, Dir: dir, State: p.State}
+}
+
+// read loads the profiles that the command line selects. The error is of the
+// selection, or the problems that make them unusable.
+func (p *program) read() (profiles []config.Profile, problems config.Problems, err error) {
+	profiles, problems = config.Load(p.sources(), p.Args)
+	if errs := problems.Errors(); len(errs) > 0 {
+		return nil, problems, &flow.Error{Kind: flow.Invalid, Err: errs}
 	}
-	p.say.Problems(problems)
 	profiles, err = config.Select(profiles, p.Profiles)
 	if err != nil {
-		return nil, p.refuse(&flow.Error{Kind: flow.Invalid, Err: err})
+		return nil, problems, &flow.Error{Kind: flow.Invalid, Err: err}
 	}
 	if p.Sandbox {
 		for i := range profiles {
 			// What belongs to the real account has no meaning for the stand-in's.
 			profiles[i].Account, profiles[i].RefreshToken, profiles[i].ShowDialog = "", nil, p.Login != "auto" && profiles[i].ShowDialog
 		}
+	}
+	return profiles, problems, nil
+}
+
+// load reads the profiles and says what is wrong with them; a code other than
+// zero ends the run.
+func (p *program) load() ([]config.Profile, int) {
+	profiles, problems, err := p.read()
+	p.say.Problems(problems)
+	if len(problems.Errors()) > 0 {
+		p.view(output.View{Problems: output.ViewProblems(problems)})
+		return nil, exitInvalid
+	}
+	if err != nil {
+		return nil, p.refuse(err)
 	}
 	return profiles, 0
 }
@@ -272,11 +296,8 @@ func errorsOf(forecasts []flow.Forecast) []error {
 }
 
 func (p *program) apply(ctx context.Context, profiles []config.Profile) int {
-	prints := func(x config.Profile) bool {
-		return slices.ContainsFunc(x.Outputs, func(o config.Output) bool { return o.Type == "stdout" })
-	}
 	if p.JSON && slices.ContainsFunc(profiles, prints) {
-		return p.refuse(&config.UsageError{Message: "--json and an output of type stdout both want standard output", Hint: "leave out one of them"})
+		return p.refuse(bothWantStdout)
 	}
 	r, end, err := p.runner(ctx)
 	if err != nil {
@@ -295,6 +316,12 @@ func (p *program) apply(ctx context.Context, profiles []config.Profile) int {
 	code := exitCode(failures(results)...)
 	p.view(output.View{OK: code == 0, Profiles: output.ViewResults(results)})
 	return code
+}
+
+var bothWantStdout = &config.UsageError{Message: "--json and an output of type stdout both want standard output", Hint: "leave out one of them"}
+
+func prints(x config.Profile) bool {
+	return slices.ContainsFunc(x.Outputs, func(o config.Output) bool { return o.Type == "stdout" })
 }
 
 func failures(results []flow.Result) []error {
@@ -326,10 +353,7 @@ func (p *program) status(ctx context.Context, profiles []config.Profile) int {
 
 func (p *program) token(ctx context.Context, profiles []config.Profile) int {
 	if len(profiles) != 1 {
-		return p.refuse(&config.UsageError{
-			Message: fmt.Sprintf("token prints one token, and there are %d profiles", len(profiles)),
-			Hint:    "choose one with -p NAME: " + strings.Join(names(profiles), ", "),
-		})
+		return p.refuse(one("token prints one token", profiles))
 	}
 	r, end, err := p.runner(ctx)
 	if err != nil {
@@ -347,6 +371,160 @@ func (p *program) token(ctx context.Context, profiles []config.Profile) int {
 		p.view(output.View{Profiles: output.ViewResults([]flow.Result{res})})
 	}
 	return exitCode(res.Err)
+}
+
+func (p *program) exec(ctx context.Context, profiles []config.Profile) int {
+	r, end, err := p.runner(ctx)
+	if err != nil {
+		return p.refuse(err)
+	}
+	defer end()
+	r.Outputs = nil
+	r.Due = func([]config.Profile) { p.streams.guard() }
+	results := r.Apply(ctx, profiles)
+	if code := exitCode(failures(results)...); code != 0 {
+		for _, res := range results {
+			if res.Err != nil {
+				p.say.Error(res.Profile.Name, res.Err)
+			}
+		}
+		p.view(output.View{Profiles: output.ViewResults(results)})
+		return code
+	}
+	env, err := output.Environment(ctx, os.Environ(), results)
+	if err != nil {
+		return p.refuse(err)
+	}
+	code, err := output.Exec(p.Run, env, p.streams.in, p.streams.out, p.streams.err)
+	if err != nil {
+		p.refuse(err)
+	}
+	return code
+}
+
+func (p *program) watch(ctx context.Context, profiles []config.Profile) int {
+	if p.JSON && slices.ContainsFunc(profiles, prints) {
+		return p.refuse(bothWantStdout)
+	}
+	r, end, err := p.runner(ctx)
+	if err != nil {
+		return p.refuse(err)
+	}
+	defer end()
+	p.streams.guard()
+	p.inspect(ctx, profiles)
+	wake := make(chan os.Signal, 1)
+	signal.Notify(wake, syscall.SIGHUP)
+	defer signal.Stop(wake)
+	stamp := config.Stamp(p.sources(), p.Args)
+	r.Watch(ctx, profiles, flow.Watch{
+		Load: func() ([]config.Profile, error) {
+			again, _, err := p.read()
+			return again, err
+		},
+		Changed: func() bool {
+			before := stamp
+			stamp = config.Stamp(p.sources(), p.Args)
+			return stamp != before && !slices.Contains(p.Args, "-")
+		},
+		Wake:  wake,
+		Tell:  p.say.Watched,
+		Error: func(err error) { p.say.Error("", err) },
+	})
+	p.say.Say("stopped")
+	return 0
+}
+
+func (p *program) importToken(ctx context.Context, profiles []config.Profile) int {
+	if len(profiles) != 1 {
+		return p.refuse(one("import stores one login", profiles))
+	}
+	r, end, err := p.runner(ctx)
+	if err != nil {
+		return p.refuse(err)
+	}
+	defer end()
+	r.Outputs = nil
+	p.streams.guard()
+	token, err := p.foreignToken(ctx, profiles[0])
+	if err != nil {
+		return p.refuse(err)
+	}
+	res := r.Import(ctx, profiles[0], token, !p.NoVerify)
+	if res.Err != nil {
+		p.say.Error(res.Profile.Name, res.Err)
+	} else {
+		p.say.Say(res.Profile.Name + ": imported; tokenform apply writes the outputs")
+	}
+	p.view(output.View{OK: res.Err == nil, Profiles: output.ViewResults([]flow.Result{res})})
+	return exitCode(res.Err)
+}
+
+// foreignToken is the refresh token to import, from another client's file or
+// from standard input: typed without echo, or piped.
+func (p *program) foreignToken(ctx context.Context, x config.Profile) (string, error) {
+	if p.From != "" {
+		data, err := os.ReadFile(p.From)
+		if err != nil {
+			return "", &flow.Error{Kind: flow.Invalid, Message: "--from", Err: err, Hint: "name the token file of another client"}
+		}
+		found, err := output.ReadClientFile(p.From, data)
+		if err != nil {
+			return "", err
+		}
+		if id, known := x.Client.ID.Known(); known && found.ClientID != "" && found.ClientID != id {
+			return "", &flow.Error{Kind: flow.Invalid, Message: fmt.Sprintf("%s belongs to the app %s, and the profile is of %s", p.From, found.ClientID, id), Hint: "a refresh token works only with the app it was made for: correct client.id"}
+		}
+		return found.RefreshToken, nil
+	}
+	text, err := p.typed(ctx, "refresh token (it is not shown): ")
+	if err != nil {
+		return "", err
+	}
+	text = strings.TrimSpace(text)
+	if text == "" || strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		return "", &flow.Error{Kind: flow.Invalid, Message: "standard input holds no refresh token: it must be one word", Hint: "pipe it in alone, or use --from FILE for a file of another client"}
+	}
+	return text, nil
+}
+
+// typed reads all of standard input, or one line of it without echo where a
+// person types. An interrupt puts the echo back.
+func (p *program) typed(ctx context.Context, prompt string) (string, error) {
+	if !p.streams.inTerminal {
+		b, err := io.ReadAll(io.LimitReader(p.streams.in, 64<<10))
+		return string(b), err
+	}
+	fd := int(os.Stdin.Fd())
+	before, err := term.GetState(fd)
+	if err != nil {
+		return "", err
+	}
+	fmt.Fprint(p.streams.err, prompt)
+	defer fmt.Fprintln(p.streams.err)
+	type line struct {
+		text []byte
+		err  error
+	}
+	done := make(chan line, 1)
+	go func() {
+		text, err := term.ReadPassword(fd)
+		done <- line{text, err}
+	}()
+	select {
+	case <-ctx.Done():
+		return "", errors.Join(ctx.Err(), term.Restore(fd, before))
+	case l := <-done:
+		return string(l.text), l.err
+	}
+}
+
+// one is the refusal of a command that works on a single profile.
+func one(what string, profiles []config.Profile) error {
+	return &config.UsageError{
+		Message: fmt.Sprintf("%s, and there are %d profiles", what, len(profiles)),
+		Hint:    "choose one with -p NAME: " + strings.Join(names(profiles), ", "),
+	}
 }
 
 func names(profiles []config.Profile) []string {
@@ -429,7 +607,7 @@ func (p *program) runner(ctx context.Context) (r *flow.Runner, end func(), err e
 	}
 	r = &flow.Runner{
 		Endpoints: endpoints, HTTP: oauth.NewHTTP(options), Now: time.Now, Notify: p.say.Event,
-		Outputs:     &output.Files{Out: p.streams.out, Warn: p.say.Warn},
+		Outputs:     &output.Files{Out: p.streams.out, Err: p.streams.err, Env: p.env, Warn: p.say.Warn},
 		Me:          state.Holder{Command: p.Name},
 		LockTimeout: p.LockTimeout, LoginTimeout: p.LoginTimeout, Parallelism: p.Parallelism,
 		Verify: p.Verify, Renew: p.Renew,

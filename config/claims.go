@@ -46,13 +46,13 @@ func (l *loader) claims(ps []Profile) {
 				l.report(o.Pos, "write it to another file", "the output would replace a profile")
 			case within(path, states):
 				l.report(o.Pos, "write it elsewhere", "the output lies in a state directory")
-			case o.Type == "json" && envs[path]:
+			case o.Type != "env" && envs[path]:
 				l.report(o.Pos, "write it to another file", "the output would replace an env_file")
 			}
 			first := owners[path]
 			if first == nil {
 				owners[path] = o
-			} else if first.Type == "json" || o.Type == "json" {
+			} else if first.Type != "env" || o.Type != "env" {
 				l.report(o.Pos, "give it a file of its own", fmt.Sprintf("the output at %s already writes this file", first.Pos))
 				continue
 			}

@@ -39,7 +39,10 @@ type Command struct {
 	LockTimeout      time.Duration
 	Login            string // auto, browser, paste or never
 	LoginTimeout     time.Duration
-	Server           Server // of `sandbox`
+	Server           Server   // of `sandbox`
+	Run              []string // of `exec`: the program and its arguments
+	From             string   // of `import`: a file; empty: standard input
+	NoVerify         bool
 }
 
 // Server is how the stand-in server is to behave.
@@ -126,6 +129,9 @@ func commands(c *Command, args []string) *cobra.Command {
 	lock := func(f *pflag.FlagSet) {
 		f.DurationVar(&c.LockTimeout, "lock-timeout", 30*time.Second, "wait this long for another tokenform to finish")
 	}
+	parallel := func(f *pflag.FlagSet) {
+		f.IntVar(&c.Parallelism, "parallelism", 10, "profiles at once")
+	}
 	login := func(f *pflag.FlagSet) {
 		choice(f, &c.Login, "login", "how a person logs in; auto: browser on a terminal, never in CI", "auto", "browser", "paste", "never")
 		f.DurationVar(&c.LoginTimeout, "login-timeout", 5*time.Minute, "wait this long for a person")
@@ -141,14 +147,19 @@ func commands(c *Command, args []string) *cobra.Command {
 		{"plan", files, "say what apply would do; no network", longPlan, flags{profiles, func(f *pflag.FlagSet) {
 			f.BoolVar(&c.DetailedExitcode, "detailed-exitcode", false, "exit 2 where apply would change something")
 		}, verify, sandbox}},
-		{"apply", files, "bring every token to a valid state and write the outputs", longApply, flags{profiles, login, lock, func(f *pflag.FlagSet) {
-			f.IntVar(&c.Parallelism, "parallelism", 10, "profiles at once")
+		{"apply", files, "bring every token to a valid state and write the outputs", longApply, flags{profiles, login, lock, parallel, func(f *pflag.FlagSet) {
 			f.BoolVar(&c.Renew, "renew", false, "log in again although the login still holds")
 		}, verify, sandbox}},
 		{"status", files, "show how long tokens and logins last", longStatus, flags{profiles, verify, sandbox}},
 		{"token", files, "bring one profile to a valid state and print its token", longToken, flags{profiles, func(f *pflag.FlagSet) {
-			choice(f, &c.Format, "format", "what to print", "token", "env", "export", "json")
+			choice(f, &c.Format, "format", "what to print", "token", "env", "export", "json", "refresh_token")
 		}, login, lock, sandbox}},
+		{"exec", files + " -- COMMAND [ARG]...", "run a command with tokens in its environment", longExec, flags{profiles, login, lock, sandbox}},
+		{"watch", files, "keep tokens valid until stopped", longWatch, flags{profiles, login, lock, parallel, sandbox}},
+		{"import", files, "take over a refresh token from standard input or another client", longImport, flags{profiles, func(f *pflag.FlagSet) {
+			f.StringVar(&c.From, "from", "", "read the token `FILE` of another Spotify client")
+			f.BoolVar(&c.NoVerify, "no-verify", false, "store it without trying it")
+		}, lock}},
 		{"destroy", files, "delete state and the outputs tokenform wrote", longDestroy, flags{profiles, func(f *pflag.FlagSet) {
 			f.BoolVarP(&c.Yes, "yes", "y", false, "do not ask")
 		}, lock, sandbox}},
@@ -175,7 +186,13 @@ func commands(c *Command, args []string) *cobra.Command {
 			Use:   strings.TrimSpace(a.name + " " + a.args),
 			Short: a.short,
 			Long:  a.long,
-			RunE:  func(_ *cobra.Command, args []string) error { c.Name, c.Args = a.name, args; return c.check() },
+			RunE: func(cmd *cobra.Command, args []string) error {
+				c.Name, c.Args = a.name, args
+				if dash := cmd.ArgsLenAtDash(); dash >= 0 {
+					c.Args, c.Run = args[:dash], args[dash:]
+				}
+				return c.check()
+			},
 		}
 		if a.args == "" {
 			cmd.Args = cobra.NoArgs
@@ -196,8 +213,17 @@ func commands(c *Command, args []string) *cobra.Command {
 // check finds what flags say in spite of each other.
 func (c *Command) check() error {
 	switch {
-	case c.Name == "apply" && c.Parallelism < 1:
+	case (c.Name == "apply" || c.Name == "watch") && c.Parallelism < 1:
 		return &UsageError{Message: "--parallelism: must be at least 1", Hint: "leave it out for 10"}
+	case c.Name == "exec" && len(c.Run) == 0:
+		return &UsageError{Message: "exec needs a command", Hint: "write it behind --: tokenform exec -- COMMAND ARG..."}
+	case c.Name != "exec" && c.Run != nil:
+		c.Args = append(c.Args, c.Run...) // -- before a file that begins with a dash
+		c.Run = nil
+	case c.Name == "import" && c.From == "" && slices.Contains(c.Args, "-"):
+		return &UsageError{Message: "standard input cannot be both the profile and the refresh token", Hint: "write the profile to a file"}
+	}
+	switch {
 	case c.LockTimeout < 0 || c.LoginTimeout < 0:
 		return &UsageError{Message: "a timeout cannot be negative", Hint: "write for example --lock-timeout 30s"}
 	case c.Login == "paste" && slices.Contains(c.Args, "-"):

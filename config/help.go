@@ -29,6 +29,27 @@ writes no outputs.
 
   curl -H "Authorization: Bearer $(tokenform token)" https://api.spotify.com/v1/me`
 
+const longExec = `Brings the profiles to a valid state, as apply does, and then runs COMMAND with
+the tokens in its environment, under the variables that the profiles' env
+outputs name; a profile without any gives SPOTIFY_ACCESS_TOKEN and
+SPOTIFY_TOKEN_EXPIRES_AT. No outputs are written. The exit code is COMMAND's;
+127 where there is no such command.
+
+  tokenform exec -- node index.js`
+
+const longWatch = `Applies the profiles now and again whenever a token is about to expire, until it
+is stopped with Ctrl-C or SIGTERM. Passing trouble is tried again with growing
+pauses. Changed profiles are read anew, at once on SIGHUP. Each thing done is one
+line on standard error, or with --json one object a line on standard output.`
+
+const longImport = `Stores a refresh token for one profile: the one on standard input, or the one in
+the token file of another Spotify client. It is tried with one refresh first.
+When the login was made is not known then, so the warning before it ends is not
+given. A profile that has a login keeps it: destroy that first.
+
+  tokenform import < refresh-token.txt
+  tokenform import --from ~/.cache/spotify-player/user_client_token.json`
+
 const longDestroy = `Deletes the state of the profiles and takes back the outputs that tokenform
 wrote: JSON files that are as it left them, and its own variables in env files.
 The app stays allowed at Spotify: https://www.spotify.com/account/apps/`
@@ -88,6 +109,7 @@ const topicExitCodes = `  0    done
 Where several profiles fail, the first of 3, 4, 1, 5 that occurs.`
 
 const topicEnvironment = `  BROWSER                 program that opens the login page
+  GITHUB_ACTIONS          true: warnings are annotations, too
   CI                      set: nobody is asked to log in (--login auto)
   NO_COLOR                set: no colours (--color auto)
   TOKENFORM_ACCOUNTS_URL  instead of https://accounts.spotify.com

@@ -8,20 +8,26 @@ import (
 )
 
 var (
-	outputTypes = []string{"env", "json", "stdout"}
+	outputTypes = []string{"env", "json", "stdout", "template", "command", "github"}
 	outputKeys  = []string{"type", "path", "keys", "format", "refresh_token", "template", "command", "value", "to"}
 	envKeys     = []string{"type", "path", "keys"}
 	jsonKeys    = []string{"type", "path", "format", "refresh_token"}
 	stdoutKeys  = []string{"type", "format"}
 
-	jsonFormats   = []string{"tokenform"}
 	stdoutFormats = []string{"token", "env", "export", "json"}
-
-	// What SPEC section 6 has and this version has not is known by name, so that
-	// nobody is sent looking for a typing mistake.
-	laterTypes   = []string{"template", "command", "github"}
-	laterFormats = []string{"oauth2", "spotipy", "rspotify", "spotify-tui", "web-api-ts-sdk", "spotify-web-api-node", "tekore", "SpotifyAPI-NET"}
 )
+
+// JSONFormats are the formats of json outputs: our own, and the token files of
+// the Spotify clients that these names are of.
+var JSONFormats = []string{
+	"tokenform", "oauth2", "spotipy", "rspotify", "spotify-tui",
+	"web-api-ts-sdk", "spotify-web-api-node", "tekore", "SpotifyAPI-NET",
+}
+
+// userFormats are those that stand for a person's login. Whoever finds another
+// token there logs in anew, or takes it for the user's: spotipy does, which
+// keeps both in one file.
+var userFormats = []string{"spotipy", "spotify-tui", "tekore"}
 
 // outputs decodes the list of outputs of p, of which all else is known.
 func (d *document) outputs(f *field, p Profile) []Output {
@@ -51,13 +57,9 @@ func (d *document) output(n *node, p Profile) (o Output, ok bool) {
 	}
 	o.Pos = d.file.at(n)
 	o.Type = kind
-	known := stdoutKeys
-	switch kind {
-	case "env":
-		known = envKeys
-	case "json":
-		known = jsonKeys
-	}
+	known := map[string][]string{
+		"env": envKeys, "json": jsonKeys, "stdout": stdoutKeys, "template": templateKeys, "command": commandKeys, "github": githubKeys,
+	}[kind]
 	fs, ok := d.mapping(n, "a "+kind+" output", known, false)
 	if !ok {
 		return o, false
@@ -69,15 +71,43 @@ func (d *document) output(n *node, p Profile) (o Output, ok bool) {
 	case "env":
 		d.keys(&o, n, fs, p)
 	case "json":
-		o.Format = d.format(fs, "json", jsonFormats)
+		o.Format = d.format(fs, "json", JSONFormats)
 		o.RefreshToken = d.boolean(fs, "refresh_token")
-		if o.RefreshToken && p.Grant == ClientCredentials {
-			d.report(fs.get("refresh_token").node, "take it out", "grant client_credentials has no refresh token")
-		}
+		d.refreshToken(o, fs, p)
 	case "stdout":
 		o.Format = d.format(fs, "stdout", stdoutFormats)
+	case "template":
+		d.template(&o, n, fs)
+	case "command":
+		d.command(&o, n, fs, p)
+	case "github":
+		d.github(&o, n, fs, p)
 	}
 	return o, true
+}
+
+// refreshToken checks that json output o, the profile's grant and the wish for a
+// refresh token agree.
+func (d *document) refreshToken(o Output, fs fields, p Profile) {
+	if p.Grant == ClientCredentials && slices.Contains(userFormats, o.Format) {
+		d.report(fs.get("format").node, "use a format that can do without: "+strings.Join(without(JSONFormats, userFormats), ", "),
+			"format %s is for a user's login, and grant client_credentials has none", o.Format)
+	}
+	f := fs.get("refresh_token")
+	switch {
+	case f == nil:
+	case p.Grant == ClientCredentials:
+		if o.RefreshToken {
+			d.report(f.node, "take it out", "grant client_credentials has no refresh token")
+		}
+	case o.Format != "tokenform":
+		// Neither answer is right: true says nothing, and false would be a lie.
+		d.report(f.key, "take it out; only format tokenform has the choice", "format %s always has the refresh token in it", o.Format)
+	}
+}
+
+func without(list, rest []string) []string {
+	return slices.DeleteFunc(slices.Clone(list), func(s string) bool { return slices.Contains(rest, s) })
 }
 
 // outputType looks for the type before the other keys: they depend on it.
@@ -95,8 +125,6 @@ func (d *document) outputType(n *node) (string, bool) {
 	case !ok:
 	case slices.Contains(outputTypes, s):
 		return s, true
-	case slices.Contains(laterTypes, s):
-		d.report(f, "this version has "+strings.Join(outputTypes, ", "), "output type %s is not available in this version", s)
 	default:
 		d.report(f, meant(s, outputTypes), "unknown output type %s", f.quoted())
 	}
@@ -120,7 +148,7 @@ func (d *document) typeField(n *node) *node {
 		return f.node
 	}
 	if ok && !fs.has("type") {
-		d.report(n, "add type: env, json or stdout", "the output has no type")
+		d.report(n, "add type: "+strings.Join(outputTypes, ", "), "the output has no type")
 	}
 	return nil
 }
@@ -162,12 +190,7 @@ func (d *document) keys(o *Output, n *node, fs fields, p Profile) {
 		d.report(f.node, example, "keys is empty")
 	}
 	for _, k := range keys {
-		switch {
-		case p.Grant == ClientCredentials && (k.name == "refresh_token" || k.name == "authorized_at"):
-			d.report(k.key, "take it out", "grant client_credentials has no %s", k.name)
-		case p.Client.Secret == nil && k.name == "client_secret":
-			d.report(k.key, "take it out, or add secret to client", "the profile has no client secret")
-		}
+		d.available(k.key, k.name, p)
 		if k.node == nil {
 			continue
 		}
@@ -195,8 +218,6 @@ func (d *document) format(fs fields, kind string, known []string) string {
 	case !ok:
 	case slices.Contains(known, s):
 		return s
-	case kind == "json" && slices.Contains(laterFormats, s):
-		d.report(f.node, "this version has "+strings.Join(known, ", "), "%s format %s is not available in this version", kind, s)
 	default:
 		d.report(f.node, meant(s, known), "unknown %s format %s", kind, f.node.quoted())
 	}

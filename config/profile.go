@@ -4,7 +4,10 @@
 // and git, for the warnings.
 package config
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Grant is the OAuth grant a profile asks for, by its name in the profile.
 type Grant string
@@ -62,15 +65,27 @@ type Client struct {
 
 // Output is one place that tokens are written to.
 type Output struct {
-	Type         string // "env", "json" or "stdout"
-	Path         string // absolute; empty for stdout
-	Shown        string // the path as the profile has it, for messages
-	Keys         []Key  // env: in the profile's order
-	Format       string // json and stdout; never empty for these
-	RefreshToken bool   // json: write refresh_token and authorized_at too
+	Type         string // "env", "json", "stdout", "template", "command" or "github"
+	Path         string // absolute; empty for what is no file of the profile's
+	Shown        string // what people call it: the path as the profile has it, the command
+	Keys         []Key  // env and github: in the profile's order
+	Format       string // json, one of JSONFormats, and stdout; never empty for these
+	RefreshToken bool   // format tokenform: write refresh_token and authorized_at too
 	Pos          Pos
 
+	Template, TemplateShown string   // template: its absolute path, and as the profile has it
+	Command                 []string // command: the program and its arguments
+	Dir                     string   // command: where it runs, the profile's directory
+	Value                   string   // command: one of Fields, or a format of stdout
+	To                      string   // github: "env" or "output"
+
 	keyPos []Pos // of each of Keys
+}
+
+// NeedsSecret reports whether the output shows the client secret.
+func (o Output) NeedsSecret() bool {
+	return o.Value == "client_secret" || o.Format == "spotify-web-api-node" || o.Format == "tekore" ||
+		slices.ContainsFunc(o.Keys, func(k Key) bool { return k.Field == "client_secret" })
 }
 
 // Key maps a field of the token to a variable of an env file.

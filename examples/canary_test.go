@@ -56,6 +56,8 @@ func sing() error {
 	// Tokens and codes of the stand-in look like Spotify's; the rest is literal.
 	token := regexp.MustCompile(`[AB]Q[A-Za-z0-9_-]{40,}`)
 	secrets := []string{"hush-hush"}
+	// The one place where a secret must be said: GitHub's runner swallows it.
+	mask := regexp.MustCompile(`(?m)^::add-mask::.*$`)
 	serversMu.Lock()
 	defer serversMu.Unlock()
 	for _, s := range servers {
@@ -91,6 +93,7 @@ func sing() error {
 			if ext == ".out" && meant(args) {
 				continue
 			}
+			text = mask.ReplaceAll(text, nil)
 			leak := token.Find(text)
 			for _, s := range secrets {
 				if bytes.Contains(text, []byte(s)) {
@@ -109,8 +112,9 @@ func sing() error {
 }
 
 // meant reports whether a run was asked to print a token on standard output:
-// apply has outputs of type stdout, which --json excludes.
+// apply has outputs of type stdout, which --json excludes, and what a command
+// under exec prints is its own affair.
 func meant(args []byte) bool {
 	words := strings.Fields(string(args))
-	return (slices.Contains(words, "token") || slices.Contains(words, "apply")) && !slices.Contains(words, "--json")
+	return slices.ContainsFunc([]string{"token", "apply", "exec"}, func(s string) bool { return slices.Contains(words, s) }) && !slices.Contains(words, "--json")
 }

@@ -48,8 +48,8 @@ func TestReadme(t *testing.T) {
 	if err := cmd.Run(); err != nil {
 		t.Fatalf("%v\n%s\n%s", err, out.String(), errs.String())
 	}
-	if n := strings.Count(out.String(), `"sandbox-user"`); n != 2 {
-		t.Errorf("the two curl commands got %d answers about the account:\n%s", n, out.String())
+	if n := strings.Count(out.String(), `"sandbox-user"`); n != 3 {
+		t.Errorf("the three curl commands got %d answers about the account:\n%s", n, out.String())
 	}
 	if b, err := os.ReadFile(filepath.Join(dir, ".env")); err == nil {
 		t.Errorf("destroy left .env: %q", b)
@@ -176,7 +176,7 @@ func section(text, heading string) string {
 func everyHelp(t *testing.T, env []string) string {
 	t.Helper()
 	var all string
-	for _, c := range []string{"validate", "plan", "apply", "status", "token", "destroy", "sandbox", "version"} {
+	for _, c := range []string{"validate", "plan", "apply", "status", "token", "exec", "watch", "import", "destroy", "sandbox", "version"} {
 		_, text, _ := run(t, ".", env, c, "--help")
 		all += text
 	}

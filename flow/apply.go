@@ -148,9 +148,7 @@ func resolve(ctx context.Context, p config.Profile) error {
 
 // needsSecret reports whether an output of p shows the client secret.
 func needsSecret(p config.Profile) bool {
-	return slices.ContainsFunc(p.Outputs, func(o config.Output) bool {
-		return slices.ContainsFunc(o.Keys, func(k config.Key) bool { return k.Field == "client_secret" })
-	})
+	return slices.ContainsFunc(p.Outputs, config.Output.NeedsSecret)
 }
 
 // lock takes p's lock, telling who has it when that takes long enough to be
@@ -193,10 +191,21 @@ func (r *Runner) write(ctx context.Context, p config.Profile, entry *state.Entry
 	}
 	changes, err := r.Outputs.Write(ctx, p, res.Token)
 	res.Changes = changes
+	ran := false
+	for _, c := range changes {
+		if c.Got != "" {
+			ran = true
+			res.Token.Outputs = merge(res.Token.Outputs, []state.Written{{Type: c.Type, Path: c.Path, Digest: c.Got}})
+		}
+	}
 	if err != nil {
+		if ran { // the next apply must not run them again for what they have
+			err = errors.Join(err, entry.Save(res.Token))
+		}
 		return err
 	}
-	if len(res.Token.Outputs) != len(want) || !covers(want, res.Token.Outputs) {
+	want = r.Outputs.Record(p, res.Token)
+	if ran || len(res.Token.Outputs) != len(want) || !covers(want, res.Token.Outputs) {
 		res.Token.Outputs = want // the undeclared ones are gone now
 		if err := entry.Save(res.Token); err != nil {
 			return stored(err)

@@ -21,7 +21,7 @@ const (
 type Error struct {
 	Kind    Kind
 	Message string // may be empty where Err says it all
-	Hint    string // what to run or change
+	Hint    string // what to run or change; several lines are several steps
 	Err     error  // the cause; its text follows Message
 }
 

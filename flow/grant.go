@@ -39,7 +39,7 @@ func (r *Runner) grant(ctx context.Context, p config.Profile, entry *state.Entry
 			return n, err
 		}
 		if !r.attended() {
-			return nil, &Error{Kind: LoginNeeded, Message: "refreshing", Err: err, Hint: unattendedHint(p, d.Seed)}
+			return nil, &Error{Kind: LoginNeeded, Message: "refreshing", Err: err, Hint: unattendedHint(p)}
 		}
 		*d = Decision{Action: Login, Reason: reasonOf(err)}
 	}
@@ -271,6 +271,14 @@ func wire(doing string, err error) error {
 	return &Error{Kind: kind, Message: doing, Err: err, Hint: e.Hint}
 }
 
+// retryAfter is how long the server asked to be left alone; zero: it did not.
+func retryAfter(err error) time.Duration {
+	if e, ok := errors.AsType[*oauth.Error](err); ok {
+		return e.RetryAfter
+	}
+	return 0
+}
+
 func hintOfWire(err error) string {
 	if e, ok := errors.AsType[*oauth.Error](err); ok {
 		return e.Hint
@@ -278,10 +286,9 @@ func hintOfWire(err error) string {
 	return ""
 }
 
-// unattendedHint says how to log in where nobody can.
-func unattendedHint(p config.Profile, seed bool) string {
-	if seed {
-		return "replace the profile's refresh_token: log in where a browser is (tokenform apply) and take the new one from there"
-	}
-	return fmt.Sprintf("log in where a browser is: tokenform apply -p %s; or declare refresh_token in the profile", p.Name)
+// unattendedHint says how to log in where nobody can: one line for each step.
+func unattendedHint(p config.Profile) string {
+	return fmt.Sprintf(`log in where a browser is: tokenform apply -p %[1]s
+print the refresh token there: tokenform token -p %[1]s --format refresh_token
+store it here as a secret that the profile reads: refresh_token: ${SPOTIFY_REFRESH_TOKEN}`, p.Name)
 }

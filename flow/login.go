@@ -19,8 +19,14 @@ import (
 // answered last, so that it tells what really happened.
 func (r *Runner) login(ctx context.Context, p config.Profile, app oauth.App, entry *state.Entry, t *state.Token, reason string, free func()) (*state.Token, error) {
 	if !r.attended() {
-		return nil, &Error{Kind: LoginNeeded, Message: "a person must log in: " + reason, Hint: unattendedHint(p, false)}
+		return nil, &Error{Kind: LoginNeeded, Message: "a person must log in: " + reason, Hint: unattendedHint(p)}
 	}
+	// Nobody is asked to log in for what cannot be stored. What is reserved for as
+	// long as a person takes would look like another process at work.
+	if err := reserve(entry); err != nil {
+		return nil, err
+	}
+	entry.Release()
 	free() // a person takes minutes: let other profiles go on
 	select {
 	case r.logins <- struct{}{}:
@@ -48,6 +54,10 @@ func (r *Runner) exchange(ctx context.Context, p config.Profile, app oauth.App, 
 	sending, done := patient(ctx)
 	defer done()
 	w, err := app.Exchange(sending, ask.login, ask.code)
+	if refused(err) {
+		// The code is good no more, and only a person can get another one.
+		return nil, &Error{Kind: LoginNeeded, Message: "logging in", Err: err, Hint: hintOfWire(err)}
+	}
 	if err != nil {
 		return nil, wire("logging in", err)
 	}
@@ -62,9 +72,7 @@ func (r *Runner) exchange(ctx context.Context, p config.Profile, app oauth.App, 
 		return nil, lessGranted(missing)
 	}
 	n.Authorized = n.Obtained
-	if seed, known := p.RefreshToken.Known(); known && seed != "" {
-		n.Seed = state.Digest(seed) // seen, and superseded by this login
-	}
+	supersede(p, n)
 	// Where any account will do, the token is stored before the Web API is asked
 	// whose it is: being killed meanwhile then loses nothing. Where an account is
 	// expected the old login, if there is one, stays until that is known.

@@ -22,12 +22,13 @@ const (
 
 // Change says what writing would do, or did, to one output.
 type Change struct {
-	Type   string // "env", "json", "stdout"
+	Type   string // as in [config.Output]
 	Path   string // absolute; empty for stdout
 	Shown  string // the path as people know it
 	Action OutputAction
 	Reason string   // for people, without values: "SPOTIFY_ACCESS_TOKEN differs", "missing"
 	Vars   []string // env: the variables it sets or removes, in order
+	Got    string   // command: the digest of what it got, for state to remember
 }
 
 // Outputs writes tokens where profiles want them. It is implemented by package
@@ -40,7 +41,7 @@ type Outputs interface {
 	Stale(p config.Profile, t *state.Token, fresh bool) ([]Change, error)
 
 	// Record returns what state must remember once Write has succeeded for p
-	// and t. It reads nothing but its arguments.
+	// and t. Of a command that is what it got last, which only running it changes.
 	Record(p config.Profile, t *state.Token) []state.Written
 
 	// Write brings every output of p in line with t, and takes back those in
@@ -49,7 +50,8 @@ type Outputs interface {
 	// changes are those that were made.
 	Write(ctx context.Context, p config.Profile, t *state.Token) ([]Change, error)
 
-	// Print writes only what goes to standard output. It needs no lock.
+	// Print writes only what is written at every apply: to standard output, and to
+	// the files of GitHub Actions. It needs no lock.
 	Print(p config.Profile, t *state.Token) ([]Change, error)
 
 	// Leftovers says what TakeBack would do, without changing anything.

@@ -25,8 +25,11 @@ type edit struct {
 // holds old, for the token t; nil is a token yet to come. recorded is what was
 // written before, to this and other outputs of the profile.
 func declared(p config.Profile, o config.Output, t *state.Token, recorded []state.Written, old *file) (edit, error) {
-	if o.Type == "json" {
-		return jsonEdit(p, o, t, old), nil
+	switch o.Type {
+	case "template":
+		return templateEdit(p, o, t, find(recorded, "template", o.Path), old)
+	case "json":
+		return jsonEdit(p, o, t, find(recorded, "json", o.Path), old), nil
 	}
 	if w := find(recorded, "json", o.Path); w != nil && old != nil && w.Digest == state.Digest(string(old.data)) {
 		// The profile had this path for a json output: nothing in it is the user's.
@@ -35,22 +38,59 @@ func declared(p config.Profile, o config.Output, t *state.Token, recorded []stat
 	return envEdit(p, o, t, find(recorded, "env", o.Path), old)
 }
 
-func jsonEdit(p config.Profile, o config.Output, t *state.Token, old *file) edit {
+func jsonEdit(p config.Profile, o config.Output, t *state.Token, recorded *state.Written, old *file) edit {
 	e := edit{change: flow.Change{Type: o.Type, Path: o.Path, Shown: o.Shown, Action: flow.Update}, private: true}
 	if t != nil {
-		e.content = tokenJSON(p, t, o.RefreshToken, jsonIndent)
+		secret, known := clientSecret(p, o)
+		if !known {
+			secret = writtenSecret(recorded, old)
+		}
+		e.content = fileContent(p, o, t, secret)
+		e.unknown = !known && (secret == "" || !bytes.Equal(old.data, e.content))
 	}
 	switch {
 	case old == nil:
 		e.change.Action, e.change.Reason = flow.Create, "missing"
 	case t == nil:
 		e.change.Reason = newToken
-	case bytes.Equal(old.data, e.content):
+	case !e.unknown && bytes.Equal(old.data, e.content):
 		e.change.Action = flow.KeepOutput
 	default:
 		e.change.Reason = "differs"
 	}
 	return e
+}
+
+func templateEdit(p config.Profile, o config.Output, t *state.Token, recorded *state.Written, old *file) (edit, error) {
+	e := edit{change: flow.Change{Type: o.Type, Path: o.Path, Shown: o.Shown, Action: flow.Update}, private: true}
+	content, known, err := rendered(p, o, t)
+	if err != nil {
+		return edit{}, err
+	}
+	e.content, e.unknown = content, !known
+	switch {
+	case old == nil:
+		e.change.Action, e.change.Reason = flow.Create, "missing"
+	case t == nil:
+		e.change.Reason = newToken
+	case known && bytes.Equal(old.data, content):
+		e.change.Action = flow.KeepOutput
+	case !known && recorded != nil && recorded.Digest == state.Digest(string(old.data)) && agrees(string(old.data), string(content)):
+		e.change.Action = flow.KeepOutput // the rest is the same, and this was written
+	default:
+		e.change.Reason = "differs"
+	}
+	return e, nil
+}
+
+// writtenSecret is the client secret that was asked for when old was written, if
+// old is as it was written: a plan need not ask again to see whether the rest is
+// the same. Else it is empty.
+func writtenSecret(recorded *state.Written, old *file) string {
+	if recorded == nil || old == nil || recorded.Digest != state.Digest(string(old.data)) {
+		return ""
+	}
+	return recognise(old.data).secret
 }
 
 // newToken is the reason for what changes because the token does.
@@ -133,9 +173,9 @@ func undeclared(w state.Written, old *file) (e edit, err error) {
 	e.change = flow.Change{Type: w.Type, Path: w.Path, Action: flow.KeepOutput}
 	switch {
 	case old == nil:
-	case w.Type == "json" && w.Digest != state.Digest(string(old.data)):
+	case w.Type != "env" && w.Digest != state.Digest(string(old.data)):
 		e.left = "it"
-	case w.Type == "json":
+	case w.Type != "env":
 		e.change.Action = flow.DeleteOutput
 	default:
 		drop, left := takeable(old.data, &w, nil)

@@ -15,6 +15,8 @@ import (
 // Files writes tokens to the outputs that profiles declare.
 type Files struct {
 	Out  io.Writer                        // for stdout outputs
+	Err  io.Writer                        // for the masks of github outputs
+	Env  func(string) (string, bool)      // the process environment
 	Warn func(profile, text, hint string) // called concurrently
 
 	out sync.Mutex // one profile prints at a time
@@ -34,8 +36,17 @@ func (f *Files) Stale(p config.Profile, t *state.Token, fresh bool) ([]flow.Chan
 	var changes, prints []flow.Change
 	var errs []error
 	for _, o := range outputs(p) {
-		if o.Type == "stdout" {
-			prints = append(prints, printing())
+		switch o.Type {
+		case "stdout", "github":
+			prints = append(prints, printing(o))
+			continue
+		case "command":
+			change, _, err := commandChange(p, o, t, recorded)
+			if err != nil {
+				errs = append(errs, err)
+				continue
+			}
+			changes = append(changes, change)
 			continue
 		}
 		e, _, err := look(place{o.Path, o.Shown}, func(old *file) (edit, error) {
@@ -62,8 +73,26 @@ func (f *Files) Record(p config.Profile, t *state.Token) []state.Written {
 	for _, o := range outputs(p) {
 		w := state.Written{Type: o.Type, Path: o.Path}
 		switch o.Type {
+		case "template":
+			content, known, err := rendered(p, o, t)
+			if before := find(t.Outputs, o.Type, o.Path); err == nil && known {
+				w.Digest = state.Digest(string(content))
+			} else if before != nil {
+				w.Digest = before.Digest
+			}
+		case "command":
+			w.Path = commandID(o)
+			before := find(t.Outputs, o.Type, w.Path)
+			if before == nil {
+				continue // nothing yet
+			}
+			w.Digest = before.Digest
 		case "json":
-			w.Digest = state.Digest(string(tokenJSON(p, t, o.RefreshToken, jsonIndent)))
+			if secret, known := clientSecret(p, o); known {
+				w.Digest = state.Digest(string(fileContent(p, o, t, secret)))
+			} else if before := find(t.Outputs, "json", o.Path); before != nil {
+				w.Digest = before.Digest
+			}
 		case "env":
 			before := find(t.Outputs, "env", o.Path)
 			w.Vars = map[string]string{}
@@ -82,13 +111,13 @@ func (f *Files) Record(p config.Profile, t *state.Token) []state.Written {
 	return list
 }
 
-// Write implements [flow.Outputs]. Standard output comes last: what reads it may
-// count on the files.
+// Write implements [flow.Outputs]. Commands come after the files and standard
+// output last: what they start, and who reads that, may count on what was before.
 func (f *Files) Write(ctx context.Context, p config.Profile, t *state.Token) ([]flow.Change, error) {
 	var changes []flow.Change
 	var errs []error
 	for _, o := range outputs(p) {
-		if o.Type == "stdout" {
+		if o.Type == "stdout" || o.Type == "github" || o.Type == "command" {
 			continue
 		}
 		made, err := f.put(ctx, p.Name, place{o.Path, o.Shown}, func(old *file) (edit, error) {
@@ -104,6 +133,12 @@ func (f *Files) Write(ctx context.Context, p config.Profile, t *state.Token) ([]
 	}
 	goes, err := f.takeBack(ctx, p, gone(p, t.Outputs), notDeclared)
 	changes, errs = append(changes, goes...), append(errs, err)
+	for _, o := range p.Outputs {
+		if o.Type == "command" {
+			ran, err := runCommand(ctx, p, o, t)
+			changes, errs = append(changes, ran...), append(errs, err)
+		}
+	}
 	printed, err := f.Print(p, t)
 	return append(changes, printed...), errors.Join(append(errs, err)...)
 }
@@ -115,12 +150,17 @@ func (f *Files) Print(p config.Profile, t *state.Token) ([]flow.Change, error) {
 	var changes []flow.Change
 	var errs []error
 	for _, o := range p.Outputs {
-		if o.Type != "stdout" {
+		var err error
+		switch o.Type {
+		case "stdout":
+			err = WriteToken(f.Out, p, t, o.Format)
+		case "github":
+			err = f.toGitHub(p, o, t)
+		default:
 			continue
 		}
-		err := WriteToken(f.Out, p, t, o.Format)
 		if err == nil {
-			changes = append(changes, printing())
+			changes = append(changes, printing(o))
 		}
 		errs = append(errs, err)
 	}
@@ -139,12 +179,12 @@ func resolve(ctx context.Context, p config.Profile) error {
 
 // Leftovers implements [flow.Outputs].
 func (f *Files) Leftovers(p config.Profile, t *state.Token) ([]flow.Change, error) {
-	return leftovers(t.Outputs, p)
+	return leftovers(files(t.Outputs), p)
 }
 
 // TakeBack implements [flow.Outputs].
 func (f *Files) TakeBack(ctx context.Context, p config.Profile, t *state.Token) ([]flow.Change, error) {
-	return f.takeBack(ctx, p, t.Outputs, "")
+	return f.takeBack(ctx, p, files(t.Outputs), "")
 }
 
 // leftovers says what takeBack would do with list.
@@ -194,10 +234,16 @@ func outputs(p config.Profile) []config.Output {
 	return list
 }
 
+// files are the recorded outputs that can be taken back: what a command got, it
+// has.
+func files(recorded []state.Written) []state.Written {
+	return slices.DeleteFunc(slices.Clone(recorded), func(w state.Written) bool { return w.Type == "command" })
+}
+
 // gone are the recorded outputs whose path p declares no more. A path that is
 // declared with another type is that output's concern.
 func gone(p config.Profile, recorded []state.Written) []state.Written {
-	return slices.DeleteFunc(slices.Clone(recorded), func(w state.Written) bool {
+	return slices.DeleteFunc(files(recorded), func(w state.Written) bool {
 		return slices.ContainsFunc(p.Outputs, func(o config.Output) bool { return o.Path == w.Path })
 	})
 }
@@ -212,6 +258,10 @@ func placeOf(w state.Written, p config.Profile) place {
 	return place{w.Path, w.Path}
 }
 
-func printing() flow.Change {
-	return flow.Change{Type: "stdout", Shown: "standard output", Action: flow.Print}
+func printing(o config.Output) flow.Change {
+	shown := o.Shown
+	if o.Type == "stdout" {
+		shown = "standard output"
+	}
+	return flow.Change{Type: o.Type, Shown: shown, Action: flow.Print}
 }

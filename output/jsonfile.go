@@ -23,9 +23,8 @@ type tokenObject struct {
 // jsonIndent is for files, which people read.
 const jsonIndent = "  "
 
-// tokenJSON is t as one JSON object and a newline, over several lines where
-// there is an indent. The refresh token outlives the access token by months, so
-// it goes out only where the profile says so.
+// tokenJSON is t as one such object. The refresh token outlives the access token
+// by months, so it goes out only where the profile says so.
 func tokenJSON(p config.Profile, t *state.Token, refresh bool, indent string) []byte {
 	o := tokenObject{
 		AccessToken: t.Access,
@@ -37,10 +36,16 @@ func tokenJSON(p config.Profile, t *state.Token, refresh bool, indent string) []
 	if refresh {
 		o.RefreshToken, o.AuthorizedAt = t.Refresh, instant(t.Authorized)
 	}
+	return encode(o, indent)
+}
+
+// encode is a struct of strings and numbers as JSON and a newline, over several
+// lines where there is an indent.
+func encode(o any, indent string) []byte {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false) // this is no HTML, and a token is compared as text
 	e.SetIndent("", indent)
-	_ = e.Encode(o) // strings and a buffer know no error
+	_ = e.Encode(o) // neither these nor a buffer know an error
 	return b.Bytes()
 }

@@ -37,6 +37,7 @@ type Printer struct {
 	Color    bool // on Err, and on Out where that is a terminal too
 	ColorOut bool
 	Live     bool   // Err is a terminal: spin while waiting, show source lines
+	GitHub   bool   // warnings are annotations, too: we run in GitHub Actions
 	SSH      string // who we are logged in as over SSH, user@host; empty: not over SSH
 
 	mu      sync.Mutex
@@ -131,14 +132,22 @@ func (p *Printer) Warn(profile, text, hint string) {
 	if profile != "" {
 		text = profile + ": " + text
 	}
+	if p.GitHub {
+		// An annotation on the run's page (workflow commands, "Setting a warning
+		// message"). It is read from standard error, too.
+		p.line("::warning title=tokenform::" + strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A").Replace(visible(text)))
+	}
 	p.line(paint(p.Color, yellow, "warning:") + " " + visible(text))
 	p.Hint(hint)
 }
 
-// Hint prints one, or nothing where it is empty.
+// Hint prints one, a line for each of its steps, or nothing where it is empty.
 func (p *Printer) Hint(text string) {
-	if text != "" {
-		p.line(paint(p.Color, cyan, "hint:") + " " + visible(text))
+	if text == "" {
+		return
+	}
+	for step := range strings.SplitSeq(text, "\n") {
+		p.line(paint(p.Color, cyan, "hint:") + " " + visible(step))
 	}
 }
 

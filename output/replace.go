@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -51,9 +52,14 @@ func look(at place, plan func(*file) (edit, error)) (edit, *file, error) {
 	return e, old, nil
 }
 
+// patience is how often a plan is made again because another program, which
+// knows nothing of locks, changes the file.
+const patience = 20
+
 // put does what plan says to the file at a place, and returns what it did. Where
 // nothing is to change nothing is locked or touched; else the plan is made
-// again under the lock, because other profiles and processes may share the file.
+// again under the lock, because other profiles and processes may share the file,
+// and as often as the file turns out to be another one than it was made for.
 func (f *Files) put(ctx context.Context, profile string, at place, plan func(*file) (edit, error)) (made []flow.Change, err error) {
 	e, old, err := look(at, plan)
 	if err == nil && e.change.Action != flow.KeepOutput {
@@ -67,15 +73,21 @@ func (f *Files) put(ctx context.Context, profile string, at place, plan func(*fi
 			return nil, at.wrap(lerr)
 		}
 		defer unlock()
-		e, old, err = look(at, plan)
+		for range patience {
+			e, old, err = look(at, plan)
+			if err != nil || e.change.Action == flow.KeepOutput {
+				break
+			}
+			if err = f.replace(profile, at, old, e); !errors.Is(err, atomicfile.ErrChanged) {
+				break
+			}
+			time.Sleep(rand.N(5 * time.Millisecond)) // let it end, and do not keep step with it
+		}
 	}
 	if err != nil {
 		return nil, err
 	}
 	if e.change.Action != flow.KeepOutput {
-		if err := f.replace(profile, at, e); err != nil {
-			return nil, at.wrap(err)
-		}
 		made = append(made, e.change)
 		if old != nil && e.private && old.mode&0o044 != 0 && runtime.GOOS != "windows" {
 			f.Warn(profile, at.shown+" holds a secret that other users can read", "chmod 600 "+shellQuote(at.path))
@@ -87,8 +99,8 @@ func (f *Files) put(ctx context.Context, profile string, at place, plan func(*fi
 	return made, nil
 }
 
-// replace writes or deletes the file.
-func (f *Files) replace(profile string, at place, e edit) error {
+// replace writes or deletes the file that e was made for.
+func (f *Files) replace(profile string, at place, old *file, e edit) error {
 	if e.change.Action == flow.DeleteOutput && len(e.content) == 0 {
 		if atomicfile.Remove(at.path) == nil {
 			return nil
@@ -96,12 +108,19 @@ func (f *Files) replace(profile string, at place, e edit) error {
 		// A mount point, or a directory that is not ours to change: emptying it takes
 		// the secret away as well.
 	}
-	inPlace, err := atomicfile.Write(at.path, e.content, 0o600)
+	var data []byte
+	if old != nil {
+		data = old.data
+	}
+	inPlace, err := atomicfile.Update(at.path, data, e.content, 0o600)
 	if err == nil && inPlace {
 		f.Warn(profile, at.shown+" cannot be replaced and was rewritten in place: a crash in that moment would have damaged it",
 			"mount its directory instead of the single file, or make the directory writable")
 	}
-	return err
+	if err != nil {
+		return at.wrap(err)
+	}
+	return nil
 }
 
 // occupied reports whether err says that something that is no file stands at
@@ -117,6 +136,8 @@ func (at place) wrap(err error) error {
 	switch {
 	case errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded):
 		return err
+	case errors.Is(err, atomicfile.ErrChanged):
+		e.Kind, e.Hint = flow.Temporary, "wait for it to end and try again"
 	case flow.KindOf(err) != flow.Failed:
 		return err // a value of the profile, which has its own place
 	case errors.Is(err, fs.ErrNotExist):

@@ -1,9 +1,11 @@
 package output
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"tokenform/flow"
 )
@@ -112,6 +114,45 @@ func changes(w io.Writer, color bool, list []flow.Change, why bool) {
 		}
 		fmt.Fprintln(w)
 	}
+}
+
+// Watched prints one thing that watch did, as one line: an event on Err, or
+// under JSON an object on Out.
+func (p *Printer) Watched(r flow.Result) {
+	if p.JSON {
+		v := watchView{Version: 1, Time: p.Now().UTC().Truncate(time.Second), Event: "applied", ProfileView: ViewResults([]flow.Result{r})[0]}
+		if r.Err != nil {
+			v.Event = "failed"
+		}
+		b, err := json.Marshal(v)
+		if err == nil {
+			_, _ = p.Out.Write(append(b, '\n')) // nobody reads it: the tokens are kept valid all the same
+		}
+		return
+	}
+	if r.Err != nil {
+		p.Error(r.Profile.Name, r.Err)
+		return
+	}
+	var files []string
+	for _, c := range r.Changes {
+		if c.Action != flow.KeepOutput {
+			files = append(files, c.Shown)
+		}
+	}
+	line := fmt.Sprintf("%s %s: %s, %s", p.Now().Format(time.DateTime), r.Profile.Name, deed(r.Decision.Action), flow.Validity(r.Profile, r.Token, p.Now()))
+	if len(files) > 0 {
+		line += "; wrote " + strings.Join(files, ", ")
+	}
+	p.Say(line)
+}
+
+// watchView is one event of watch under --json.
+type watchView struct {
+	Version int       `json:"version"`
+	Time    time.Time `json:"time"`
+	Event   string    `json:"event"` // applied or failed
+	ProfileView
 }
 
 // Remains prints what destroy would take away.

@@ -21,6 +21,7 @@ var stdoutKeys = [...]config.Key{
 // WriteToken prints t in one of the formats of the stdout output, in one write:
 //
 //   - token: the access token and a newline
+//   - refresh_token: that one, for the secrets of a pipeline
 //   - env: NAME=value lines as in an env file, SPOTIFY_ACCESS_TOKEN and
 //     SPOTIFY_TOKEN_EXPIRES_AT
 //   - export: the same for a shell's eval
@@ -30,6 +31,11 @@ func WriteToken(w io.Writer, p config.Profile, t *state.Token, format string) er
 	switch format {
 	case "token":
 		fmt.Fprintln(&b, t.Access)
+	case "refresh_token":
+		if t.Refresh == "" {
+			return &flow.Error{Message: "there is no refresh token", Hint: "grant client_credentials needs none"}
+		}
+		fmt.Fprintln(&b, t.Refresh)
 	case "json":
 		b.Write(tokenJSON(p, t, false, ""))
 	case "env", "export":

@@ -130,6 +130,8 @@ func noAnswer(ctx, limited context.Context, host string, got *answer, err error)
 		return &Error{Kind: Canceled, Message: "interrupted", Err: context.Canceled}
 	case limited.Err() != nil:
 		return &Error{Kind: Unavailable, Message: "no answer from " + host + " in time", Hint: networkHint(err), Err: context.DeadlineExceeded}
+	case got != nil && timedOut(err):
+		return got.damaged("answer took too long")
 	case got != nil:
 		return got.damaged("answer cut short")
 	}

@@ -112,7 +112,7 @@ func Listen(redirectURI, listen string) (*Callback, error) {
 	c.server = &http.Server{
 		Handler:                      http.HandlerFunc(c.handle),
 		DisableGeneralOptionsHandler: true,
-		ReadHeaderTimeout:            5 * time.Second, // ends connections that say nothing, or say it slowly
+		ReadTimeout:                  5 * time.Second, // of a request with its body; ends connections that say nothing, or say it slowly
 		WriteTimeout:                 2 * time.Minute, // the page waits for the exchange
 		MaxHeaderBytes:               32 << 10,
 		ErrorLog:                     log.New(io.Discard, "", 0), // it would go to stderr, and quote requests

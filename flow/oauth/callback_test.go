@@ -350,7 +350,7 @@ func TestManyConnections(t *testing.T) {
 	t.Parallel()
 	w := await(t, "http://127.0.0.1/callback", "")
 	var conns []net.Conn
-	for i := range 200 {
+	for i := range maxConnections + 88 {
 		conn, err := net.Dial("tcp", w.listener.Addr().String())
 		if err != nil {
 			t.Fatal(err)
@@ -386,17 +386,22 @@ func TestSlowLoris(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	if c.server.ReadHeaderTimeout != 5*time.Second {
-		t.Errorf("the timeout is %s", c.server.ReadHeaderTimeout)
+	if c.server.ReadTimeout != 5*time.Second {
+		t.Errorf("the timeout is %s", c.server.ReadTimeout)
 	}
-	c.server.ReadHeaderTimeout = 100 * time.Millisecond
+	c.server.ReadTimeout = 100 * time.Millisecond
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
 		_, _ = c.Wait(ctx, authorizeURL, theState)
 	}()
-	for _, start := range []string{"", "GET /callback?" + goodQuery + " HTTP/1.1\r\nHost: "} {
+	for _, start := range []string{
+		"",
+		"GET /callback?" + goodQuery + " HTTP/1.1\r\nHost: ",
+		"GET / HTTP/1.1\r\nHost: " + c.listener.Addr().String() + "\r\nContent-Length: 9\r\n\r\n", // and no body
+		"POST /callback HTTP/1.1\r\nHost: " + c.listener.Addr().String() + "\r\nTransfer-Encoding: chunked\r\n\r\n",
+	} {
 		conn, err := net.Dial("tcp", c.listener.Addr().String())
 		if err != nil {
 			t.Fatal(err)

@@ -213,7 +213,7 @@ func TestHang(t *testing.T) {
 		a := appAt(t, s.URL)
 		a.HTTP = client(t, Options{AttemptTimeout: 300 * time.Millisecond})
 		_, err := a.Refresh(t.Context(), theRefresh)
-		if e := wireError(t, err); e.Kind != Unavailable || !strings.HasSuffix(e.Message, "answer cut short") {
+		if e := wireError(t, err); e.Kind != Unavailable || !strings.HasSuffix(e.Message, "answer took too long") {
 			t.Errorf("got %+v", e)
 		}
 	})
@@ -404,10 +404,11 @@ func TestProxyWantsAPassword(t *testing.T) {
 func TestReasons(t *testing.T) {
 	t.Parallel()
 	for err, want := range map[error]string{
-		&net.DNSError{Err: "x", Name: "hunter2", IsNotFound: true}: "no such host",
-		&net.DNSError{Err: "x", Name: "hunter2"}:                   "its name could not be looked up",
-		http.ErrSchemeMismatch:                                     "it speaks http, not https",
-		errors.New(`proxyconnect "http://u:hunter2@h"`):            "the connection broke",
+		&net.DNSError{Err: "x", Name: "hunter2", IsNotFound: true}:                                                      "no such host",
+		&net.DNSError{Err: "x", Name: "hunter2"}:                                                                        "its name could not be looked up",
+		http.ErrSchemeMismatch:                                                                                          "it speaks http, not https",
+		&net.OpError{Op: "remote error", Err: errors.New("tls: handshake failure")}:                                     "it broke off TLS: handshake failure",
+		errors.New(`proxyconnect "http://u:hunter2@h"`):                                                                 "the connection broke",
 		&tls.CertificateVerificationError{Err: x509.CertificateInvalidError{Reason: x509.Expired, Detail: "hunter2"}}:   "its certificate cannot be trusted: it has expired or is not yet valid",
 		&tls.CertificateVerificationError{Err: x509.HostnameError{Host: "hunter2", Certificate: new(x509.Certificate)}}: "its certificate cannot be trusted: it is for another host",
 		&tls.CertificateVerificationError{Err: errors.New("hunter2")}:                                                   "its certificate cannot be trusted: it is not valid",
@@ -421,10 +422,11 @@ func TestReasons(t *testing.T) {
 	for err, part := range map[error]string{
 		&tls.CertificateVerificationError{Err: x509.CertificateInvalidError{Reason: x509.Expired}}: "clock",
 		&net.OpError{Op: "proxyconnect", Err: io.EOF}:                                              "HTTPS_PROXY",
-		errProxyURL:      "HTTPS_PROXY",
-		&proxyError{407}: "USER:PASSWORD",
-		&proxyError{502}: "network",
-		errPlainHTTP:     "https",
+		errProxyURL:            "HTTPS_PROXY",
+		&proxyError{407}:       "USER:PASSWORD",
+		&proxyError{502}:       "network",
+		errPlainHTTP:           "https",
+		http.ErrSchemeMismatch: "TOKENFORM_ACCOUNTS_URL",
 	} {
 		if got := networkHint(err); !strings.Contains(got, part) {
 			t.Errorf("%v: got the hint %s", err, got)

@@ -133,6 +133,9 @@ func codeLike(s string) bool {
 	return s != "" && len(s) <= 64 && strings.Trim(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.") == ""
 }
 
+// wrongServer is the cure where something else than Spotify answers.
+const wrongServer = "check TOKENFORM_ACCOUNTS_URL and TOKENFORM_API_URL, and the proxy"
+
 // advise adds the cure, where one is known. reached is the number of tries that
 // may have got to the server.
 func (a App) advise(e *Error, reached int) {
@@ -157,7 +160,7 @@ func (a App) advise(e *Error, reached int) {
 	case e.Status == http.StatusProxyAuthRequired:
 		e.Hint = networkHint(&proxyError{e.Status})
 	case e.Kind == Unexpected && e.Status != 0:
-		e.Hint = "check TOKENFORM_ACCOUNTS_URL and TOKENFORM_API_URL, and the proxy"
+		e.Hint = wrongServer
 	}
 }
 

@@ -5,9 +5,10 @@ import (
 	"sync"
 )
 
-// maxConnections is far more than a browser opens. Those above it wait in the
-// kernel's queue until others end or time out.
-const maxConnections = 64
+// maxConnections is far more than a browser opens, so that hundreds of silent
+// connections do not hold it up, and half of the smallest usual limit on open
+// files. Those above it wait in the kernel's queue until others end or time out.
+const maxConnections = 512
 
 // limit bounds how many of l's connections are open at once.
 func limit(l net.Listener, n int) net.Listener {

@@ -78,10 +78,13 @@ func reason(err error) string {
 	if code, ok := errors.AsType[syscall.Errno](err); ok {
 		return code.Error()
 	}
-	if wait, ok := errors.AsType[net.Error](err); ok && wait.Timeout() {
-		return "it took too long"
+	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "remote error" {
+		// A TLS alert is a number; the words for it are Go's.
+		return "it broke off TLS: " + strings.TrimPrefix(op.Err.Error(), "tls: ")
 	}
 	switch {
+	case timedOut(err):
+		return "it took too long"
 	case errors.Is(err, errPlainHTTP):
 		return errPlainHTTP.Error()
 	case errors.Is(err, errProxyURL):
@@ -96,6 +99,11 @@ func reason(err error) string {
 		return "what it answered is not HTTP"
 	}
 	return "the connection broke"
+}
+
+func timedOut(err error) bool {
+	wait, ok := errors.AsType[net.Error](err)
+	return ok && wait.Timeout()
 }
 
 // networkHint is the cure for reason, where one is known.
@@ -118,6 +126,9 @@ func networkHint(err error) string {
 	}
 	if insecure(err) {
 		return "use https, or a loopback IP such as 127.0.0.1"
+	}
+	if errors.Is(err, http.ErrSchemeMismatch) {
+		return wrongServer
 	}
 	return "check the network, and HTTPS_PROXY where a proxy is needed"
 }

@@ -106,10 +106,7 @@ func (s *Store) Lock(ctx context.Context, name string, me Holder, w Waiting) (*E
 
 // Unlock lets the next one in.
 func (e *Entry) Unlock() {
-	if e.room != nil {
-		e.room.Discard()
-		e.room = nil
-	}
+	e.Release()
 	// Closing releases the lock; there is nothing to do about an error here, and
 	// the process's end releases it too.
 	_ = e.lock.Close()

@@ -40,6 +40,9 @@ func (s *Store) Read(name string) (*Token, error) {
 	if err := s.trust(); err != nil {
 		return nil, err
 	}
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+		return nil, broken(path, "is not a regular file", "move it away, and log in again") // opening a pipe waits for ever
+	}
 	f, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -83,15 +86,19 @@ func cause(err error) string {
 // nobody has to remember it.
 func (s *Store) create() error {
 	if err := os.MkdirAll(s.dir, 0o700); err != nil {
+		if err := s.trust(); err != nil {
+			return err // a file is in its place
+		}
 		return broken(s.dir, cause(err), "make its parent writable, or put state elsewhere with --state DIR")
 	}
 	if err := s.trust(); err != nil {
 		return err
 	}
 	ignore := filepath.Join(s.dir, ".gitignore")
-	if _, err := os.Lstat(ignore); errors.Is(err, fs.ErrNotExist) {
+	// An empty one is what a full disk has left of it.
+	if info, err := os.Lstat(ignore); errors.Is(err, fs.ErrNotExist) || err == nil && info.Mode().IsRegular() && info.Size() == 0 {
 		if err := os.WriteFile(ignore, []byte("*\n"), 0o600); err != nil {
-			return broken(s.dir, cause(err), "make it writable, or put state elsewhere with --state DIR")
+			return broken(s.dir, cause(err), "make room or make it writable, or put state elsewhere with --state DIR")
 		}
 	}
 	return nil
@@ -137,6 +144,14 @@ func (e *Entry) Reserve() error {
 		return broken(path, cause(err), "")
 	}
 	return nil
+}
+
+// Release gives back what Reserve has reserved.
+func (e *Entry) Release() {
+	if e.room != nil {
+		e.room.Discard()
+		e.room = nil
+	}
 }
 
 // Token reads the profile's token anew, under the lock. It is nil where there

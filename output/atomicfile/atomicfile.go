@@ -25,6 +25,11 @@ import (
 // directory cannot be written) and has been overwritten instead: durably, but
 // not atomically.
 func Write(path string, data []byte, mode fs.FileMode) (inPlace bool, err error) {
+	return writeIf(path, data, mode, func() error { return nil })
+}
+
+// writeIf asks still, as late as it can, whether the file may still be replaced.
+func writeIf(path string, data []byte, mode fs.FileMode, still func() error) (inPlace bool, err error) {
 	old, err := stat(path)
 	if err != nil {
 		return false, err
@@ -36,11 +41,14 @@ func Write(path string, data []byte, mode fs.FileMode) (inPlace bool, err error)
 	if old != nil {
 		mode = old.Mode().Perm()
 	}
-	err = replace(target, data, mode, old)
-	if old != nil && irreplaceable(err) {
-		return true, overwrite(target, data)
+	err = replace(target, data, mode, old, still)
+	if old == nil || !irreplaceable(err) {
+		return false, err
 	}
-	return false, err
+	if err := still(); err != nil {
+		return false, err
+	}
+	return true, overwrite(target, data)
 }
 
 // Remove deletes the file that [Write] to path would replace, and what a killed
@@ -171,12 +179,12 @@ func temporary(target string) string {
 }
 
 // replace does it by rename. old is nil where target is to be created.
-func replace(target string, data []byte, mode fs.FileMode, old fs.FileInfo) error {
+func replace(target string, data []byte, mode fs.FileMode, old fs.FileInfo, still func() error) error {
 	p, err := open(target, mode, old)
 	if err != nil {
 		return err
 	}
-	return p.Commit(data)
+	return p.commit(data, still)
 }
 
 // Pending is the temporary file of a target: [Reserve] makes it, and exactly
@@ -240,7 +248,11 @@ func open(target string, mode fs.FileMode, old fs.FileInfo) (*Pending, error) {
 
 // Commit makes data the content of the target, durably. Between its first and
 // its last step there is nothing that can wait for anybody but the disk.
-func (p *Pending) Commit(data []byte) (err error) {
+func (p *Pending) Commit(data []byte) error {
+	return p.commit(data, func() error { return nil })
+}
+
+func (p *Pending) commit(data []byte, still func() error) (err error) {
 	defer func() {
 		if err != nil {
 			p.Discard()
@@ -256,6 +268,9 @@ func (p *Pending) Commit(data []byte) (err error) {
 		return err
 	}
 	if err := p.f.Close(); err != nil {
+		return err
+	}
+	if err := still(); err != nil {
 		return err
 	}
 	if err := rename(p.f.Name(), p.target); err != nil {

@@ -1,0 +1,89 @@
+package config
+
+import (
+	"slices"
+	"strings"
+)
+
+// The outputs that are neither a file of a known form nor standard output: a
+// template of the user's, a command, and the files of GitHub Actions.
+
+var (
+	templateKeys = []string{"type", "path", "template"}
+	commandKeys  = []string{"type", "command", "value"}
+	githubKeys   = []string{"type", "to", "keys"}
+)
+
+func (d *document) template(o *Output, n *node, fs fields) {
+	f := fs.get("template")
+	if f == nil {
+		if !fs.has("template") {
+			d.report(n, "add template: FILE, a text with ${access_token} and the like in it", "the output has no template")
+		}
+		return
+	}
+	if path, ok := d.path(f.node, "template"); ok {
+		o.Template, o.TemplateShown = path, f.node.value
+		if path == o.Path {
+			d.report(f.node, "write the result to another file", "the output would replace its own template")
+		}
+	}
+}
+
+func (d *document) command(o *Output, n *node, fs fields, p Profile) {
+	const hint = "write command: [PROGRAM, ARGUMENT, …]; no shell is used"
+	if f := fs.get("command"); f != nil {
+		for _, item := range d.items(f.node, "command", hint) {
+			s, ok := d.shown(item, "command")
+			if !ok {
+				return
+			}
+			o.Command = append(o.Command, s)
+		}
+		if len(o.Command) == 0 && f.node.kind == list {
+			d.report(f.node, hint, "command is empty")
+		}
+	} else if !fs.has("command") {
+		d.report(n, hint, "the output has no command")
+	}
+	o.Shown, o.Dir = strings.Join(o.Command, " "), d.file.dir
+	o.Value = "access_token"
+	known := slices.Concat(Fields, stdoutFormats)
+	if f := fs.get("value"); f != nil {
+		s, ok := d.shown(f.node, "value")
+		switch {
+		case !ok:
+		case !slices.Contains(known, s):
+			d.report(f.node, meant(s, known), "unknown value %s", f.node.quoted())
+		default:
+			d.available(f.node, s, p)
+			o.Value = s
+		}
+	}
+}
+
+func (d *document) github(o *Output, n *node, fs fields, p Profile) {
+	f := fs.get("to")
+	switch {
+	case f != nil:
+		s, ok := d.shown(f.node, "to")
+		if ok && s != "env" && s != "output" {
+			d.report(f.node, "write env for $GITHUB_ENV, or output for $GITHUB_OUTPUT", "to must be env or output, not %s", f.node.quoted())
+		}
+		o.To = s
+	case !fs.has("to"):
+		d.report(n, "add to: env for $GITHUB_ENV, or to: output for $GITHUB_OUTPUT", "the output does not say where to")
+	}
+	o.Shown = "$GITHUB_" + strings.ToUpper(o.To)
+	d.keys(o, n, fs, p)
+}
+
+// available refuses a field that tokens of p never have.
+func (d *document) available(n *node, field string, p Profile) {
+	switch {
+	case p.Grant == ClientCredentials && (field == "refresh_token" || field == "authorized_at"):
+		d.report(n, "take it out", "grant client_credentials has no %s", field)
+	case p.Client.Secret == nil && field == "client_secret":
+		d.report(n, "take it out, or add secret to client", "the profile has no client secret")
+	}
+}

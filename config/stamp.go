@@ -1,0 +1,42 @@
+package config
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// Stamp tells whether the files that args name have changed since the last
+// Stamp: then it is another text. Standard input never changes.
+func Stamp(src Sources, args []string) string {
+	if len(args) == 0 {
+		args = []string{"tokenform.yaml", "tokenform.yml"}
+	}
+	var b strings.Builder
+	note := func(path string) os.FileInfo {
+		info, err := os.Stat(path)
+		if err != nil {
+			fmt.Fprintln(&b, path, "-")
+			return nil
+		}
+		fmt.Fprintln(&b, path, info.ModTime().UnixNano(), info.Size())
+		return info
+	}
+	for _, arg := range args {
+		if arg == "-" {
+			continue
+		}
+		path := absolute(src.Dir, arg)
+		if info := note(path); info == nil || !info.IsDir() {
+			continue
+		}
+		entries, _ := os.ReadDir(path)
+		for _, e := range entries {
+			if ext := filepath.Ext(e.Name()); ext == ".yaml" || ext == ".yml" {
+				note(filepath.Join(path, e.Name()))
+			}
+		}
+	}
+	return b.String()
+}

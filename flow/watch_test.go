@@ -1,0 +1,146 @@
+package flow_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"runtime"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"tokenform/config"
+	"tokenform/flow"
+	"tokenform/flow/sandbox"
+)
+
+// watching runs Watch on profiles with a clock that jumps to the end of every
+// sleep, for so many sleeps; each tells what the watcher does then.
+func (w *world) watching(profiles []config.Profile, sleeps int, each func(i int)) (told []string) {
+	w.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	i := 0
+	w.runner.Watch(ctx, profiles, flow.Watch{
+		Tell: func(r flow.Result) {
+			text := string(r.Decision.Action)
+			if r.Err != nil {
+				text = r.Err.Error()
+			}
+			told = append(told, fmt.Sprintf("%s %s: %s", w.clock().Format("15:04:05"), r.Profile.Name, text))
+		},
+		Sleep: func(_ context.Context, d time.Duration, _ <-chan os.Signal) bool {
+			if each != nil {
+				each(i)
+			}
+			if i++; i >= sleeps {
+				cancel()
+			}
+			w.pass(d)
+			return false
+		},
+	})
+	return told
+}
+
+func TestWatch(t *testing.T) {
+	w := newWorld(t, sandbox.Options{RotateAll: true})
+	p := w.profile()
+	told := w.watching([]config.Profile{p}, 4*60*3, nil) // three hours of glances
+	want := []string{"12:00:00 dev: login", "12:55:01 dev: refresh", "13:50:02 dev: refresh", "14:45:03 dev: refresh"}
+	if got := strings.Join(told, "\n"); got != strings.Join(want, "\n") {
+		t.Errorf("told:\n%s", got)
+	}
+	if n := w.server.Count("/api/token"); n != 4 {
+		t.Errorf("%d token requests", n)
+	}
+}
+
+// Passing trouble is tried again, later and later; a machine that slept past
+// the expiry refreshes when it wakes.
+func TestWatchTrouble(t *testing.T) {
+	w := newWorld(t, sandbox.Options{})
+	p := w.profile()
+	w.must(p, flow.Login)
+	w.server.Inject("/api/token", sandbox.HTML(200), 3)
+	told := w.watching([]config.Profile{p}, 12, func(i int) {
+		if i == 2 {
+			w.pass(8 * time.Hour) // suspended
+		}
+	})
+	var times []string
+	for _, line := range told {
+		times = append(times, line[:8])
+	}
+	// Three failures, with 5, 10 and 20 seconds between them, and then a refresh.
+	if got := strings.Join(times, " "); got != "20:00:45 20:00:50 20:01:00 20:01:20" || !strings.HasSuffix(told[len(told)-1], "refresh") {
+		t.Errorf("told %q", told)
+	}
+}
+
+// What only a person can mend is not asked for again and again, but noticed
+// when somebody has mended it.
+func TestWatchNeedsPerson(t *testing.T) {
+	w := newWorld(t, sandbox.Options{})
+	p := w.profile()
+	browse := w.runner.Browse
+	w.unattended()
+	told := w.watching([]config.Profile{p}, 4*90, func(i int) { // an hour and a half
+		if i == 4*75 {
+			w.runner.Browse = browse
+			other := *w.runner
+			if r := other.Apply(context.Background(), []config.Profile{p})[0]; r.Err != nil {
+				t.Error(r.Err)
+			}
+			w.unattended()
+		}
+	})
+	if len(told) != 2 || !strings.HasPrefix(told[0], "12:00:00") || !strings.HasPrefix(told[1], "13:00:00") {
+		t.Errorf("told %q", told)
+	}
+}
+
+// TestWatchMemory: refreshes leave the heap where it was, 600 of them, or as
+// many as TOKENFORM_WATCH says. The stand-in is in the same heap, with its log of
+// up to 10,000 requests.
+func TestWatchMemory(t *testing.T) {
+	total := 600
+	if s := os.Getenv("TOKENFORM_WATCH"); s != "" {
+		var err error
+		if total, err = strconv.Atoi(s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w := newWorld(t, sandbox.Options{})
+	p := w.profile(credentials)
+	w.runner.Outputs = nil
+	w.runner.Notify = nil
+	heap := func() uint64 {
+		var m runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	cycles, early := 0, uint64(0)
+	w.runner.Watch(ctx, []config.Profile{p}, flow.Watch{
+		Tell: func(r flow.Result) {
+			if r.Err != nil {
+				t.Error(r.Err)
+			}
+			if cycles++; cycles == total/2 {
+				early = heap()
+			} else if cycles == total {
+				cancel()
+			}
+		},
+		Sleep: func(context.Context, time.Duration, <-chan os.Signal) bool { w.pass(56 * time.Minute); return false },
+	})
+	late := heap()
+	t.Logf("heap after %d cycles %d KiB, after %d cycles %d KiB", total/2, early>>10, total, late>>10)
+	if late > early+8<<20 {
+		t.Errorf("the heap grew from %d to %d KiB", early>>10, late>>10)
+	}
+}

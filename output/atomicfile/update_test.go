@@ -1,0 +1,53 @@
+package atomicfile
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+// TestUpdate: what was made from one content never replaces another.
+func TestUpdate(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name     string
+		now, old []byte // nil: nothing is there
+		ok       bool
+	}{
+		{"same", []byte("old"), []byte("old"), true},
+		{"same, empty", []byte{}, []byte{}, true},
+		{"nothing yet", nil, nil, true},
+		{"changed", []byte("odd"), []byte("old"), false},
+		{"emptied", []byte{}, []byte("old"), false},
+		{"filled", []byte("odd"), []byte{}, false},
+		{"gone", nil, []byte("old"), false},
+		{"gone, was empty", nil, []byte{}, false},
+		{"appeared", []byte("odd"), nil, false},
+		{"appeared, empty", []byte{}, nil, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			dir := t.TempDir()
+			path := filepath.Join(dir, "f")
+			if tt.now != nil {
+				must(t, os.WriteFile(path, tt.now, 0o644))
+			}
+			_, err := Update(path, tt.old, []byte("new"), 0o600)
+			switch {
+			case tt.ok:
+				must(t, err)
+				if got := read(t, path); got != "new" {
+					t.Errorf("holds %q", got)
+				}
+			case !errors.Is(err, ErrChanged):
+				t.Fatalf("%v", err)
+			case tt.now == nil:
+				only(t, dir)
+				return
+			case read(t, path) != string(tt.now):
+				t.Errorf("holds %q", read(t, path))
+			}
+			only(t, dir, "f")
+		})
+	}
+}

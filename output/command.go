@@ -1,0 +1,139 @@
+package output
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os/exec"
+	"slices"
+	"strings"
+	"time"
+
+	"tokenform/config"
+	"tokenform/flow"
+	"tokenform/flow/state"
+)
+
+// commandChange says whether o's command must run for the token t: when the
+// value that it last got, of which state keeps the digest, is another one.
+func commandChange(p config.Profile, o config.Output, t *state.Token, recorded []state.Written) (change flow.Change, text string, err error) {
+	change = flow.Change{Type: o.Type, Path: commandID(o), Shown: o.Shown, Action: flow.Update, Reason: newToken}
+	last := find(recorded, o.Type, change.Path)
+	if last == nil {
+		change.Action, change.Reason = flow.Create, "never run"
+	}
+	if t == nil {
+		if last != nil && slices.Contains(config.Fields, o.Value) && !renewed(o.Value) {
+			change.Action, change.Reason = flow.KeepOutput, ""
+		}
+		return change, "", nil
+	}
+	text, known, err := commandValue(p, o, t)
+	switch {
+	case err != nil:
+		return change, "", err
+	case last == nil:
+	case !known: // a secret that only a command tells: it is what it was
+		change.Action, change.Reason = flow.KeepOutput, ""
+	case last.Digest == state.Digest(text):
+		change.Action, change.Reason = flow.KeepOutput, ""
+	default:
+		change.Reason = o.Value + " changed"
+	}
+	return change, text, nil
+}
+
+// commandID tells commands apart in state: the same words are the same command.
+func commandID(o config.Output) string {
+	words := make([]string, len(o.Command))
+	for i, w := range o.Command {
+		words[i] = shellQuote(w)
+	}
+	return strings.Join(words, " ")
+}
+
+// commandValue is what o's command gets on its standard input: a field as it
+// is, or what a stdout output would print.
+func commandValue(p config.Profile, o config.Output, t *state.Token) (text string, known bool, err error) {
+	if slices.Contains(config.Fields, o.Value) {
+		text, known = value(p, t, o.Value)
+		return text, known, nil
+	}
+	var b bytes.Buffer
+	err = WriteToken(&b, p, t, o.Value)
+	return b.String(), true, err
+}
+
+// runCommand runs o's command where it is due. What it prints is swallowed: it
+// may be what it was given. Of an error its last line is told, without that.
+func runCommand(ctx context.Context, p config.Profile, o config.Output, t *state.Token) ([]flow.Change, error) {
+	change, text, err := commandChange(p, o, t, t.Outputs)
+	if err != nil || change.Action == flow.KeepOutput {
+		return nil, err
+	}
+	if o.NeedsSecret() {
+		if err := resolve(ctx, p); err != nil {
+			return nil, err
+		}
+		if change, text, err = commandChange(p, o, t, t.Outputs); err != nil || change.Action == flow.KeepOutput {
+			return nil, err
+		}
+	}
+	ctx, cancel := context.WithTimeout(ctx, config.CommandTimeout)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, o.Command[0], o.Command[1:]...)
+	cmd.Dir = o.Dir
+	cmd.WaitDelay = time.Second // a grandchild may hold the pipe open
+	cmd.Stdin = strings.NewReader(text)
+	var errs bytes.Buffer
+	cmd.Stderr = &errs
+	if err := cmd.Run(); err != nil {
+		return nil, commandError(ctx, o, err, lastLine(errs.String(), text))
+	}
+	change.Got = state.Digest(text)
+	return []flow.Change{change}, nil
+}
+
+func commandError(ctx context.Context, o config.Output, err error, said string) error {
+	e := &flow.Error{Hint: "run it by hand to see why; the next apply tries again"}
+	exit, exited := errors.AsType[*exec.ExitError](err)
+	switch {
+	case errors.Is(ctx.Err(), context.DeadlineExceeded):
+		e.Message = fmt.Sprintf("the command %s did not end within %s", o.Command[0], config.CommandTimeout)
+	case exited:
+		e.Message = fmt.Sprintf("the command %s failed (%s)", o.Command[0], exit.ProcessState)
+		if said != "" {
+			e.Message += ": " + said
+		}
+	default:
+		if x, ok := errors.AsType[*exec.Error](err); ok {
+			err = x.Err
+		}
+		e.Message, e.Err = "cannot run the command "+o.Command[0], cause(err)
+		e.Hint = "the first word of command is the program, each further one an argument; no shell is used"
+	}
+	return e
+}
+
+// lastLine is the last line of what a command printed, with everything that it
+// was given, and whatever looks like a token, taken out.
+func lastLine(printed, given string) string {
+	lines := strings.Split(strings.TrimSpace(printed), "\n")
+	line := strings.TrimSpace(lines[len(lines)-1])
+	for _, secret := range strings.FieldsFunc(given, func(r rune) bool { return strings.ContainsRune(" \n\"'=", r) }) {
+		if len(secret) >= 8 {
+			line = strings.ReplaceAll(line, secret, "[redacted]")
+		}
+	}
+	words := strings.Fields(line)
+	for i, w := range words {
+		if len(w) >= 40 {
+			words[i] = "[redacted]"
+		}
+	}
+	if line = strings.Join(words, " "); len([]rune(line)) > 160 {
+		line = string([]rune(line)[:160]) + "…"
+	}
+	return line
+}

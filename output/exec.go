@@ -1,0 +1,90 @@
+package output
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os/exec"
+	"strings"
+
+	"tokenform/config"
+	"tokenform/flow"
+)
+
+// Environment returns environ with the tokens of results in it, as NAME=value:
+// under the variables of the profiles' env outputs, or under those of standard
+// output for a profile without one.
+func Environment(ctx context.Context, environ []string, results []flow.Result) ([]string, error) {
+	owner := map[string]string{}
+	set := map[string]string{}
+	for _, r := range results {
+		for _, k := range variables(r.Profile) {
+			if other, taken := owner[k.Variable]; taken && other != r.Profile.Name {
+				return nil, &config.UsageError{
+					Message: "the profiles " + other + " and " + r.Profile.Name + " would both set " + k.Variable,
+					Hint:    "choose one with -p NAME, or declare env outputs with other variables",
+				}
+			}
+			if k.Field == "client_secret" {
+				if err := resolve(ctx, r.Profile); err != nil {
+					return nil, err
+				}
+			}
+			text, known := value(r.Profile, r.Token, k.Field)
+			if !known || strings.Contains(text, "\x00") {
+				return nil, &flow.Error{Message: r.Profile.Name + ": " + k.Variable + " has no value that an environment can hold"}
+			}
+			owner[k.Variable], set[k.Variable] = r.Profile.Name, text
+		}
+	}
+	env := make([]string, 0, len(environ)+len(set))
+	for _, kv := range environ {
+		if name, _, _ := strings.Cut(kv, "="); set[name] == "" {
+			env = append(env, kv)
+		}
+	}
+	for _, r := range results {
+		for _, k := range variables(r.Profile) {
+			env = append(env, k.Variable+"="+set[k.Variable])
+		}
+	}
+	return env, nil
+}
+
+// variables are what a profile puts into an environment.
+func variables(p config.Profile) []config.Key {
+	var keys []config.Key
+	for _, o := range p.Outputs {
+		if o.Type == "env" {
+			keys = append(keys, o.Keys...)
+		}
+	}
+	if keys == nil {
+		return stdoutKeys[:]
+	}
+	return keys
+}
+
+// executable finds what a shell would run for name. The code is the shell's for
+// the error (POSIX, section 2.8.2 of the Shell Command Language).
+func executable(name string) (path string, code int, err error) {
+	path, err = exec.LookPath(name)
+	switch {
+	case err == nil, errors.Is(err, exec.ErrDot) && path != "":
+		return path, 0, nil
+	case errors.Is(err, fs.ErrPermission):
+		return "", 126, notRun(name, err)
+	}
+	return "", 127, notRun(name, err)
+}
+
+func notRun(name string, err error) error {
+	hint := "check its name and the PATH"
+	if errors.Is(err, fs.ErrPermission) {
+		hint = "make it executable"
+	}
+	if e, ok := errors.AsType[*exec.Error](err); ok {
+		err = e.Err
+	}
+	return &flow.Error{Message: "cannot run " + name, Err: err, Hint: hint}
+}

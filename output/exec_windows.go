@@ -1,0 +1,29 @@
+package output
+
+import (
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"os/signal"
+)
+
+// Exec runs the program argv[0], found on the PATH, with the environment env,
+// and returns its exit code. Ctrl-C reaches it by itself, as everything on the
+// console; here it only must not end us before it.
+func Exec(argv, env []string, in io.Reader, out, errs io.Writer) (code int, err error) {
+	path, code, err := executable(argv[0])
+	if err != nil {
+		return code, err
+	}
+	signal.Ignore(os.Interrupt)
+	cmd := &exec.Cmd{Path: path, Args: argv, Env: env, Stdin: in, Stdout: out, Stderr: errs}
+	err = cmd.Run()
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
+		return exit.ExitCode(), nil
+	}
+	if err != nil {
+		return 126, notRun(argv[0], err)
+	}
+	return 0, nil
+}

@@ -1,0 +1,49 @@
+package output
+
+import (
+	"crypto/rand"
+	"fmt"
+	"os"
+	"strings"
+
+	"tokenform/config"
+	"tokenform/flow"
+	"tokenform/flow/state"
+)
+
+// toGitHub hands values to the later steps of a GitHub Actions job: it appends
+// to the file that $GITHUB_ENV or $GITHUB_OUTPUT names ("Workflow commands for
+// GitHub Actions", environment files). Every secret is masked first; the runner
+// swallows these lines.
+func (f *Files) toGitHub(p config.Profile, o config.Output, t *state.Token) error {
+	variable := strings.TrimPrefix(o.Shown, "$")
+	path, _ := f.Env(variable)
+	if path == "" {
+		return &flow.Error{Message: o.Shown + " is not set: this is no step of GitHub Actions", Hint: "keep outputs of type github in a profile that only the workflow applies"}
+	}
+	var masks, values strings.Builder
+	for _, k := range o.Keys {
+		text, known := value(p, t, k.Field)
+		if !known || strings.ContainsAny(text, "\x00\r\n") {
+			return &flow.Error{Message: fmt.Sprintf("%s: %s has no value that fits on a line", o.Shown, k.Variable)}
+		}
+		if secret(k.Field) && text != "" {
+			fmt.Fprintf(&masks, "::add-mask::%s\n", strings.ReplaceAll(text, "%", "%25"))
+		}
+		// The delimiter cannot be guessed, so that no value can end it.
+		end := "tokenform_" + rand.Text()
+		fmt.Fprintf(&values, "%s<<%s\n%s\n%s\n", k.Variable, end, text, end)
+	}
+	if _, err := f.Err.Write([]byte(masks.String())); err != nil {
+		return &flow.Error{Message: "standard error", Err: cause(err)} // nothing unmasked goes on
+	}
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
+	if err != nil {
+		return &flow.Error{Message: o.Shown, Err: cause(err), Hint: "the runner makes this file: is it mounted in the container?"}
+	}
+	defer file.Close()
+	if _, err := file.WriteString(values.String()); err != nil {
+		return &flow.Error{Message: o.Shown, Err: cause(err)}
+	}
+	return nil
+}

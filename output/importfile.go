@@ -1,0 +1,169 @@
+package output
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+
+	"tokenform/config"
+	"tokenform/flow"
+)
+
+// Imported is what a client's token file holds.
+type Imported struct {
+	From         string // the json format that it has, or the formats that look alike; for messages
+	RefreshToken string
+	Access       string    // empty: it has none
+	Expires      time.Time // of Access; zero: it does not say
+	Scopes       []string  // granted, sorted; nil: it does not say
+	ClientID     string    // empty: it does not say
+
+	secret  string // the client secret, where the format has one
+	several bool   // there are other refresh tokens beside RefreshToken
+}
+
+// Format keeps tokens out of every message, as [state.Token]'s does.
+func (i Imported) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "token file of %s (redacted)", i.From) }
+
+// ReadClientFile finds the refresh token in a file that a Spotify client, or
+// this program, wrote. The format is told by what is in it; name is for
+// messages. An error never quotes the content.
+func ReadClientFile(name string, data []byte) (Imported, error) {
+	fail := func(message, hint string) (Imported, error) {
+		return Imported{}, &flow.Error{Kind: flow.Invalid, Message: name + ": " + message, Hint: hint}
+	}
+	i := recognise(data)
+	switch {
+	case i.From == librespot:
+		return fail("a login of Spotify's own app, as librespot, spotifyd and ncspot keep it", "it cannot be used with another app: log in with tokenform apply")
+	case i.From == "":
+		return fail("not a token file of a known client", "known are the files of "+strings.Join(config.JSONFormats, ", "))
+	case i.RefreshToken == "" && i.From == "tokenform":
+		return fail("no refresh token in it", "it is written with refresh_token: true in the output; state has it, too: .tokenform/NAME.json")
+	case i.RefreshToken == "":
+		return fail("no refresh token in it", "some clients drop it when they refresh: log in there again, or with tokenform apply")
+	case i.several:
+		return fail("refresh tokens of several users in it", "make a copy with only one of them")
+	case strings.ContainsFunc(i.RefreshToken, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }):
+		return fail("its refresh token has white space in it", "was the file edited by hand?")
+	}
+	return i, nil
+}
+
+// librespot stands for the credentials of Spotify's own apps.
+const librespot = "librespot"
+
+// recognise reads a token file of any client. From is empty where it is none.
+func recognise(data []byte) Imported {
+	data = bytes.TrimPrefix(data, []byte("\ufeff"))
+	// By hand, because a struct's fields are found without regard to case, and
+	// case is all that tells some formats apart.
+	var f object
+	if json.Unmarshal(data, &f) != nil {
+		return readTekore(string(data))
+	}
+	switch {
+	case f.has("auth_type") && f.has("auth_data"):
+		return Imported{From: librespot}
+	case f.has("AccessToken") || f.has("RefreshToken"):
+		i := Imported{From: "SpotifyAPI-NET", Access: f.text("AccessToken"), RefreshToken: f.text("RefreshToken"), Scopes: scopes(f.text("Scope"))}
+		if created, life := f.time("CreatedAt"), f.number("ExpiresIn"); !created.IsZero() && life > 0 && life < math.MaxInt32 {
+			i.Expires = created.Add(time.Duration(life) * time.Second)
+		}
+		return i
+	case f.has("accessToken") || f.has("refreshToken"):
+		return Imported{From: "spotify-web-api-node", Access: f.text("accessToken"), RefreshToken: f.text("refreshToken"), ClientID: f.text("clientId"), secret: f.text("clientSecret")}
+	case !f.has("access_token") && !f.has("refresh_token"):
+		return Imported{}
+	}
+	i := Imported{Access: f.text("access_token"), RefreshToken: f.text("refresh_token"), Scopes: scopes(f.text("scope")), ClientID: f.text("client_id")}
+	switch {
+	case f.has("profile"):
+		i.From, i.Expires = "tokenform", f.time("expires_at")
+	case f.has("expires"):
+		i.From, i.Expires = "web-api-ts-sdk", unix(f.number("expires"), time.Millisecond)
+	case f.text("expires_at") != "":
+		i.From, i.Expires = "rspotify", f.time("expires_at")
+	case f.has("expires_at"):
+		i.From, i.Expires = "spotipy or spotify-tui", unix(f.number("expires_at"), time.Second)
+	default: // a token endpoint's bare answer looks like a Token without expiry, too
+		i.From, i.Expires = "oauth2", f.time("expiry")
+	}
+	return i
+}
+
+// object is a JSON object. What is of another type than asked for is not there.
+type object map[string]json.RawMessage
+
+func (o object) has(name string) bool { return o[name] != nil }
+
+func (o object) text(name string) (s string) {
+	_ = json.Unmarshal(o[name], &s)
+	return s
+}
+
+func (o object) number(name string) (n float64) {
+	_ = json.Unmarshal(o[name], &n)
+	return n
+}
+
+// time reads RFC 3339, and the same without a zone, as .NET writes a time that
+// it does not know to be UTC.
+func (o object) time(name string) time.Time {
+	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04:05"} {
+		if t, err := time.Parse(layout, o.text(name)); err == nil {
+			return t.UTC()
+		}
+	}
+	return time.Time{}
+}
+
+// unix is a count since 1970. One that no client means is not known.
+func unix(n float64, unit time.Duration) time.Time {
+	if seconds := n * unit.Seconds(); seconds < 1 || seconds > math.MaxUint32 {
+		return time.Time{}
+	}
+	return time.UnixMilli(int64(n) * unit.Milliseconds()).UTC()
+}
+
+// scopes are the words of a list as servers write it; nil for none.
+func scopes(list string) []string {
+	words := strings.Fields(list)
+	slices.Sort(words)
+	if len(words) == 0 {
+		return nil
+	}
+	return words
+}
+
+// readTekore reads what tekore's config_to_file writes, whatever its section is.
+func readTekore(text string) (i Imported) {
+	section := false
+	for line := range strings.Lines(text) {
+		section = section || strings.HasPrefix(line, "[")
+		at := strings.IndexAny(line, "=:")
+		if at < 0 || !section {
+			continue
+		}
+		v := strings.ReplaceAll(strings.TrimSpace(line[at+1:]), "%%", "%")
+		switch strings.TrimSpace(line[:at]) {
+		case "SPOTIFY_USER_REFRESH":
+			i.several = i.several || i.RefreshToken != "" && i.RefreshToken != v
+			i.RefreshToken = v
+		case "SPOTIFY_CLIENT_ID":
+			i.ClientID = v
+		case "SPOTIFY_CLIENT_SECRET":
+			i.secret = v
+		case "SPOTIFY_REDIRECT_URI":
+		default:
+			continue
+		}
+		i.From = "tekore"
+	}
+	return i
+}

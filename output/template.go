@@ -1,0 +1,87 @@
+package output
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"slices"
+	"strings"
+
+	"tokenform/config"
+	"tokenform/flow"
+	"tokenform/flow/state"
+)
+
+// unknownValue stands for a value that is not known, in a text that is not to
+// be written.
+const unknownValue = "\x00"
+
+// agrees reports whether a file is content with one and the same text in place
+// of every unknown value.
+func agrees(file, content string) bool {
+	pieces := strings.Split(content, unknownValue)
+	gaps := len(pieces) - 1
+	room := len(file) - (len(content) - gaps)
+	if gaps == 0 || room < 0 || room%gaps != 0 || !strings.HasPrefix(file, pieces[0]) {
+		return false
+	}
+	start := len(pieces[0])
+	return strings.Join(pieces, file[start:start+room/gaps]) == file
+}
+
+// maxTemplate bounds a template: it is a configuration file, not a book.
+const maxTemplate = 1 << 20
+
+// rendered is o's template with the fields of t in it. known is false where one
+// of them is not known without running a command.
+func rendered(p config.Profile, o config.Output, t *state.Token) (content []byte, known bool, err error) {
+	text, err := os.ReadFile(o.Template)
+	if err != nil {
+		hint := "correct the path of the template"
+		if !errors.Is(err, fs.ErrNotExist) {
+			hint = "make it a file that this user can read"
+		}
+		return nil, false, &flow.Error{Message: o.TemplateShown, Err: cause(err), Hint: hint}
+	}
+	if len(text) > maxTemplate {
+		return nil, false, &flow.Error{Message: o.TemplateShown + ": larger than 1 MiB", Hint: "put the token in a file of its own"}
+	}
+	return fill(string(text), o.TemplateShown, func(field string) (string, bool) { return value(p, t, field) })
+}
+
+// fill replaces ${field} and $$ in a text. A dollar that opens nothing stays.
+func fill(text, shown string, value func(field string) (string, bool)) (content []byte, known bool, err error) {
+	known = true
+	var b strings.Builder
+	for rest := text; ; {
+		plain, after, found := strings.Cut(rest, "$")
+		b.WriteString(plain)
+		if !found {
+			return []byte(b.String()), known, nil
+		}
+		switch {
+		case strings.HasPrefix(after, "$"):
+			b.WriteByte('$')
+			rest = after[1:]
+		case strings.HasPrefix(after, "{"):
+			field, behind, closed := strings.Cut(after[1:], "}")
+			if !closed || !slices.Contains(config.Fields, field) {
+				line := 1 + strings.Count(text[:len(text)-len(after)], "\n")
+				return nil, false, &flow.Error{
+					Message: fmt.Sprintf("%s:%d: ${…} names no field", shown, line),
+					Hint:    "the fields are " + strings.Join(config.Fields, ", ") + "; write $${ for a literal ${",
+				}
+			}
+			v, ok := value(field)
+			if !ok {
+				known, v = false, unknownValue
+			}
+			b.WriteString(v)
+			rest = behind
+		default:
+			b.WriteByte('$')
+			rest = after
+		}
+	}
+}

@@ -1,0 +1,157 @@
+package examples
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"tokenform/flow/sandbox"
+)
+
+// row is a fault and what each of the five grants makes of it.
+type row struct {
+	name   string
+	fault  sandbox.Fault
+	times  int          // that the server has it; negative: until it is over
+	before func(*trial) // what is done first, such as to put the fault in between
+	want   [5]outcome   // in the order of grants
+}
+
+// outcome is how one run ends, and the next.
+type outcome struct {
+	exit    int
+	tries   int // requests for a token that were begun
+	arrived int // and that came to the server
+	state   string
+	message string // part of the error
+	hint    string // part of its hint; empty: there is none
+	next    int    // exit code when the fault is over
+	check   func(t *testing.T, state string)
+}
+
+// done is a success after so many tries.
+func done(tries int) outcome {
+	return outcome{tries: tries, arrived: tries, state: "new"}
+}
+
+// later is passing trouble: nothing has changed.
+func later(tries int, message string) outcome {
+	return outcome{exit: 5, tries: tries, arrived: tries, state: "unchanged", message: message}
+}
+
+// failed is a failure that changed nothing.
+func failed(tries int, message, hint string) outcome {
+	return outcome{exit: 1, tries: tries, arrived: tries, state: "unchanged", message: message, hint: hint}
+}
+
+// refused is a code or a refresh token that is good no more, by what the server
+// says.
+func refused(tries int, message, hint string) outcome {
+	return outcome{exit: 4, tries: tries, arrived: tries, state: "marked", message: message, hint: hint}
+}
+
+func (o outcome) hinting(hint string) outcome { o.hint = hint; return o }
+
+// unheard is o where nothing came to the server.
+func (o outcome) unheard() outcome { o.arrived = 0; return o }
+
+// lost is o where a rotated refresh token was in the answer: the old one is
+// dead, and nobody has the new one.
+func (o outcome) lost() outcome { o.next = 4; return o }
+
+// wants puts the outcomes in the order of grants: both logins, the refresh,
+// the refresh that rotates, client credentials.
+func wants(login, refresh, rotating, machine outcome) [5]outcome {
+	if login.state != "new" {
+		login.state = "absent" // as before
+	}
+	return [5]outcome{login, login, refresh, rotating, machine}
+}
+
+func all(o outcome) [5]outcome { return wants(o, o, o, o) }
+
+// consumed is o at every grant, where the server had granted what was asked.
+func consumed(o outcome) [5]outcome { return wants(o, o, o.lost(), o) }
+
+func faults(thief string) []row {
+	const always = -1
+	const elsewhere = "log in where a browser is: tokenform apply -p dev"
+	const counted = "an earlier try may have counted although its answer was lost: log in again"
+	const network = "check the network, and HTTPS_PROXY where a proxy is needed"
+	const usedCode, rotatedOut = "invalid authorization code (invalid_grant)", "refresh token revoked (invalid_grant)"
+	const falsely = "invalid refresh token (invalid_grant)"
+	// The second try meets what the first, whose answer was lost, has done.
+	again := wants(refused(2, usedCode, counted), done(2), refused(2, rotatedOut, elsewhere).lost(), done(2))
+	narrower := outcome{exit: 1, tries: 1, arrived: 1, state: "new", next: 4,
+		message: "Spotify granted fewer scopes than declared; missing: user-library-read", hint: "log in again and allow them"}
+	narrowerLogin := narrower
+	narrowerLogin.state, narrowerLogin.next = "absent", 0
+
+	rows := []row{
+		// The slow ones first: the others run beside them.
+		{"hang", sandbox.HangBeforeGrant(), always, nil, all(later(3, "in time").hinting(network))},
+		{"hang after the grant", sandbox.HangAfterGrant(), 1, nil, again},
+		{"slow drip", sandbox.Drip(50 * time.Millisecond), always, nil, consumed(later(1, "answer took too long"))},
+		{"quick drip", sandbox.Drip(100 * time.Microsecond), always, nil, all(done(1))},
+		{"slow answer", sandbox.Slow(2 * time.Second), always, nil, all(done(1))},
+
+		{"429, Retry-After 1 s, once", sandbox.TooManyRequests("1"), 1, nil, all(done(2))},
+		{"429, Retry-After 1 s", sandbox.TooManyRequests("1"), always, nil, all(later(4, "answered 429: Too many requests; try again in 1s"))},
+		{"429, Retry-After 17 h", sandbox.TooManyRequests("61200"), always, nil, all(later(1, "answered 429: Too many requests; try again in 17h"))},
+		{"500 as text", sandbox.Outage(500), always, nil, all(later(4, "answered 500: Internal server error"))},
+		{"502 as text", sandbox.Outage(502), always, nil, all(later(4, "answered 502: upstream connect error"))},
+		{"503 as text", sandbox.Outage(503), always, nil, all(later(4, "answered 503: upstream connect error"))},
+		{"503 as text, three times", sandbox.Outage(503), 3, nil, all(done(4))},
+		{"503 as HTML", sandbox.HTML(503), always, nil, all(later(4, "answered 503 with an HTML page"))},
+		{"200 as HTML", sandbox.HTML(200), always, nil, all(later(1, "answer with an HTML page"))},
+		{"200 without a body", sandbox.Says(200, "application/json", ""), always, nil, all(later(1, "answer without a body"))},
+		{"truncated JSON", sandbox.Truncated(), always, nil, consumed(later(1, "answer with damaged JSON"))},
+		{"body cut off", sandbox.CutOff(), always, nil, consumed(later(1, "answer cut short"))},
+		{"body of 512 MiB", sandbox.Huge(512 << 20), always, func(x *trial) { x.measure = true }, all(later(1, "answer with damaged JSON"))},
+
+		{"no access_token", sandbox.Without("access_token"), always, nil, consumed(later(1, "answer without access_token"))},
+		{"no expires_in", sandbox.Without("expires_in"), always, nil, consumed(later(1, "answer without expires_in"))},
+		{"a string for a number", sandbox.With("expires_in", "3600"), always, nil, all(done(1))},
+		{"3600.0 for 3600", sandbox.With("expires_in", json.RawMessage("3600.0")), always, nil, all(done(1))},
+		{"words for a number", sandbox.With("expires_in", "an hour"), always, nil, consumed(later(1, "answer without expires_in"))},
+		{"a number for a string", sandbox.With("access_token", 12), always, nil, consumed(later(1, "answer with a field of the wrong type"))},
+		{"token_type bearer", sandbox.With("token_type", "bearer"), always, nil, all(done(1))},
+		{"token_type BEARER", sandbox.With("token_type", "BEARER"), always, nil, all(done(1))},
+		{"token_type mac", sandbox.With("token_type", "mac"), always, nil, consumed(later(1, "answer with a token_type other than Bearer"))},
+
+		{"scope absent", sandbox.Without("scope"), always, nil, scoped("streaming user-library-read")},
+		{"scope reordered", sandbox.ReorderedScope(), always, nil, scoped("streaming user-library-read")},
+		{"scope wider", sandbox.WiderScope("user-top-read"), always, nil, scoped("streaming user-library-read user-top-read")},
+		{"scope narrower", sandbox.NarrowerScope("user-library-read"), always, nil, wants(narrowerLogin, narrower, narrower, done(1))},
+
+		{"reset before the grant", sandbox.ResetBeforeGrant(), always, nil, all(later(4, "connection reset by peer").hinting(network))},
+		{"reset before the grant, once", sandbox.ResetBeforeGrant(), 1, nil, all(done(2))},
+		{"reset after the grant", sandbox.ResetAfterGrant(), always, nil, consumed(later(4, "connection reset by peer").hinting(network))},
+		{"reset after the grant, once", sandbox.ResetAfterGrant(), 1, nil, again},
+
+		{"false invalid_grant, once", sandbox.FalseInvalidGrant(), 1, nil, wants(
+			refused(1, falsely, "log in again"), refused(1, falsely, elsewhere), refused(1, falsely, elsewhere), failed(1, falsely, "log in again"))},
+		{"wrong secret", sandbox.OAuthError("invalid_client", "Invalid client secret"), always, nil,
+			all(failed(1, "invalid client secret (invalid_client)", "check client.id"))},
+	}
+	for _, status := range []int{301, 302, 307, 308} {
+		rows = append(rows, row{fmt.Sprintf("%d to another host", status), sandbox.RedirectTo(status, thief+"/api/token"), always, nil,
+			all(failed(1, fmt.Sprintf("answered %d, a redirect, which is never followed", status), "check TOKENFORM_ACCOUNTS_URL"))})
+	}
+	return append(rows, between(again, network)...)
+}
+
+// scoped is a success after which state names these scopes; an app's own token
+// has none.
+func scoped(scopes string) [5]outcome {
+	o := done(1)
+	o.check = func(t *testing.T, state string) {
+		var got struct{ Scopes []string }
+		if err := json.Unmarshal([]byte(state), &got); err != nil || strings.Join(got.Scopes, " ") != scopes {
+			t.Errorf("state has the scopes %q, want %q", got.Scopes, scopes)
+		}
+	}
+	return wants(o, o, o, done(1))
+}

@@ -1,0 +1,208 @@
+package examples
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"io/fs"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"tokenform/flow/sandbox"
+)
+
+const stateFileName = ".tokenform/dev.json"
+
+// trial is one profile, one directory and one server.
+type trial struct {
+	t      *testing.T
+	server *sandbox.Server
+	dir    string
+	url    string   // of the server
+	env    []string // more variables
+
+	measure bool  // the next run
+	peak    int64 // of resident memory, in KiB; zero: not measured
+}
+
+func (x *trial) file(name string) string { return filepath.Join(x.dir, name) }
+
+// apply runs the program. With the login "paste" a person is at hand whose
+// browser reaches the server whatever lies between it and the program.
+func (x *trial) apply(login string, flags ...string) (code int, stderr string) {
+	x.t.Helper()
+	args := append([]string{"apply", "--login", login, "--login-timeout", "30s"}, flags...)
+	cmd := exec.Command(program, args...)
+	cmd.Dir, cmd.Env = x.dir, append(surroundings(x.dir, x.url, "BROWSER="+robot(x.t)), x.env...)
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		x.t.Fatal(err)
+	}
+	errs := &listener{}
+	errs.on(regexp.MustCompile(`\n  (https?://\S+/authorize\?\S+)\n`), func(address string) {
+		if login == "paste" {
+			_, _ = io.WriteString(stdin, x.consent(address)+"\n")
+		}
+	})
+	cmd.Stderr = errs
+	var stdout bytes.Buffer
+	cmd.Stdout = &stdout
+	var held *pipe
+	if x.measure {
+		cmd.Args = append(cmd.Args, "--json")
+		held = newPipe(x.t)
+		cmd.Stdout = held.w
+		errs.on(regexp.MustCompile(`\n(error: )`), func(string) {
+			x.peak = peak(cmd.Process.Pid)
+			held.release(&stdout)
+		})
+	}
+	err = cmd.Start()
+	if err == nil {
+		if held != nil {
+			held.w.Close()
+		}
+		err = cmd.Wait()
+	}
+	if cmd.ProcessState == nil {
+		x.t.Fatal(err)
+	}
+	remember(cmd.Args[1:], stdout.String(), errs.text.String())
+	return cmd.ProcessState.ExitCode(), errs.text.String()
+}
+
+// consent is where the browser ends when the user agrees at address.
+func (x *trial) consent(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		x.t.Error(err)
+		return ""
+	}
+	w := httptest.NewRecorder()
+	x.server.ServeHTTP(w, httptest.NewRequest(http.MethodGet, u.RequestURI(), nil))
+	return w.Header().Get("Location")
+}
+
+// files is every regular file of the directory with its content.
+func (x *trial) files() map[string]string {
+	found := map[string]string{}
+	err := fs.WalkDir(os.DirFS(x.dir), ".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil || !d.Type().IsRegular() {
+			return err
+		}
+		b, err := os.ReadFile(x.file(name))
+		found[name] = string(b)
+		return err
+	})
+	if err != nil {
+		x.t.Fatal(err)
+	}
+	return found
+}
+
+// compare says in one word what became of state.
+func compare(before, after string) string {
+	var b, a map[string]any
+	_ = json.Unmarshal([]byte(before), &b)
+	_ = json.Unmarshal([]byte(after), &a)
+	switch {
+	case after == "":
+		return "absent"
+	case before == after:
+		return "unchanged"
+	case a["access_token"] == nil:
+		return "damaged"
+	case a["access_token"] != b["access_token"]:
+		return "new"
+	}
+	rejected := a["rejected_at"] != nil
+	for _, m := range []map[string]any{b, a} {
+		delete(m, "rejected_at")
+		delete(m, "serial")
+	}
+	if rejected && reflect.DeepEqual(a, b) {
+		return "marked"
+	}
+	return "changed"
+}
+
+// listener keeps what is written to it and calls back, once each, when it
+// hears what it waits for.
+type listener struct {
+	text    bytes.Buffer
+	waiting []waiting
+}
+
+type waiting struct {
+	mark *regexp.Regexp
+	call func(found string)
+}
+
+func (l *listener) on(mark *regexp.Regexp, call func(string)) {
+	l.waiting = append(l.waiting, waiting{mark, call})
+}
+
+func (l *listener) Write(p []byte) (int, error) {
+	n, err := l.text.Write(p)
+	l.waiting = slices.DeleteFunc(l.waiting, func(w waiting) bool {
+		m := w.mark.FindSubmatch(append([]byte("\n"), l.text.Bytes()...))
+		if m != nil {
+			w.call(string(m[1]))
+		}
+		return m != nil
+	})
+	return n, err
+}
+
+// pipe is full from the start, so that a process which writes to it lives, and
+// can be measured, until it is read. (wait4 would tell of its memory without
+// this, but counts in that of the process it was forked from: the test.)
+type pipe struct {
+	r, w   *os.File
+	filled int64
+}
+
+func newPipe(t *testing.T) *pipe {
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { r.Close(); w.Close() })
+	p := &pipe{r: r, w: w}
+	for p.filled == 0 { // on a busy machine the deadline may come first
+		_ = w.SetWriteDeadline(time.Now().Add(20 * time.Millisecond))
+		n, _ := w.Write(make([]byte, 4<<20)) // ends at the deadline, when it is full
+		p.filled = int64(n)
+	}
+	return p
+}
+
+// release reads what was written after the filling.
+func (p *pipe) release(to io.Writer) {
+	_, _ = io.CopyN(io.Discard, p.r, p.filled)
+	_, _ = io.Copy(to, p.r)
+}
+
+// peak is the most memory that a living process ever had resident, in KiB.
+func peak(pid int) int64 {
+	if runtime.GOOS != "linux" {
+		return 0
+	}
+	b, _ := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/status")
+	_, rest, _ := strings.Cut(string(b), "VmHWM:")
+	number, _, _ := strings.Cut(strings.TrimSpace(rest), " ")
+	n, _ := strconv.ParseInt(number, 10, 64)
+	return n
+}

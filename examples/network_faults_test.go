@@ -75,6 +75,14 @@ func all(o outcome) [5]outcome { return wants(o, o, o, o) }
 // consumed is o at every grant, where the server had granted what was asked.
 func consumed(o outcome) [5]outcome { return wants(o, o, o.lost(), o) }
 
+// useless is o at every grant, where the answer had nothing to use but a rotated
+// refresh token, which is kept.
+func useless(o outcome) [5]outcome {
+	rescued := o
+	rescued.state = "rescued"
+	return wants(o, o, rescued, o)
+}
+
 func faults(thief string) []row {
 	const always = -1
 	const elsewhere = "log in where a browser is: tokenform apply -p dev"
@@ -111,15 +119,15 @@ func faults(thief string) []row {
 		{"body cut off", sandbox.CutOff(), always, nil, consumed(later(1, "answer cut short"))},
 		{"body of 512 MiB", sandbox.Huge(512 << 20), always, func(x *trial) { x.measure = true }, all(later(1, "answer with damaged JSON"))},
 
-		{"no access_token", sandbox.Without("access_token"), always, nil, consumed(later(1, "answer without access_token"))},
-		{"no expires_in", sandbox.Without("expires_in"), always, nil, consumed(later(1, "answer without expires_in"))},
+		{"no access_token", sandbox.Without("access_token"), always, nil, useless(later(1, "answer without access_token"))},
+		{"no expires_in", sandbox.Without("expires_in"), always, nil, useless(later(1, "answer without expires_in"))},
 		{"a string for a number", sandbox.With("expires_in", "3600"), always, nil, all(done(1))},
 		{"3600.0 for 3600", sandbox.With("expires_in", json.RawMessage("3600.0")), always, nil, all(done(1))},
-		{"words for a number", sandbox.With("expires_in", "an hour"), always, nil, consumed(later(1, "answer without expires_in"))},
-		{"a number for a string", sandbox.With("access_token", 12), always, nil, consumed(later(1, "answer with a field of the wrong type"))},
+		{"words for a number", sandbox.With("expires_in", "an hour"), always, nil, useless(later(1, "answer without expires_in"))},
+		{"a number for a string", sandbox.With("access_token", 12), always, nil, useless(later(1, "answer with a field of the wrong type"))},
 		{"token_type bearer", sandbox.With("token_type", "bearer"), always, nil, all(done(1))},
 		{"token_type BEARER", sandbox.With("token_type", "BEARER"), always, nil, all(done(1))},
-		{"token_type mac", sandbox.With("token_type", "mac"), always, nil, consumed(later(1, "answer with a token_type other than Bearer"))},
+		{"token_type mac", sandbox.With("token_type", "mac"), always, nil, useless(later(1, "answer with a token_type other than Bearer"))},
 
 		{"scope absent", sandbox.Without("scope"), always, nil, scoped("streaming user-library-read")},
 		{"scope reordered", sandbox.ReorderedScope(), always, nil, scoped("streaming user-library-read")},

@@ -127,6 +127,9 @@ func compare(before, after string) string {
 	case a["access_token"] != b["access_token"]:
 		return "new"
 	}
+	if a["refresh_token"] != b["refresh_token"] {
+		return "rescued" // of an answer that is of no other use
+	}
 	rejected := a["rejected_at"] != nil
 	for _, m := range []map[string]any{b, a} {
 		delete(m, "rejected_at")

@@ -97,10 +97,54 @@ func TestExpiryCountsFromBeforeTheRequest(t *testing.T) {
 	w := newWorld(t, sandbox.Options{})
 	p := w.profile(credentials)
 	start := w.clock()
-	w.server.Inject("/api/token", sandbox.Slow(50*time.Millisecond), 1)
-	time.AfterFunc(20*time.Millisecond, func() { w.pass(40 * time.Second) })
+	w.server.Inject("/api/token", sandbox.Slow(200*time.Millisecond), 1)
+	w.arrives(func() { w.pass(40 * time.Second) })
 	if tok := w.must(p, flow.Request); !tok.Expires.Equal(start.Add(time.Hour)) {
 		t.Errorf("expires %v after the start, want an hour", tok.Expires.Sub(start))
+	}
+}
+
+// arrives calls what when the next token request has come to the server, which
+// should be slow to answer it.
+func (w *world) arrives(what func()) {
+	before := w.server.Count("/api/token")
+	go func() {
+		for range 5000 {
+			if w.server.Count("/api/token") > before {
+				what()
+				return
+			}
+			time.Sleep(time.Millisecond)
+		}
+	}()
+}
+
+// An answer that is of no use but for a rotated refresh token: that is kept,
+// because the old one is dead.
+func TestRescue(t *testing.T) {
+	for name, f := range map[string]sandbox.Fault{
+		"no expires_in": sandbox.Without("expires_in"), "no access_token": sandbox.Without("access_token"), "token_type": sandbox.With("token_type", "mac"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, sandbox.Options{RotateAll: true})
+			p := w.profile()
+			old := w.must(p, flow.Login)
+			w.unattended()
+			w.pass(time.Hour)
+			w.server.Inject("/api/token", f, 1)
+			w.fails(w.apply(p), flow.Temporary, "refreshing")
+			if n := w.stored(p); n.Refresh == old.Refresh || n.Access != old.Access {
+				t.Errorf("stored: refresh token changed %v, access token changed %v", n.Refresh != old.Refresh, n.Access != old.Access)
+			}
+			w.must(p, flow.Refresh)
+
+			// The same for one that comes from the profile.
+			seed := w.stored(p).Refresh
+			q := w.profile(func(p *config.Profile) { p.Name, p.RefreshToken = "ci", config.Literal(seed) })
+			w.server.Inject("/api/token", f, 1)
+			w.fails(w.apply(q), flow.Temporary, "refreshing")
+			w.must(q, flow.Refresh)
+		})
 	}
 }
 
@@ -456,7 +500,7 @@ func TestInterruptedWhileRefreshing(t *testing.T) {
 	w.pass(time.Hour)
 	w.server.Inject("/api/token", sandbox.Slow(300*time.Millisecond), 1)
 	ctx, cancel := context.WithCancel(context.Background())
-	time.AfterFunc(100*time.Millisecond, cancel)
+	w.arrives(cancel)
 	if r := w.runner.Apply(ctx, []config.Profile{p})[0]; r.Err != nil && flow.KindOf(r.Err) != flow.Interrupted {
 		t.Error(r.Err)
 	}
@@ -489,7 +533,7 @@ func TestCannotStore(t *testing.T) {
 	w.pass(time.Hour)
 	env := w.env()
 	w.server.Inject("/api/token", sandbox.Slow(300*time.Millisecond), 1)
-	time.AfterFunc(100*time.Millisecond, func() {
+	w.arrives(func() {
 		os.RemoveAll(p.State)
 		os.WriteFile(p.State, nil, 0o600)
 	})

@@ -119,7 +119,7 @@ func (r *Runner) refresh(ctx context.Context, p config.Profile, app oauth.App, e
 		if refused(err) {
 			return nil, err
 		}
-		return nil, wire("refreshing", err)
+		return nil, errors.Join(wire("refreshing", err), r.rescue(p, app, entry, base, d, seed, used, err, sent))
 	}
 	n := r.absorb(p, app, base, w, sent)
 	if n.Refresh == "" {
@@ -145,6 +145,24 @@ func (r *Runner) refresh(ctx context.Context, p config.Profile, app oauth.App, e
 		return n, lessGranted(missing)
 	}
 	return n, r.verify(ctx, p, app, n)
+}
+
+// rescue stores the refresh token of an answer that is of no other use, because
+// the one that was sent is dead by then. The next apply refreshes with it.
+func (r *Runner) rescue(p config.Profile, app oauth.App, entry *state.Entry, base *state.Token, d Decision, seed, used string, err error, sent time.Time) error {
+	e, ok := errors.AsType[*oauth.Error](err)
+	if !ok || e.Rotated == "" || e.Rotated == used {
+		return nil
+	}
+	var n state.Token
+	if d.Seed {
+		n = *r.absorb(p, app, base, oauth.Token{Type: "Bearer", ExpiresIn: -time.Second}, sent)
+		n.Seed = state.Digest(seed)
+	} else {
+		n = *base
+	}
+	n.Refresh, n.Rejected = e.Rotated, time.Time{}
+	return r.keep(entry, p, &n, "log in to "+p.Name+" again")
 }
 
 // patient is ctx for a request that may use something up: when ctx is canceled,

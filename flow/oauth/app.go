@@ -94,20 +94,29 @@ func (a App) grant(ctx context.Context, hide secrets, get func(context.Context) 
 	if failed != nil {
 		return Token{}, failed
 	}
-	// x/oauth2 fills RefreshToken with the old one where the answer has none.
-	refresh, _ := tokExtra(tok, "refresh_token")
+	// Read from the answer itself: x/oauth2 fills RefreshToken with the old one
+	// where there is none, and gives nothing where anything is wrong.
+	var refresh string
+	if json.Unmarshal(got.fields["refresh_token"], &refresh) != nil || !visible(refresh) {
+		refresh = ""
+	}
+	damaged := func(what string) (Token, error) {
+		e := got.damaged(what)
+		e.Rotated = refresh
+		return Token{}, e
+	}
 	switch {
 	case empty(got.fields["access_token"]):
-		return Token{}, got.damaged("answer without access_token")
+		return damaged("answer without access_token")
 	case err != nil:
-		return Token{}, got.damaged("answer with a field of the wrong type")
+		return damaged("answer with a field of the wrong type")
 	case got.lifetime == 0:
 		// To x/oauth2 such a token is valid for ever.
-		return Token{}, got.damaged("answer without expires_in")
+		return damaged("answer without expires_in")
 	case tok.TokenType != "" && !strings.EqualFold(tok.TokenType, "bearer"):
-		return Token{}, got.damaged("answer with a token_type other than Bearer")
-	case !visible(tok.AccessToken) || !visible(refresh):
-		return Token{}, got.damaged("answer with a token that holds forbidden characters")
+		return damaged("answer with a token_type other than Bearer")
+	case !visible(tok.AccessToken) || refresh == "" && !empty(got.fields["refresh_token"]):
+		return damaged("answer with a token that holds forbidden characters")
 	}
 	t := Token{Access: tok.AccessToken, Type: "Bearer", Refresh: refresh, ExpiresIn: got.lifetime}
 	if scope, ok := tokExtra(tok, "scope"); ok {

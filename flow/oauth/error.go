@@ -1,6 +1,7 @@
 package oauth
 
 import (
+	"fmt"
 	"strings"
 	"time"
 )
@@ -29,9 +30,16 @@ type Error struct {
 	Message    string
 	Hint       string // what to run or change; may be empty
 	Err        error  // the context's error where that ended the call, else nil
+
+	// Rotated is the new refresh token of an answer that is of no other use: the
+	// old one is dead already. It is never in a message.
+	Rotated string
 }
 
 func (e *Error) Error() string { return e.Message }
+
+// Format keeps Rotated out of every message, whatever the verb.
+func (e *Error) Format(f fmt.State, _ rune) { _, _ = fmt.Fprint(f, e.Message) }
 
 func (e *Error) Unwrap() error { return e.Err }
 

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"tokenform/flow/sandbox"
 )
@@ -44,42 +45,95 @@ outputs:
   - {type: json, path: token.json}
 `
 
-// TestThirtyProcesses: thirty processes apply one expired profile at once, with
-// refresh tokens that die when they are used: one of them refreshes and all
-// succeed.
-func TestThirtyProcesses(t *testing.T) {
-	t.Parallel()
+// start readies a folder in which the profile of racer has run out.
+func start(t *testing.T) (server *sandbox.Server, dir string, env []string) {
+	t.Helper()
 	server, url := spotify(t, sandbox.Options{AnyApp: true, RotateAll: true})
-	dir := t.TempDir()
-	env := surroundings(dir, url, "BROWSER="+robot(t))
+	dir = t.TempDir()
+	env = surroundings(dir, url, "BROWSER="+robot(t))
 	write(t, filepath.Join(dir, "tokenform.yaml"), racer)
 	if code, _, stderr := run(t, dir, env, "apply", "--login", "browser"); code != 0 {
 		t.Fatal(stderr)
 	}
-	expire(t, filepath.Join(dir, ".tokenform", "dev.json"))
-	before := server.Count("/api/token")
+	expire(t, filepath.Join(dir, stateFileName))
+	return server, dir, env
+}
 
+// crowd runs the program once per list of arguments, all at the same time, and
+// wants each to succeed. What they said is returned.
+func crowd(t *testing.T, dir string, env []string, n int, args func(i int) []string) []string {
+	t.Helper()
+	said := make([]string, n)
 	var wg sync.WaitGroup
-	errs := make([]string, 30)
-	for i := range errs {
+	for i := range said {
 		wg.Go(func() {
-			if code, _, stderr := run(t, dir, env, "apply", "--login", "never"); code != 0 {
-				errs[i] = fmt.Sprintf("exit %d: %s", code, stderr)
+			code, _, stderr := run(t, dir, env, args(i)...)
+			if said[i] = stderr; code != 0 {
+				t.Errorf("process %d: exit %d: %s", i, code, stderr)
 			}
 		})
 	}
 	wg.Wait()
-	for _, e := range errs {
-		if e != "" {
-			t.Error(e)
-		}
-	}
-	if n := server.Count("/api/token") - before; n != 1 {
+	return said
+}
+
+// TestHundredProcesses: a hundred processes apply one expired profile at once,
+// with refresh tokens that die when they are used: one of them refreshes and
+// all succeed.
+func TestHundredProcesses(t *testing.T) {
+	t.Parallel()
+	server, dir, env := start(t)
+	before := server.Count("/api/token")
+	begun := time.Now()
+	crowd(t, dir, env, 100, func(int) []string { return []string{"apply", "--login", "never"} })
+	n := server.Count("/api/token") - before
+	t.Logf("100 processes: %d token request, all done after %s", n, time.Since(begun).Round(time.Millisecond))
+	if n != 1 {
 		t.Errorf("%d token requests, want 1", n)
 	}
 	if code, stdout, _ := run(t, dir, env, "plan", "--detailed-exitcode"); code != 0 {
 		t.Errorf("afterwards plan says %s", stdout)
 	}
+}
+
+// TestFiftyProfilesShareAFile: fifty processes refresh a profile each, and all
+// write to one .env: nobody's line is lost, and what was there before stays.
+func TestFiftyProfilesShareAFile(t *testing.T) {
+	t.Parallel()
+	server, url := spotify(t, sandbox.Options{AnyApp: true, RotateAll: true})
+	dir := t.TempDir()
+	env := surroundings(dir, url)
+	profiles, foreign := "", "# mine\nOTHER='a b' # stays\n"
+	for i := range 50 {
+		profiles += fmt.Sprintf("---\nprofile: p%d\nclient: {id: app%d, secret: hush-hush}\ngrant: client_credentials\noutputs:\n  - {type: env, path: .env, keys: {access_token: TOKEN_%d, expires_at: UNTIL_%d}}\n", i, i, i, i)
+	}
+	write(t, filepath.Join(dir, "tokenform.yaml"), profiles)
+	write(t, filepath.Join(dir, ".env"), foreign)
+	begun := time.Now()
+	for round := range 2 {
+		for i := range 50 * round {
+			expire(t, filepath.Join(dir, ".tokenform", fmt.Sprintf("p%d.json", i)))
+		}
+		before := server.Count("/api/token")
+		crowd(t, dir, env, 50, func(i int) []string { return []string{"apply", "-p", fmt.Sprintf("p%d", i)} })
+		if n := server.Count("/api/token") - before; n != 50 {
+			t.Errorf("%d token requests, want 50", n)
+		}
+		b, err := os.ReadFile(filepath.Join(dir, ".env"))
+		if err != nil || !strings.HasPrefix(string(b), foreign) || strings.Count(string(b), "\n") != 102 {
+			t.Fatalf("%v: .env has %d lines, want 102", err, strings.Count(string(b), "\n"))
+		}
+		for i := range 50 {
+			state, err := os.ReadFile(filepath.Join(dir, ".tokenform", fmt.Sprintf("p%d.json", i)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !strings.Contains(string(b), fmt.Sprintf("\nTOKEN_%d=%s\n", i, field(t, state, "access_token"))) {
+				t.Errorf("round %d: the update of p%d is lost", round, i)
+			}
+		}
+	}
+	t.Logf("twice 50 processes, one file: all done after %s", time.Since(begun).Round(time.Millisecond))
 }
 
 // expire makes the stored access token one that has just run out.

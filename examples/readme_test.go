@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -181,4 +182,35 @@ func everyHelp(t *testing.T, env []string) string {
 		all += text
 	}
 	return all
+}
+
+// TestReadmeNamesTests: every test that the README names, as the proof of a
+// claim, exists.
+func TestReadmeNamesTests(t *testing.T) {
+	t.Parallel()
+	var names []string
+	for _, pattern := range []string{"../*/*_test.go", "../*/*/*_test.go"} {
+		files, err := filepath.Glob(pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range files {
+			b, err := os.ReadFile(f)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, m := range regexp.MustCompile(`(?m)^func (Test\w+)\(`).FindAllSubmatch(b, -1) {
+				names = append(names, string(m[1]))
+			}
+		}
+	}
+	found := regexp.MustCompile("-run '?(Test\\w+)|`(Test\\w+)").FindAllStringSubmatch(readme(t), -1)
+	if len(found) < 10 {
+		t.Fatalf("only %d tests are named", len(found))
+	}
+	for _, m := range found {
+		if want := m[1] + m[2]; !slices.ContainsFunc(names, func(name string) bool { return strings.HasPrefix(name, want) }) {
+			t.Errorf("README.md names %s, which no test is called", want)
+		}
+	}
 }

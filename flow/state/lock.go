@@ -23,7 +23,7 @@ type Holder struct {
 	Since   time.Time `json:"since"`
 }
 
-// String is "tokenform apply (process 4711, since 14:03:05)". The host is named
+// String is "tokenform apply (process 4711, since 2026-11-23 14:03:05)". The host is named
 // where it is another one.
 func (h Holder) String() string {
 	if h.PID == 0 {
@@ -33,7 +33,7 @@ func (h Holder) String() string {
 	if here, err := os.Hostname(); err == nil && h.Host != "" && h.Host != here {
 		where = " on " + h.Host
 	}
-	return fmt.Sprintf("tokenform %s (process %d%s, since %s)", h.Command, h.PID, where, h.Since.Local().Format("15:04:05"))
+	return fmt.Sprintf("tokenform %s (process %d%s, since %s)", h.Command, h.PID, where, h.Since.Local().Format(time.DateTime))
 }
 
 // HeldError is a lock that did not become free in time.
@@ -83,7 +83,7 @@ func (s *Store) Lock(ctx context.Context, name string, me Holder, w Waiting) (*E
 		if got {
 			e := &Entry{store: s, name: name, lock: lock}
 			e.sign(me)
-			atomicfile.Sweep(s.path(name)) // of one that was killed while it saved
+			s.mend(name)
 			return e, nil
 		}
 		if waited >= w.Timeout {
@@ -102,6 +102,22 @@ func (s *Store) Lock(ctx context.Context, name string, me Holder, w Waiting) (*E
 			waited += nap
 		}
 	}
+}
+
+// mend ends the Save of a process that was killed in it. What that had written
+// down in full is stored: the refresh token before it may be dead. (Without
+// this the sync, which takes milliseconds, would be part of the time in which
+// being killed loses a login.)
+func (s *Store) mend(name string) {
+	path := s.path(name)
+	atomicfile.Rescue(path, func(b []byte) bool {
+		t, err := decode(path, name, b)
+		if err != nil {
+			return false
+		}
+		old, err := s.Read(name)
+		return err == nil && (old == nil || t.Serial > old.Serial)
+	})
 }
 
 // Unlock lets the next one in.

@@ -340,6 +340,52 @@ func TestReserve(t *testing.T) {
 	}
 }
 
+// TestMend: a Save that was killed before its rename is ended by the next Lock,
+// if it had written all of its token.
+func TestMend(t *testing.T) {
+	t.Parallel()
+	encode := func(serial int, profile string) string {
+		x := token()
+		x.Version, x.Serial, x.Profile, x.Access = Version, serial, profile, "BQ-newer"
+		b, err := json.Marshal(x)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(b)
+	}
+	whole := encode(2, "dev")
+	for _, tt := range []struct{ name, left, stored, want string }{
+		{"newer", whole, "dev", "BQ-newer"},
+		{"newer, with the room it had reserved", whole + "\n" + strings.Repeat("\x00", 1<<10), "dev", "BQ-newer"},
+		{"the first one", whole, "", "BQ-newer"},
+		{"torn", whole[:len(whole)-1], "dev", "BQ-access"},
+		{"only reserved", strings.Repeat("\x00", 1<<10), "dev", "BQ-access"},
+		{"older", encode(1, "dev"), "dev", "BQ-access"},
+		{"of another profile", encode(2, "prod"), "dev", "BQ-access"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s := Open(t.TempDir())
+			if tt.stored != "" {
+				e := lock(t, s, "dev")
+				if err := e.Save(token()); err != nil { // serial 1
+					t.Fatal(err)
+				}
+				e.Unlock()
+			}
+			if err := os.WriteFile(filepath.Join(s.Dir(), ".dev.json.tokenform-tmp"), []byte(tt.left), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			got, err := lock(t, s, "dev").Token()
+			if err != nil || got.Access != tt.want {
+				t.Errorf("the token is %v, %v", got, err)
+			}
+			if s.Littered("dev") {
+				t.Error("something is left behind")
+			}
+		})
+	}
+}
+
 func FuzzDecode(f *testing.F) {
 	f.Add([]byte(`{"version":1,"profile":"dev","grant":"pkce","access_token":"a","expires_at":"2026-11-23T12:00:00Z"}`))
 	f.Add([]byte(`{"version":2}`))

@@ -9,6 +9,7 @@
 package atomicfile
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"io/fs"
@@ -85,12 +86,30 @@ func Littered(path string) bool {
 	return err == nil
 }
 
-// Sweep deletes the temporary file that a killed [Write] to path may have left
-// behind. Like Write it must be called under the lock.
-func Sweep(path string) {
-	if target, err := resolve(path); err == nil {
-		_, _ = unlink(temporary(target)) // the next Write tries again and tells
+// Rescue ends a [Write] to path, or a [Pending.Commit], that was killed: what
+// whole takes for all of the new content becomes the file's, durably, and
+// anything less is deleted. Like Write it must be called under the lock.
+func Rescue(path string, whole func([]byte) bool) {
+	target, err := resolve(path)
+	if err != nil {
+		return
 	}
+	tmp := temporary(target)
+	info, err := os.Lstat(tmp)
+	if errors.Is(err, fs.ErrNotExist) {
+		return
+	}
+	if err == nil && info.Mode().IsRegular() { // no link that somebody may have planted
+		data, err := os.ReadFile(tmp)
+		// What Reserve made room with may still stand behind the content.
+		if data = bytes.TrimRight(data, "\x00"); err == nil && whole(data) {
+			if f, err := os.OpenFile(tmp, os.O_WRONLY, 0); err == nil {
+				_ = (&Pending{target, f}).Commit(data)
+				return
+			}
+		}
+	}
+	_, _ = unlink(tmp) // the next Write tries again and tells
 }
 
 // Read returns the content and the permissions of the file that [Write] to

@@ -77,14 +77,39 @@ func TestWriteReplacesALeftover(t *testing.T) {
 	only(t, dir, "f")
 }
 
-func TestSweep(t *testing.T) {
+func TestRescue(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	path := filepath.Join(dir, "f")
-	write(t, path, "content")
-	Sweep(path) // nothing there
-	must(t, os.WriteFile(temporary(path), []byte("half a"), 0o600))
-	Sweep(path)
+	whole := func(b []byte) bool { return string(b) == "all of it" }
+	write(t, path, "old")
+	for _, tt := range []struct{ left, want string }{
+		{"all of", "old"},
+		{"", "old"},
+		{"all of it", "all of it"},
+		{"all of it\x00\x00\x00", "all of it"}, // killed before it gave back what it had reserved
+	} {
+		write(t, path, "old")
+		Rescue(path, whole) // nothing there
+		must(t, os.WriteFile(temporary(path), []byte(tt.left), 0o600))
+		Rescue(path, whole)
+		if got := read(t, path); got != tt.want {
+			t.Errorf("after %q it holds %q, want %q", tt.left, got, tt.want)
+		}
+		only(t, dir, "f")
+	}
+	must(t, os.Remove(path))
+	must(t, os.WriteFile(temporary(path), []byte("all of it"), 0o600))
+	Rescue(path, whole)
+	if got := read(t, path); got != "all of it" {
+		t.Errorf("a new file holds %q", got)
+	}
+	if os.Symlink(path, temporary(path)) == nil { // planted: not followed
+		Rescue(path, whole)
+		if info, err := os.Lstat(path); err != nil || !info.Mode().IsRegular() {
+			t.Errorf("the file is now %v, %v", info, err)
+		}
+	}
 	only(t, dir, "f")
 }
 

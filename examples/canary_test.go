@@ -53,8 +53,9 @@ func remember(args []string, stdout, stderr string) {
 
 // sing reports every place where a secret shows.
 func sing() error {
-	// Tokens and codes of the stand-in look like Spotify's; the rest is literal.
-	token := regexp.MustCompile(`[AB]Q[A-Za-z0-9_-]{40,}`)
+	// Tokens and codes of the stand-in look like Spotify's, and are longer than a
+	// code_challenge, which may begin so by chance; the rest is literal.
+	token := regexp.MustCompile(`[AB]Q[A-Za-z0-9_-]{60,}`)
 	secrets := []string{"hush-hush"}
 	// The one place where a secret must be said: GitHub's runner swallows it.
 	mask := regexp.MustCompile(`(?m)^::add-mask::.*$`)

@@ -127,25 +127,31 @@ func run(ctx context.Context, args []string, env func(string) (string, bool), s 
 	if code != 0 {
 		return code
 	}
-	switch cmd.Name {
-	case "validate":
+	if cmd.Name == "validate" {
 		return p.validate(ctx, profiles)
+	}
+	r, end, err := p.runner()
+	if err != nil {
+		return p.refuse(err)
+	}
+	defer end()
+	switch cmd.Name {
 	case "plan":
-		return p.plan(ctx, profiles)
+		return p.plan(ctx, r, profiles)
 	case "apply":
-		return p.apply(ctx, profiles)
+		return p.apply(ctx, r, profiles)
 	case "status":
-		return p.status(ctx, profiles)
+		return p.status(ctx, r, profiles)
 	case "token":
-		return p.token(ctx, profiles)
+		return p.token(ctx, r, profiles)
 	case "exec":
-		return p.exec(ctx, profiles)
+		return p.exec(ctx, r, profiles)
 	case "watch":
-		return p.watch(ctx, profiles)
+		return p.watch(ctx, r, profiles)
 	case "import":
-		return p.importToken(ctx, profiles)
+		return p.importToken(ctx, r, profiles)
 	case "destroy":
-		return p.destroy(ctx, profiles)
+		return p.destroy(ctx, r, profiles)
 	}
 	panic("no case for the command " + cmd.Name)
 }
@@ -265,12 +271,7 @@ func (p *program) validate(ctx context.Context, profiles []config.Profile) int {
 	return 0
 }
 
-func (p *program) plan(ctx context.Context, profiles []config.Profile) int {
-	r, end, err := p.runner(ctx)
-	if err != nil {
-		return p.refuse(err)
-	}
-	defer end()
+func (p *program) plan(ctx context.Context, r *flow.Runner, profiles []config.Profile) int {
 	p.inspect(ctx, profiles)
 	forecasts := r.Plan(profiles)
 	if p.Verify {
@@ -295,15 +296,10 @@ func errorsOf(forecasts []flow.Forecast) []error {
 	return errs
 }
 
-func (p *program) apply(ctx context.Context, profiles []config.Profile) int {
+func (p *program) apply(ctx context.Context, r *flow.Runner, profiles []config.Profile) int {
 	if p.JSON && slices.ContainsFunc(profiles, prints) {
 		return p.refuse(bothWantStdout)
 	}
-	r, end, err := p.runner(ctx)
-	if err != nil {
-		return p.refuse(err)
-	}
-	defer end()
 	if p.Sandbox {
 		p.say.Say("these tokens come from a stand-in; Spotify itself will not take them")
 	}
@@ -332,12 +328,7 @@ func failures(results []flow.Result) []error {
 	return errs
 }
 
-func (p *program) status(ctx context.Context, profiles []config.Profile) int {
-	r, end, err := p.runner(ctx)
-	if err != nil {
-		return p.refuse(err)
-	}
-	defer end()
+func (p *program) status(ctx context.Context, r *flow.Runner, profiles []config.Profile) int {
 	forecasts := r.Plan(profiles)
 	if p.Verify {
 		p.streams.guard()
@@ -351,15 +342,10 @@ func (p *program) status(ctx context.Context, profiles []config.Profile) int {
 	return code
 }
 
-func (p *program) token(ctx context.Context, profiles []config.Profile) int {
+func (p *program) token(ctx context.Context, r *flow.Runner, profiles []config.Profile) int {
 	if len(profiles) != 1 {
 		return p.refuse(one("token prints one token", profiles))
 	}
-	r, end, err := p.runner(ctx)
-	if err != nil {
-		return p.refuse(err)
-	}
-	defer end()
 	r.Outputs = nil
 	r.Due = func([]config.Profile) { p.streams.guard() }
 	res := r.Apply(ctx, profiles)[0]
@@ -373,12 +359,7 @@ func (p *program) token(ctx context.Context, profiles []config.Profile) int {
 	return exitCode(res.Err)
 }
 
-func (p *program) exec(ctx context.Context, profiles []config.Profile) int {
-	r, end, err := p.runner(ctx)
-	if err != nil {
-		return p.refuse(err)
-	}
-	defer end()
+func (p *program) exec(ctx context.Context, r *flow.Runner, profiles []config.Profile) int {
 	r.Outputs = nil
 	r.Due = func([]config.Profile) { p.streams.guard() }
 	results := r.Apply(ctx, profiles)
@@ -402,15 +383,10 @@ func (p *program) exec(ctx context.Context, profiles []config.Profile) int {
 	return code
 }
 
-func (p *program) watch(ctx context.Context, profiles []config.Profile) int {
+func (p *program) watch(ctx context.Context, r *flow.Runner, profiles []config.Profile) int {
 	if p.JSON && slices.ContainsFunc(profiles, prints) {
 		return p.refuse(bothWantStdout)
 	}
-	r, end, err := p.runner(ctx)
-	if err != nil {
-		return p.refuse(err)
-	}
-	defer end()
 	p.streams.guard()
 	p.inspect(ctx, profiles)
 	wake := make(chan os.Signal, 1)
@@ -435,15 +411,10 @@ func (p *program) watch(ctx context.Context, profiles []config.Profile) int {
 	return 0
 }
 
-func (p *program) importToken(ctx context.Context, profiles []config.Profile) int {
+func (p *program) importToken(ctx context.Context, r *flow.Runner, profiles []config.Profile) int {
 	if len(profiles) != 1 {
 		return p.refuse(one("import stores one login", profiles))
 	}
-	r, end, err := p.runner(ctx)
-	if err != nil {
-		return p.refuse(err)
-	}
-	defer end()
 	r.Outputs = nil
 	p.streams.guard()
 	token, err := p.foreignToken(ctx, profiles[0])
@@ -535,12 +506,7 @@ func names(profiles []config.Profile) []string {
 	return list
 }
 
-func (p *program) destroy(ctx context.Context, profiles []config.Profile) int {
-	r, end, err := p.runner(ctx)
-	if err != nil {
-		return p.refuse(err)
-	}
-	defer end()
+func (p *program) destroy(ctx context.Context, r *flow.Runner, profiles []config.Profile) int {
 	p.streams.guard()
 	remains := r.Remains(profiles)
 	if !p.Yes && slices.ContainsFunc(remains, flow.Remains.Any) {
@@ -594,7 +560,7 @@ func lines(in io.Reader) <-chan string {
 
 // runner makes the world that profiles are applied in. end must be called
 // when it is no longer needed.
-func (p *program) runner(ctx context.Context) (r *flow.Runner, end func(), err error) {
+func (p *program) runner() (r *flow.Runner, end func(), err error) {
 	accounts, _ := p.env("TOKENFORM_ACCOUNTS_URL")
 	api, _ := p.env("TOKENFORM_API_URL")
 	endpoints, err := oauth.ParseEndpoints(accounts, api)

@@ -19,6 +19,11 @@ import (
 // one, by [TestClone].
 func TestReadme(t *testing.T) {
 	t.Parallel()
+	for _, name := range []string{"bash", "curl"} {
+		if _, err := exec.LookPath(name); err != nil {
+			t.Skipf("the README's commands need %s", name)
+		}
+	}
 	_, url := spotify(t, sandbox.Options{AnyApp: true})
 	dir := t.TempDir()
 	env := surroundings(dir, url, "BROWSER="+robot(t))

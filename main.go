@@ -273,11 +273,7 @@ func (p *program) validate(ctx context.Context, profiles []config.Profile) int {
 
 func (p *program) plan(ctx context.Context, r *flow.Runner, profiles []config.Profile) int {
 	p.inspect(ctx, profiles)
-	forecasts := r.Plan(profiles)
-	if p.Verify {
-		p.streams.guard()
-		r.Check(ctx, forecasts)
-	}
+	forecasts := p.forecast(ctx, r, profiles)
 	p.say.Plan(forecasts)
 	changes := slices.ContainsFunc(forecasts, flow.Forecast.Due)
 	code := exitCode(errorsOf(forecasts)...)
@@ -286,6 +282,16 @@ func (p *program) plan(ctx context.Context, r *flow.Runner, profiles []config.Pr
 		return exitChanges
 	}
 	return code
+}
+
+// forecast plans, and asks the Web API about the tokens under --verify.
+func (p *program) forecast(ctx context.Context, r *flow.Runner, profiles []config.Profile) []flow.Forecast {
+	forecasts := r.Plan(profiles)
+	if p.Verify {
+		p.streams.guard()
+		r.Check(ctx, forecasts)
+	}
+	return forecasts
 }
 
 func errorsOf(forecasts []flow.Forecast) []error {
@@ -329,11 +335,7 @@ func failures(results []flow.Result) []error {
 }
 
 func (p *program) status(ctx context.Context, r *flow.Runner, profiles []config.Profile) int {
-	forecasts := r.Plan(profiles)
-	if p.Verify {
-		p.streams.guard()
-		r.Check(ctx, forecasts)
-	}
+	forecasts := p.forecast(ctx, r, profiles)
 	if !p.JSON {
 		p.say.Status(forecasts)
 	}
@@ -346,30 +348,39 @@ func (p *program) token(ctx context.Context, r *flow.Runner, profiles []config.P
 	if len(profiles) != 1 {
 		return p.refuse(one("token prints one token", profiles))
 	}
-	r.Outputs = nil
-	r.Due = func([]config.Profile) { p.streams.guard() }
-	res := r.Apply(ctx, profiles)[0]
-	if res.Err == nil {
+	results := p.valid(ctx, r, profiles)
+	if res := &results[0]; res.Err == nil {
 		res.Err = output.WriteToken(p.streams.out, res.Profile, res.Token, p.Format)
 	}
-	if res.Err != nil {
-		p.say.Error(res.Profile.Name, res.Err)
-		p.view(output.View{Profiles: output.ViewResults([]flow.Result{res})})
+	return p.failed(results)
+}
+
+// valid applies without outputs.
+func (p *program) valid(ctx context.Context, r *flow.Runner, profiles []config.Profile) []flow.Result {
+	r.Outputs = nil
+	r.Due = func([]config.Profile) { p.streams.guard() }
+	return r.Apply(ctx, profiles)
+}
+
+// failed says what went wrong and returns the code for it; where nothing did it
+// says nothing.
+func (p *program) failed(results []flow.Result) int {
+	code := exitCode(failures(results)...)
+	if code == 0 {
+		return 0
 	}
-	return exitCode(res.Err)
+	for _, res := range results {
+		if res.Err != nil {
+			p.say.Error(res.Profile.Name, res.Err)
+		}
+	}
+	p.view(output.View{Profiles: output.ViewResults(results)})
+	return code
 }
 
 func (p *program) exec(ctx context.Context, r *flow.Runner, profiles []config.Profile) int {
-	r.Outputs = nil
-	r.Due = func([]config.Profile) { p.streams.guard() }
-	results := r.Apply(ctx, profiles)
-	if code := exitCode(failures(results)...); code != 0 {
-		for _, res := range results {
-			if res.Err != nil {
-				p.say.Error(res.Profile.Name, res.Err)
-			}
-		}
-		p.view(output.View{Profiles: output.ViewResults(results)})
+	results := p.valid(ctx, r, profiles)
+	if code := p.failed(results); code != 0 {
 		return code
 	}
 	env, err := output.Environment(ctx, os.Environ(), results)

@@ -34,7 +34,11 @@ func (r *Runner) grant(ctx context.Context, p config.Profile, entry *state.Entry
 	case Request:
 		return r.request(ctx, p, app, entry, t)
 	case Refresh:
-		n, err := r.refresh(ctx, p, app, entry, t, *d)
+		from, err := r.source(ctx, p, t, *d)
+		if err != nil {
+			return nil, err
+		}
+		n, err := r.refresh(ctx, p, app, entry, from)
 		if !refused(err) {
 			return n, err
 		}
@@ -77,40 +81,52 @@ func (r *Runner) request(ctx context.Context, p config.Profile, app oauth.App, e
 	return n, r.verify(ctx, p, app, n)
 }
 
+// source is a refresh token and where it comes from.
+type source struct {
+	refresh string
+	base    *state.Token // what state keeps of what it has now; nil: nothing
+	seed    string       // the digest of the profile's refresh_token, once this one is stored; empty: as in base
+	foreign bool         // it is not state's own, so it may be anybody's
+}
+
+// source says which refresh token the decision d is about.
+func (r *Runner) source(ctx context.Context, p config.Profile, t *state.Token, d Decision) (source, error) {
+	seed, err := p.RefreshToken.Resolve(ctx)
+	switch {
+	case err != nil:
+		return source{}, invalid(err)
+	case d.Seed:
+		return source{refresh: seed, base: bare(t), seed: state.Digest(seed), foreign: true}, nil
+	case seed != "" && seed == t.Refresh:
+		return source{refresh: t.Refresh, base: t, seed: state.Digest(seed)}, nil
+	}
+	return source{refresh: t.Refresh, base: t}, nil
+}
+
 // refresh trades the refresh token for a new access token. An invalid_grant
 // leaves the stored token as it was, marked with the time: it may be the
 // server that is wrong.
-func (r *Runner) refresh(ctx context.Context, p config.Profile, app oauth.App, entry *state.Entry, t *state.Token, d Decision) (*state.Token, error) {
-	seed, err := p.RefreshToken.Resolve(ctx)
-	if err != nil {
-		return nil, invalid(err)
-	}
-	base, used := t, seed
-	if d.Seed {
-		base = bare(t)
-	} else {
-		used = t.Refresh
-	}
+func (r *Runner) refresh(ctx context.Context, p config.Profile, app oauth.App, entry *state.Entry, from source) (*state.Token, error) {
 	if err := reserve(entry); err != nil {
 		return nil, err
 	}
 	sent := r.Now()
 	sending, done := patient(ctx)
 	defer done()
-	w, err := app.Refresh(sending, used)
-	if refused(err) && !d.Seed {
+	w, err := app.Refresh(sending, from.refresh)
+	if refused(err) && !from.foreign {
 		// Another client may have stored a newer one meanwhile.
 		newer, readErr := entry.Token()
 		switch {
 		case readErr != nil:
 			return nil, stored(readErr)
-		case newer != nil && newer.Refresh != "" && newer.Refresh != used:
-			base, used, sent = newer, newer.Refresh, r.Now()
-			w, err = app.Refresh(sending, used)
+		case newer != nil && newer.Refresh != "" && newer.Refresh != from.refresh:
+			from, sent = source{refresh: newer.Refresh, base: newer}, r.Now()
+			w, err = app.Refresh(sending, from.refresh)
 		}
 		if refused(err) {
-			base.Rejected = sent.UTC().Truncate(time.Second)
-			if err := entry.Save(base); err != nil {
+			from.base.Rejected = sent.UTC().Truncate(time.Second)
+			if err := entry.Save(from.base); err != nil {
 				return nil, stored(err)
 			}
 		}
@@ -119,23 +135,20 @@ func (r *Runner) refresh(ctx context.Context, p config.Profile, app oauth.App, e
 		if refused(err) {
 			return nil, err
 		}
-		return nil, errors.Join(wire("refreshing", err), r.rescue(p, app, entry, base, d, seed, used, err, sent))
+		return nil, errors.Join(wire("refreshing", err), r.rescue(p, app, entry, from, err, sent))
 	}
-	n := r.absorb(p, app, base, w, sent)
+	n := r.absorb(p, app, from.base, w, sent)
+	n.Seed = cmp.Or(from.seed, n.Seed)
 	if n.Refresh == "" {
-		n.Refresh = used // RFC 6749 section 6: without a new one the old one stays
+		n.Refresh = from.refresh // RFC 6749 section 6: without a new one the old one stays
 	}
-	if d.Seed || seed != "" && seed == used {
-		n.Seed = state.Digest(seed)
-	}
-	if d.Seed && p.Account != "" {
-		// A seed is somebody's login, too.
+	if from.foreign && p.Account != "" {
 		if n.Account, err = r.account(ctx, p, app, nil, n); err != nil {
 			return nil, err
 		}
 	}
 	cure := "nothing is lost: the old refresh token still works"
-	if n.Refresh != used {
+	if n.Refresh != from.refresh {
 		cure = "the old refresh token may be dead: if the next apply is refused, log in to " + p.Name + " again"
 	}
 	if err := r.keep(entry, p, n, cure); err != nil {
@@ -149,20 +162,25 @@ func (r *Runner) refresh(ctx context.Context, p config.Profile, app oauth.App, e
 
 // rescue stores the refresh token of an answer that is of no other use, because
 // the one that was sent is dead by then. The next apply refreshes with it.
-func (r *Runner) rescue(p config.Profile, app oauth.App, entry *state.Entry, base *state.Token, d Decision, seed, used string, err error, sent time.Time) error {
+func (r *Runner) rescue(p config.Profile, app oauth.App, entry *state.Entry, from source, err error, sent time.Time) error {
 	e, ok := errors.AsType[*oauth.Error](err)
-	if !ok || e.Rotated == "" || e.Rotated == used {
+	if !ok || e.Rotated == "" || e.Rotated == from.refresh {
 		return nil
 	}
-	var n state.Token
-	if d.Seed {
-		n = *r.absorb(p, app, base, oauth.Token{Type: "Bearer", ExpiresIn: -time.Second}, sent)
-		n.Seed = state.Digest(seed)
-	} else {
-		n = *base
+	n := r.unused(p, app, from, sent)
+	if !from.foreign {
+		*n = *from.base // its access token is as good as it was
 	}
 	n.Refresh, n.Rejected = e.Rotated, time.Time{}
-	return r.keep(entry, p, &n, "log in to "+p.Name+" again")
+	return r.keep(entry, p, n, "log in to "+p.Name+" again")
+}
+
+// unused is a token without an access token, expired on arrival: the next apply
+// refreshes it.
+func (r *Runner) unused(p config.Profile, app oauth.App, from source, now time.Time) *state.Token {
+	n := r.absorb(p, app, from.base, oauth.Token{Type: "Bearer", Refresh: from.refresh, ExpiresIn: -time.Second}, now)
+	n.Seed = cmp.Or(from.seed, n.Seed)
+	return n
 }
 
 // patient is ctx for a request that may use something up: when ctx is canceled,

@@ -3,10 +3,8 @@ package flow
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"tokenform/config"
-	"tokenform/flow/oauth"
 	"tokenform/flow/state"
 )
 
@@ -43,49 +41,23 @@ func (r *Runner) take(ctx context.Context, p config.Profile, refresh string, try
 	if old != nil {
 		return nil, &Error{Message: "there is a login already", Hint: fmt.Sprintf("if it may go, run tokenform destroy -p %s first", p.Name)}
 	}
-	if err := reserve(entry); err != nil {
-		return nil, err
-	}
+	from := source{refresh: refresh, seed: seedDigest(p), foreign: true}
 	if !try {
-		// Expired on arrival: the next apply refreshes it.
-		now := r.Now()
-		n := r.absorb(p, app, nil, oauth.Token{Type: "Bearer", Refresh: refresh, ExpiresIn: -time.Second}, now)
-		supersede(p, n)
+		n := r.unused(p, app, from, r.Now())
 		return n, r.keep(entry, p, n, "nothing is lost: import it again")
 	}
-	sent := r.Now()
-	sending, done := patient(ctx)
-	defer done()
-	w, err := app.Refresh(sending, refresh)
-	switch {
-	case refused(err):
+	n, err := r.refresh(ctx, p, app, entry, from)
+	if refused(err) {
 		return nil, &Error{Message: "Spotify refuses this refresh token", Err: err, Hint: "is it whole, not older than six months, and of the app " + app.ID + "?"}
-	case err != nil:
-		return nil, wire("trying the refresh token", err)
 	}
-	n := r.absorb(p, app, nil, w, sent)
-	if n.Refresh == "" {
-		n.Refresh = refresh
-	}
-	if p.Account != "" {
-		if n.Account, err = r.account(ctx, p, app, nil, n); err != nil {
-			return nil, err
-		}
-	}
-	supersede(p, n)
-	if err := r.keep(entry, p, n, "the old refresh token may be dead"); err != nil {
-		return nil, err
-	}
-	if missing := Missing(p, n); len(missing) > 0 {
-		return n, lessGranted(missing)
-	}
-	return n, nil
+	return n, err
 }
 
-// supersede marks the profile's own refresh_token as seen, so that it does not
-// take over again at the next apply.
-func supersede(p config.Profile, n *state.Token) {
+// seedDigest is the digest of the profile's own refresh_token, for marking it as
+// seen: it must not take over again at the next apply. Empty: it has none.
+func seedDigest(p config.Profile) string {
 	if seed, known := p.RefreshToken.Known(); known && seed != "" {
-		n.Seed = state.Digest(seed)
+		return state.Digest(seed)
 	}
+	return ""
 }

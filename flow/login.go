@@ -72,7 +72,7 @@ func (r *Runner) exchange(ctx context.Context, p config.Profile, app oauth.App, 
 		return nil, lessGranted(missing)
 	}
 	n.Authorized = n.Obtained
-	supersede(p, n)
+	n.Seed = seedDigest(p)
 	// Where any account will do, the token is stored before the Web API is asked
 	// whose it is: being killed meanwhile then loses nothing. Where an account is
 	// expected the old login, if there is one, stays until that is known.

@@ -32,9 +32,9 @@ type Watch struct {
 	Sleep func(ctx context.Context, d time.Duration, wake <-chan os.Signal) (woken bool)
 }
 
-// Watch keeps the tokens of profiles valid until ctx ends. It goes by the wall clock, because
-// expiry does: it looks at it every quarter of a minute, so that a machine that
-// was suspended, or whose clock was set, is noticed.
+// Watch keeps the tokens of profiles valid until ctx ends. It goes by the wall
+// clock, because expiry does: it looks at it every quarter of a minute, so that a
+// machine that was suspended, or whose clock was set, is noticed.
 func (r *Runner) Watch(ctx context.Context, profiles []config.Profile, w Watch) {
 	if w.Sleep == nil {
 		w.Sleep = sleep

@@ -21,7 +21,7 @@ type edit struct {
 	left    string // what was to go and stays, because somebody changed it; empty: nothing
 }
 
-// declared says what becomes of output o, which is an env or json file and now
+// declared says what becomes of output o, which is an env, json or template file and now
 // holds old, for the token t; nil is a token yet to come. recorded is what was
 // written before, to this and other outputs of the profile.
 func declared(p config.Profile, o config.Output, t *state.Token, recorded []state.Written, old *file) (edit, error) {
@@ -31,9 +31,11 @@ func declared(p config.Profile, o config.Output, t *state.Token, recorded []stat
 	case "json":
 		return jsonEdit(p, o, t, find(recorded, "json", o.Path), old), nil
 	}
-	if w := find(recorded, "json", o.Path); w != nil && old != nil && w.Digest == state.Digest(string(old.data)) {
-		// The profile had this path for a json output: nothing in it is the user's.
-		old = &file{mode: old.mode}
+	for _, kind := range []string{"json", "template"} {
+		if w := find(recorded, kind, o.Path); w != nil && old != nil && w.Digest == state.Digest(string(old.data)) {
+			// The profile had this path for such an output: nothing in it is the user's.
+			old = &file{mode: old.mode}
+		}
 	}
 	return envEdit(p, o, t, find(recorded, "env", o.Path), old)
 }
@@ -48,17 +50,23 @@ func jsonEdit(p config.Profile, o config.Output, t *state.Token, recorded *state
 		e.content = fileContent(p, o, t, secret)
 		e.unknown = !known && (secret == "" || !bytes.Equal(old.data, e.content))
 	}
+	e.judge(t, old, !e.unknown && old != nil && bytes.Equal(old.data, e.content))
+	return e
+}
+
+// judge says what becomes of a file that is ours as a whole; same: it holds
+// what it should.
+func (e *edit) judge(t *state.Token, old *file, same bool) {
 	switch {
 	case old == nil:
 		e.change.Action, e.change.Reason = flow.Create, "missing"
 	case t == nil:
 		e.change.Reason = newToken
-	case !e.unknown && bytes.Equal(old.data, e.content):
+	case same:
 		e.change.Action = flow.KeepOutput
 	default:
 		e.change.Reason = "differs"
 	}
-	return e
 }
 
 func templateEdit(p config.Profile, o config.Output, t *state.Token, recorded *state.Written, old *file) (edit, error) {
@@ -68,18 +76,11 @@ func templateEdit(p config.Profile, o config.Output, t *state.Token, recorded *s
 		return edit{}, err
 	}
 	e.content, e.unknown = content, !known
-	switch {
-	case old == nil:
-		e.change.Action, e.change.Reason = flow.Create, "missing"
-	case t == nil:
-		e.change.Reason = newToken
-	case known && bytes.Equal(old.data, content):
-		e.change.Action = flow.KeepOutput
-	case !known && recorded != nil && recorded.Digest == state.Digest(string(old.data)) && agrees(string(old.data), string(content)):
-		e.change.Action = flow.KeepOutput // the rest is the same, and this was written
-	default:
-		e.change.Reason = "differs"
+	same := old != nil && known && bytes.Equal(old.data, content)
+	if old != nil && !known && recorded != nil && recorded.Digest == state.Digest(string(old.data)) {
+		same = agrees(string(old.data), string(content)) // what is not known was written
 	}
+	e.judge(t, old, same)
 	return e, nil
 }
 

@@ -171,19 +171,19 @@ func TestDisk(t *testing.T) {
 		{name: "outputs' directory 0500", ordinary: true, before: permit("out", 0o500), after: permit("out", 0o700),
 			message: "out/.env cannot be replaced and was rewritten in place", hint: "make the directory writable", requests: 1, state: "new", outputs: "new new"},
 		{name: "outputs' directory 0500, .env 0400", ordinary: true, before: and(permit("out/.env", 0o400), permit("out", 0o500)), after: and(permit("out", 0o700), permit("out/.env", 0o600)),
-			exit: 1, message: "out/.env: permission denied", hint: "make the file and its directory readable and writable", requests: 1, state: "new", outputs: "old new"},
+			exit: 1, message: "out/.env: permission denied", hint: "make the file and its directory readable and writable", requests: 1, state: "new", outputs: "old old"},
 		{name: ".env 0400", ordinary: true, before: permit("out/.env", 0o400), after: stays("out/.env", 0o400), requests: 1, state: "new", outputs: "new new"},
 		{name: ".env 0000", ordinary: true, before: permit("out/.env", 0), after: permit("out/.env", 0o600),
-			exit: 1, message: "out/.env: permission denied", hint: "make the file", requests: 1, state: "new", outputs: "old new"},
+			exit: 1, message: "out/.env: permission denied", hint: "make the file", requests: 1, state: "new", outputs: "old old"},
 		{name: ".env is a single bind mount", before: func(d *disk) {
 			ownMounts(d.T)
 			write(d.T, d.path("host"), string(d.read("out/.env")))
 			mountAt(d.T, d.path("host"), d.path("out/.env"), "", syscall.MS_BIND, "")
 		}, message: "out/.env cannot be replaced and was rewritten in place", hint: "mount its directory instead", requests: 1, state: "new", outputs: "new new"},
 		{name: ".env is a named pipe", before: replaceBy(func(path string) error { return syscall.Mkfifo(path, 0o600) }), after: putBack,
-			exit: 1, message: "out/.env: is a named pipe", hint: "name another path in the profile", requests: 1, state: "new", outputs: "none new"},
+			exit: 1, message: "out/.env: is a named pipe", hint: "name another path in the profile", requests: 1, state: "new", outputs: "none old"},
 		{name: ".env is a directory", before: replaceBy(func(path string) error { return os.Mkdir(path, 0o700) }), after: putBack,
-			exit: 1, message: "out/.env: is a directory", hint: "name another path in the profile", requests: 1, state: "new", outputs: "none new"},
+			exit: 1, message: "out/.env: is a directory", hint: "name another path in the profile", requests: 1, state: "new", outputs: "none old"},
 		{name: ".env is a directory, first login", first: true, args: login, before: replaceBy(func(path string) error { return os.Mkdir(path, 0o700) }), after: putBack,
 			exit: 1, message: "out/.env: is a directory", hint: "name another path in the profile", state: "none", outputs: "none none", next: 1},
 		{name: ".env's directory is gone", before: moving("out", "away"), after: moving("away", "out"),
@@ -193,7 +193,7 @@ func TestDisk(t *testing.T) {
 		{name: ".env is a dangling link", first: true, args: login, before: replaceBy(func(path string) error { return os.Symlink("../env", path) }), after: stays("out/.env", fs.ModeSymlink|0o777),
 			requests: 1, state: "new", outputs: "new new"},
 		{name: ".env is a link to itself", before: replaceBy(func(path string) error { return os.Symlink(".env", path) }), after: putBack,
-			exit: 1, message: "out/.env: too many levels of symbolic links", requests: 1, state: "new", outputs: "none new"},
+			exit: 1, message: "out/.env: too many levels of symbolic links", requests: 1, state: "new", outputs: "none old"},
 
 		// A read-only checkout.
 		{name: "project mounted read-only, valid: apply", valid: true, before: readOnly("."), after: unmount("."), state: "old", outputs: "old old"},

@@ -45,9 +45,9 @@ type Outputs interface {
 	Record(p config.Profile, t *state.Token) []state.Written
 
 	// Write brings every output of p in line with t, and takes back those in
-	// t.Outputs that p no longer declares. It goes on after an error, so that one
-	// bad path does not keep the others old; the error joins all of them. The
-	// changes are those that were made.
+	// t.Outputs that p no longer declares. Files are written all or none, as far as
+	// files allow; where they are not, no command runs and nothing is printed. The
+	// error joins all there are. The changes are those that were made.
 	Write(ctx context.Context, p config.Profile, t *state.Token) ([]Change, error)
 
 	// Print writes only what is written at every apply: to standard output, and to

@@ -21,6 +21,9 @@ type edit struct {
 	left    string // what was to go and stays, because somebody changed it; empty: nothing
 }
 
+// deletes reports whether the file is to go as a whole.
+func (e edit) deletes() bool { return e.change.Action == flow.DeleteOutput && len(e.content) == 0 }
+
 // declared says what becomes of output o, which is an env, json or template file and now
 // holds old, for the token t; nil is a token yet to come. recorded is what was
 // written before, to this and other outputs of the profile.

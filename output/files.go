@@ -114,13 +114,12 @@ func (f *Files) Record(p config.Profile, t *state.Token) []state.Written {
 // Write implements [flow.Outputs]. Commands come after the files and standard
 // output last: what they start, and who reads that, may count on what was before.
 func (f *Files) Write(ctx context.Context, p config.Profile, t *state.Token) ([]flow.Change, error) {
-	var changes []flow.Change
-	var errs []error
+	var jobs []job
 	for _, o := range outputs(p) {
 		if o.Type == "stdout" || o.Type == "github" || o.Type == "command" {
 			continue
 		}
-		made, err := f.put(ctx, p.Name, place{o.Path, o.Shown}, func(old *file) (edit, error) {
+		jobs = append(jobs, job{place{o.Path, o.Shown}, func(old *file) (edit, error) {
 			e, err := declared(p, o, t, t.Outputs, old)
 			if err == nil && e.unknown {
 				if err = resolve(ctx, p); err == nil {
@@ -128,11 +127,15 @@ func (f *Files) Write(ctx context.Context, p config.Profile, t *state.Token) ([]
 				}
 			}
 			return e, err
-		})
-		changes, errs = append(changes, made...), append(errs, err)
+		}})
+	}
+	changes, err := f.put(ctx, p.Name, jobs...)
+	if err != nil {
+		return changes, err
 	}
 	goes, err := f.takeBack(ctx, p, gone(p, t.Outputs), notDeclared)
-	changes, errs = append(changes, goes...), append(errs, err)
+	changes = append(changes, goes...)
+	errs := []error{err}
 	for _, o := range p.Outputs {
 		if o.Type == "command" {
 			ran, err := runCommand(ctx, p, o, t)
@@ -208,7 +211,7 @@ func (f *Files) takeBack(ctx context.Context, p config.Profile, list []state.Wri
 	var changes []flow.Change
 	var errs []error
 	for _, w := range list {
-		made, err := f.put(ctx, p.Name, placeOf(w, p), func(old *file) (edit, error) { return undeclared(w, old) })
+		made, err := f.put(ctx, p.Name, job{placeOf(w, p), func(old *file) (edit, error) { return undeclared(w, old) }})
 		if occupied(err) {
 			continue // not what was written, and nothing to take back from
 		}

@@ -575,13 +575,28 @@ func TestErrors(t *testing.T) {
 	check(err, want)
 	d.says(planned, "create dangling.json: missing", "create good.json: missing", "print standard output")
 
-	made, err := d.files.Write(t.Context(), d.p, tok)
-	check(err, append(want, "dangling.json: its directory does not exist | mkdir -p DIR/nowhere"))
-	d.says(made, "create good.json: missing", "print standard output")
-	d.holds("good.json", tokenFile)
-	if d.out.String() != access+"\n" {
-		t.Error("nothing was printed")
+	// All or nothing: what could be written is not, and nothing is printed.
+	nothing := func(want []string) {
+		t.Helper()
+		made, err := d.files.Write(t.Context(), d.p, tok)
+		check(err, want)
+		d.says(made)
+		d.lacks("good.json")
+		d.lacks(".good.json.tokenform-tmp")
+		if d.out.Len() > 0 {
+			t.Error("the token was printed")
+		}
 	}
+	nothing(want)
+	// This one shows only when the new contents are put beside the files.
+	d.declare(jsonFile("good.json"), jsonFile("dangling.json"), config.Output{Type: "stdout", Format: "token"})
+	nothing([]string{"dangling.json: its directory does not exist | mkdir -p DIR/nowhere"})
+	d.declare(jsonFile("good.json"), config.Output{Type: "stdout", Format: "token"})
+	made, err := d.files.Write(t.Context(), d.p, tok)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.says(made, "create good.json: missing", "print standard output")
 }
 
 func TestInterrupted(t *testing.T) {

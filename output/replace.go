@@ -1,6 +1,7 @@
 package output
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io/fs"
@@ -56,71 +57,164 @@ func look(at place, plan func(*file) (edit, error)) (edit, *file, error) {
 // knows nothing of locks, changes the file.
 const patience = 20
 
-// put does what plan says to the file at a place, and returns what it did. Where
-// nothing is to change nothing is locked or touched; else the plan is made
-// again under the lock, because other profiles and processes may share the file,
-// and as often as the file turns out to be another one than it was made for.
-func (f *Files) put(ctx context.Context, profile string, at place, plan func(*file) (edit, error)) (made []flow.Change, err error) {
-	e, old, err := look(at, plan)
-	if err == nil && e.change.Action != flow.KeepOutput {
-		waiting, cancel := context.WithTimeout(ctx, lockTimeout)
-		defer cancel()
-		unlock, lerr := atomicfile.Lock(waiting, at.path)
-		if errors.Is(lerr, context.DeadlineExceeded) && ctx.Err() == nil {
-			return nil, &flow.Error{Kind: flow.Temporary, Message: at.shown + ": another process has its directory locked", Hint: "wait for it to end and try again"}
-		}
-		if lerr != nil {
-			return nil, at.wrap(lerr)
-		}
-		defer unlock()
-		for range patience {
-			e, old, err = look(at, plan)
-			if err != nil || e.change.Action == flow.KeepOutput {
-				break
-			}
-			if err = f.replace(profile, at, old, e); !errors.Is(err, atomicfile.ErrChanged) {
-				break
-			}
-			time.Sleep(rand.N(5 * time.Millisecond)) // let it end, and do not keep step with it
-		}
-	}
-	if err != nil {
-		return nil, err
-	}
-	if e.change.Action != flow.KeepOutput {
-		made = append(made, e.change)
-		if old != nil && e.private && old.mode&0o044 != 0 && runtime.GOOS != "windows" {
-			f.Warn(profile, at.shown+" holds a secret that other users can read", "chmod 600 "+shellQuote(at.path))
-		}
-	}
-	if e.left != "" {
-		f.Warn(profile, at.shown+" was changed since tokenform wrote it: left "+e.left+" there", "delete it by hand if nobody needs it")
-	}
-	return made, nil
+// job is a file and what is to become of it.
+type job struct {
+	place
+	plan func(*file) (edit, error)
 }
 
-// replace writes or deletes the file that e was made for.
-func (f *Files) replace(profile string, at place, old *file, e edit) error {
-	if e.change.Action == flow.DeleteOutput && len(e.content) == 0 {
-		if atomicfile.Remove(at.path) == nil {
-			return nil
+// put does all jobs, or none where one of them cannot be done, and returns what
+// it did. Where nothing is to change nothing is locked or touched; else plans
+// are made again under the lock, because other profiles and processes may share
+// the files. The new contents are on the disk before the first file is replaced:
+// from then on only a file that changes at that very moment, or can only be
+// rewritten in place, may be left behind.
+func (f *Files) put(ctx context.Context, profile string, jobs ...job) (made []flow.Change, err error) {
+	var due []job
+	var paths []string
+	var errs []error
+	for _, j := range jobs {
+		e, _, err := look(j.place, j.plan)
+		switch {
+		case err != nil:
+			errs = append(errs, err)
+		case e.change.Action != flow.KeepOutput:
+			due, paths = append(due, j), append(paths, j.path)
+		default:
+			f.tellLeft(profile, j.place, e)
 		}
-		// A mount point, or a directory that is not ours to change: emptying it takes
-		// the secret away as well.
+	}
+	if len(errs) > 0 || len(due) == 0 {
+		return nil, errors.Join(errs...)
+	}
+	waiting, cancel := context.WithTimeout(ctx, lockTimeout)
+	defer cancel()
+	unlock, err := atomicfile.Lock(waiting, paths...)
+	if err != nil {
+		return nil, cmp.Or(ctx.Err(), unlocked(waiting, due), due[0].wrap(err))
+	}
+	defer unlock()
+	ready := make([]replacement, len(due))
+	for i, j := range due {
+		if ready[i], err = prepare(j); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	if len(errs) > 0 {
+		for _, r := range ready {
+			r.discard()
+		}
+		return nil, errors.Join(errs...)
+	}
+	for _, r := range ready {
+		change, err := f.replace(profile, r)
+		made, errs = append(made, change...), append(errs, err)
+	}
+	return made, errors.Join(errs...)
+}
+
+// unlocked says which of the jobs' directories cannot be locked, and why.
+func unlocked(ctx context.Context, jobs []job) error {
+	var errs []error
+	for _, j := range jobs {
+		unlock, err := atomicfile.Lock(ctx, j.path)
+		switch {
+		case err == nil:
+			unlock()
+		case errors.Is(err, context.DeadlineExceeded):
+			errs = append(errs, &flow.Error{Kind: flow.Temporary, Message: j.shown + ": another process has its directory locked", Hint: "wait for it to end and try again"})
+		default:
+			errs = append(errs, j.wrap(err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// replacement is a job whose new content is on the disk.
+type replacement struct {
+	job
+	old    *file
+	edit   edit
+	staged *atomicfile.Staged // nil: nothing to write
+}
+
+// prepare makes the plan of j, and the new content where there is to be one.
+func prepare(j job) (replacement, error) {
+	e, old, err := look(j.place, j.plan)
+	if err != nil || e.change.Action == flow.KeepOutput || e.deletes() {
+		return replacement{j, old, e, nil}, err
 	}
 	var data []byte
 	if old != nil {
 		data = old.data
 	}
-	inPlace, err := atomicfile.Update(at.path, data, e.content, 0o600)
-	if err == nil && inPlace {
-		f.Warn(profile, at.shown+" cannot be replaced and was rewritten in place: a crash in that moment would have damaged it",
-			"mount its directory instead of the single file, or make the directory writable")
+	staged, err := atomicfile.Stage(j.path, data, e.content, 0o600)
+	if err != nil {
+		err = j.wrap(err)
+	}
+	return replacement{j, old, e, staged}, err
+}
+
+func (r replacement) discard() {
+	if r.staged != nil {
+		r.staged.Discard()
+	}
+}
+
+// replace puts r in place, with a new plan as often as the file turns out to be
+// another one than it was made for.
+func (f *Files) replace(profile string, r replacement) (made []flow.Change, err error) {
+	for try := 1; ; try++ {
+		if err = f.commit(profile, r); try == patience || !errors.Is(err, atomicfile.ErrChanged) {
+			break
+		}
+		time.Sleep(rand.N(5 * time.Millisecond)) // let it end, and do not keep step with it
+		if r, err = prepare(r.job); err != nil {
+			return nil, err
+		}
 	}
 	if err != nil {
-		return at.wrap(err)
+		return nil, r.wrap(err)
 	}
-	return nil
+	if r.edit.change.Action != flow.KeepOutput {
+		made = append(made, r.edit.change)
+		if r.old != nil && r.edit.private && r.old.mode&0o044 != 0 && runtime.GOOS != "windows" {
+			f.Warn(profile, r.shown+" holds a secret that other users can read", "chmod 600 "+shellQuote(r.path))
+		}
+	}
+	f.tellLeft(profile, r.place, r.edit)
+	return made, nil
+}
+
+// commit writes or deletes r's file.
+func (f *Files) commit(profile string, r replacement) error {
+	if r.edit.deletes() {
+		if atomicfile.Remove(r.path) == nil {
+			return nil
+		}
+		// A mount point, or a directory that is not ours to change: emptying it takes
+		// the secret away as well.
+		staged, err := atomicfile.Stage(r.path, r.old.data, nil, 0o600)
+		if err != nil {
+			return err
+		}
+		r.staged = staged
+	}
+	if r.staged == nil {
+		return nil // it has become what it should be
+	}
+	inPlace, err := r.staged.Commit()
+	if err == nil && inPlace {
+		f.Warn(profile, r.shown+" cannot be replaced and was rewritten in place: a crash in that moment would have damaged it",
+			"mount its directory instead of the single file, or make the directory writable")
+	}
+	return err
+}
+
+func (f *Files) tellLeft(profile string, at place, e edit) {
+	if e.left != "" {
+		f.Warn(profile, at.shown+" was changed since tokenform wrote it: left "+e.left+" there", "delete it by hand if nobody needs it")
+	}
 }
 
 // occupied reports whether err says that something that is no file stands at

@@ -26,30 +26,11 @@ import (
 // directory cannot be written) and has been overwritten instead: durably, but
 // not atomically.
 func Write(path string, data []byte, mode fs.FileMode) (inPlace bool, err error) {
-	return writeIf(path, data, mode, func() error { return nil })
-}
-
-// writeIf asks still, as late as it can, whether the file may still be replaced.
-func writeIf(path string, data []byte, mode fs.FileMode, still func() error) (inPlace bool, err error) {
-	old, err := stat(path)
+	s, err := stage(path, data, mode, func() error { return nil })
 	if err != nil {
 		return false, err
 	}
-	target, err := resolve(path)
-	if err != nil {
-		return false, err
-	}
-	if old != nil {
-		mode = old.Mode().Perm()
-	}
-	err = replace(target, data, mode, old, still)
-	if old == nil || !irreplaceable(err) {
-		return false, err
-	}
-	if err := still(); err != nil {
-		return false, err
-	}
-	return true, overwrite(target, data)
+	return s.Commit()
 }
 
 // Remove deletes the file that [Write] to path would replace, and what a killed
@@ -197,15 +178,6 @@ func temporary(target string) string {
 	return dir + "." + name + ".tokenform-tmp"
 }
 
-// replace does it by rename. old is nil where target is to be created.
-func replace(target string, data []byte, mode fs.FileMode, old fs.FileInfo, still func() error) error {
-	p, err := open(target, mode, old)
-	if err != nil {
-		return err
-	}
-	return p.commit(data, still)
-}
-
 // Pending is the temporary file of a target: [Reserve] makes it, and exactly
 // one of Commit and Discard ends it.
 type Pending struct {
@@ -268,10 +240,15 @@ func open(target string, mode fs.FileMode, old fs.FileInfo) (*Pending, error) {
 // Commit makes data the content of the target, durably. Between its first and
 // its last step there is nothing that can wait for anybody but the disk.
 func (p *Pending) Commit(data []byte) error {
-	return p.commit(data, func() error { return nil })
+	if err := p.fill(data); err != nil {
+		return err
+	}
+	return p.place(func() error { return nil })
 }
 
-func (p *Pending) commit(data []byte, still func() error) (err error) {
+// fill makes data the content of the temporary file, durably. After an error
+// there is no such file any more.
+func (p *Pending) fill(data []byte) (err error) {
 	defer func() {
 		if err != nil {
 			p.Discard()
@@ -286,13 +263,17 @@ func (p *Pending) commit(data []byte, still func() error) (err error) {
 	if err := p.f.Sync(); err != nil {
 		return err
 	}
-	if err := p.f.Close(); err != nil {
-		return err
+	return p.f.Close()
+}
+
+// place makes the temporary file the target, if still says, as late as it can,
+// that it may. After an error there is no such file any more.
+func (p *Pending) place(still func() error) (err error) {
+	if err = still(); err == nil {
+		err = rename(p.f.Name(), p.target)
 	}
-	if err := still(); err != nil {
-		return err
-	}
-	if err := rename(p.f.Name(), p.target); err != nil {
+	if err != nil {
+		p.Discard()
 		return err
 	}
 	return syncDir(filepath.Dir(p.target))

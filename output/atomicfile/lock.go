@@ -8,27 +8,76 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"syscall"
 	"time"
 
 	"github.com/gofrs/flock"
 )
 
-// Lock waits until this process alone writes files in the directory of path (a
-// symbolic link's target, like [Write]), or ctx ends. It works across processes
-// that have nothing else in common, ends with the process even if that is
-// killed, and is not reentrant.
+// Lock waits until this process alone writes files in the directories of paths
+// (a symbolic link's target, like [Write]), or ctx ends. It works across
+// processes that have nothing else in common, ends with the process even if that
+// is killed, and is not reentrant.
 //
 // The lock is on the directory itself, which leaves no litter. Where a
 // directory cannot be locked it is on a file .tokenform.lock in it, which is
 // never deleted: whoever waits on a deleted one and whoever makes the next one
 // would both hold "the" lock.
-func Lock(ctx context.Context, path string) (unlock func(), err error) {
-	target, err := resolve(path)
+func Lock(ctx context.Context, paths ...string) (unlock func(), err error) {
+	dirs, err := directories(paths)
 	if err != nil {
 		return nil, err
 	}
-	dir := filepath.Dir(target)
+	var locks []*flock.Flock
+	unlock = func() {
+		for _, lock := range locks {
+			_ = lock.Close() // this releases it; so does the end of the process
+		}
+	}
+	for _, dir := range dirs {
+		lock, err := lockDir(ctx, dir)
+		if err != nil {
+			unlock()
+			return nil, err
+		}
+		locks = append(locks, lock)
+	}
+	return unlock, nil
+}
+
+// directories are those of paths, each once whatever it is called, in an order
+// that is everybody's: two processes that take the same locks the other way
+// round would wait for each other.
+func directories(paths []string) ([]string, error) {
+	var dirs []string
+	var known []fs.FileInfo
+	for _, path := range paths {
+		target, err := resolve(path)
+		if err != nil {
+			return nil, err
+		}
+		dir := filepath.Dir(target)
+		if len(paths) > 1 {
+			if dir, err = filepath.EvalSymlinks(dir); err != nil {
+				return nil, err
+			}
+			info, err := os.Stat(dir)
+			if err != nil {
+				return nil, err
+			}
+			if slices.ContainsFunc(known, func(x fs.FileInfo) bool { return os.SameFile(x, info) }) {
+				continue
+			}
+			known = append(known, info)
+		}
+		dirs = append(dirs, dir)
+	}
+	slices.Sort(dirs)
+	return dirs, nil
+}
+
+func lockDir(ctx context.Context, dir string) (*flock.Flock, error) {
 	beside := func() *flock.Flock { return flock.New(filepath.Join(dir, ".tokenform.lock")) }
 	lock, fallen := flock.New(dir, flock.SetFlag(os.O_RDONLY)), false
 	if runtime.GOOS == "windows" {
@@ -38,8 +87,7 @@ func Lock(ctx context.Context, path string) (unlock func(), err error) {
 		got, err := lock.TryLock()
 		switch {
 		case got:
-			// Closing releases it; so does the end of the process.
-			return func() { _ = lock.Close() }, nil
+			return lock, nil
 		case err != nil && !fallen && unlockable(err):
 			lock, fallen = beside(), true
 			continue

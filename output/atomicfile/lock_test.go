@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -97,4 +99,38 @@ func TestLock(t *testing.T) {
 	if _, err := Lock(t.Context(), filepath.Join(dir, "no", "a")); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("a missing directory: %v", err)
 	}
+}
+
+// TestLockSeveral: two that want the same directories, named in another order
+// and by other names, wait for each other's end and not for ever.
+func TestLockSeveral(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	must(t, os.MkdirAll(filepath.Join(dir, "a"), 0o700))
+	must(t, os.MkdirAll(filepath.Join(dir, "b"), 0o700))
+	must(t, os.Symlink("b", filepath.Join(dir, "c")))
+	one := []string{filepath.Join(dir, "a/x"), filepath.Join(dir, "b/x"), filepath.Join(dir, "b/y")}
+	other := []string{filepath.Join(dir, "c/x"), filepath.Join(dir, "b/y"), filepath.Join(dir, "a/z")}
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	var wg sync.WaitGroup
+	var inside atomic.Int32
+	for _, paths := range [][]string{one, other, one, other} {
+		wg.Go(func() {
+			for range 20 {
+				unlock, err := Lock(ctx, paths...)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if inside.Add(1) > 1 {
+					t.Error("two are inside")
+				}
+				time.Sleep(time.Millisecond)
+				inside.Add(-1)
+				unlock()
+			}
+		})
+	}
+	wg.Wait()
 }

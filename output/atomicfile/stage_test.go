@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// TestUpdate: what was made from one content never replaces another.
-func TestUpdate(t *testing.T) {
+// TestStage: what was made from one content never replaces another.
+func TestStage(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		name     string
@@ -32,7 +32,12 @@ func TestUpdate(t *testing.T) {
 			if tt.now != nil {
 				must(t, os.WriteFile(path, tt.now, 0o644))
 			}
-			_, err := Update(path, tt.old, []byte("new"), 0o600)
+			staged, err := Stage(path, tt.old, []byte("new"), 0o600)
+			must(t, err)
+			if tt.now != nil && read(t, path) != string(tt.now) {
+				t.Errorf("staging has changed it: %q", read(t, path))
+			}
+			_, err = staged.Commit()
 			switch {
 			case tt.ok:
 				must(t, err)
@@ -49,5 +54,23 @@ func TestUpdate(t *testing.T) {
 			}
 			only(t, dir, "f")
 		})
+	}
+}
+
+// TestDiscard: what is staged and not wanted leaves nothing behind.
+func TestDiscard(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	path := filepath.Join(dir, "f")
+	must(t, os.WriteFile(path, []byte("old"), 0o644))
+	staged, err := Stage(path, []byte("old"), []byte("new"), 0o600)
+	must(t, err)
+	if !Littered(path) {
+		t.Error("nothing was staged")
+	}
+	staged.Discard()
+	only(t, dir, "f")
+	if got := read(t, path); got != "old" {
+		t.Errorf("holds %q", got)
 	}
 }

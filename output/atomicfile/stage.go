@@ -1,0 +1,104 @@
+package atomicfile
+
+import (
+	"bytes"
+	"errors"
+	"io/fs"
+	"os"
+)
+
+// ErrChanged says that a file is no longer what it was when it was read.
+var ErrChanged = errors.New("another program is changing it")
+
+// Staged is new content for a file, beside it and safe on the disk: [Stage]
+// makes it, and exactly one of Commit and Discard ends it.
+type Staged struct {
+	path   string
+	data   []byte
+	exists bool         // there is a file already
+	still  func() error // whether it may still be replaced
+	beside *Pending     // nil: the file can only be rewritten in place
+}
+
+// Stage prepares the replacement of path by data, which was made from old: what
+// [Read] of path has returned; nil: there was nothing. What can go wrong, from a
+// full disk to a directory that cannot be written, goes wrong here, where
+// nothing has changed yet. The rest is as for [Write].
+func Stage(path string, old, data []byte, mode fs.FileMode) (*Staged, error) {
+	return stage(path, data, mode, func() error {
+		now, _, err := Read(path)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			now = nil
+		case err != nil:
+			return err
+		}
+		if (now == nil) != (old == nil) || !bytes.Equal(now, old) {
+			return ErrChanged
+		}
+		return nil
+	})
+}
+
+func stage(path string, data []byte, mode fs.FileMode, still func() error) (*Staged, error) {
+	old, err := stat(path)
+	if err != nil {
+		return nil, err
+	}
+	target, err := resolve(path)
+	if err != nil {
+		return nil, err
+	}
+	if old != nil {
+		mode = old.Mode().Perm()
+	}
+	s := &Staged{path: path, data: data, exists: old != nil, still: still}
+	pending, err := open(target, mode, old)
+	if err == nil {
+		if err = pending.fill(data); err == nil {
+			s.beside = pending
+		}
+	}
+	if err == nil {
+		return s, nil
+	}
+	if old == nil || !irreplaceable(err) {
+		return nil, err
+	}
+	f, err := os.OpenFile(target, os.O_WRONLY, 0) // may it at least be rewritten?
+	if err != nil {
+		return nil, err
+	}
+	return s, f.Close()
+}
+
+// Commit puts the content in place. Where a [Stage]d path holds something else by
+// now than what it was made from, that stays as it is, and the error is
+// [ErrChanged]. inPlace is as for [Write].
+//
+// A program that does not know of [Lock] can so lose only what it writes
+// between that look and the rename: some microseconds, where a sync of the
+// disk takes milliseconds. Contents are compared, not times: those of two writes
+// within one tick of the clock are the same.
+func (s *Staged) Commit() (inPlace bool, err error) {
+	if s.beside != nil {
+		if err := s.beside.place(s.still); !s.exists || !irreplaceable(err) {
+			return false, err
+		}
+	}
+	if err := s.still(); err != nil {
+		return false, err
+	}
+	target, err := resolve(s.path)
+	if err != nil {
+		return false, err
+	}
+	return true, overwrite(target, s.data)
+}
+
+// Discard leaves the file as it is.
+func (s *Staged) Discard() {
+	if s.beside != nil {
+		s.beside.Discard()
+	}
+}

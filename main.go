@@ -357,7 +357,7 @@ func (p *program) token(ctx context.Context, r *flow.Runner, profiles []config.P
 
 // valid applies without outputs.
 func (p *program) valid(ctx context.Context, r *flow.Runner, profiles []config.Profile) []flow.Result {
-	r.Outputs = nil
+	r.TokenOnly = true
 	r.Due = func([]config.Profile) { p.streams.guard() }
 	return r.Apply(ctx, profiles)
 }

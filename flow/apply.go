@@ -16,7 +16,7 @@ type Result struct {
 	Profile  config.Profile
 	Token    *state.Token // in state now; nil: none
 	Decision Decision     // as taken under the lock
-	Granted  bool         // the decision's grant ran and its token is stored
+	Granted  bool         // the decision was carried out and its token is stored
 	Changes  []Change     // made
 	Err      error
 }
@@ -41,7 +41,7 @@ func (r *Runner) Apply(ctx context.Context, profiles []config.Profile) []Result 
 			// Nothing to do: no lock, no goroutine, no write. What is printed is the
 			// token as it was read; the outputs may belong to a newer one by now.
 			results[i] = Result{Profile: p, Token: f.Token, Decision: f.Decision, Changes: f.Changes}
-			if r.Outputs != nil {
+			if r.writes() {
 				_, results[i].Err = r.Outputs.Print(p, f.Token)
 			}
 			r.remind(p, f.Token)
@@ -82,7 +82,7 @@ func (r *Runner) apply(ctx context.Context, p config.Profile, f Forecast, free f
 	if err := ctx.Err(); err != nil {
 		return fail(err)
 	}
-	if f.Err == nil && f.Decision.Action != Keep {
+	if f.Err == nil && f.Decision.Action != Keep && f.Decision.Action != Adopt {
 		// Commands that yield secrets run before the lock is taken.
 		if err := resolve(ctx, p); err != nil {
 			return fail(err)
@@ -98,15 +98,17 @@ func (r *Runner) apply(ctx context.Context, p config.Profile, f Forecast, free f
 	if err != nil {
 		return fail(stored(err))
 	}
-	decide := func() Decision {
-		d := r.decide(p, t)
+	var found Found
+	var next *state.Token
+	decide := func() (d Decision) {
+		d, found, next = r.judge(p, t)
 		if d.Action == Keep && f.Refused && t.Access == f.Token.Access {
 			return replace(p, t)
 		}
 		return d
 	}
 	res.Token, res.Decision = t, decide()
-	if res.Decision.Action != Keep {
+	if res.Decision.Action != Keep && res.Decision.Action != Adopt {
 		if err := resolve(ctx, p); err != nil {
 			return fail(err)
 		}
@@ -115,7 +117,14 @@ func (r *Runner) apply(ctx context.Context, p config.Profile, f Forecast, free f
 	if res.Decision.Action == Login && f.Err != nil {
 		return fail(f.Err) // nobody is asked to log in for what cannot be written
 	}
-	if res.Decision.Action != Keep {
+	switch res.Decision.Action {
+	case Keep:
+	case Adopt:
+		if err := r.adopt(ctx, p, entry, t, found, next); err != nil {
+			return fail(err)
+		}
+		res.Token, res.Granted = next, true
+	default:
 		n, err := r.grant(ctx, p, entry, t, &res.Decision, free)
 		if n != nil {
 			res.Token, res.Granted = n, true
@@ -124,7 +133,7 @@ func (r *Runner) apply(ctx context.Context, p config.Profile, f Forecast, free f
 			return fail(err)
 		}
 	}
-	if r.Outputs == nil {
+	if !r.writes() {
 		return res
 	}
 	if err := r.write(ctx, p, entry, &res); err != nil {

@@ -18,6 +18,7 @@ const (
 	Refresh Action = "refresh" // RFC 6749 section 6
 	Login   Action = "login"   // RFC 6749 section 4.1, with a person in front
 	Request Action = "request" // RFC 6749 section 4.4, client credentials
+	Adopt   Action = "adopt"   // a client has refreshed on its own: take its token
 )
 
 // Decision is an action and the reason shown for it.

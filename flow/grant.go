@@ -87,6 +87,7 @@ type source struct {
 	base    *state.Token // what state keeps of what it has now; nil: nothing
 	seed    string       // the digest of the profile's refresh_token, once this one is stored; empty: as in base
 	foreign bool         // it is not state's own, so it may be anybody's
+	found   bool         // it is a client's, from an output of a login that was state's
 }
 
 // source says which refresh token the decision d is about.
@@ -125,6 +126,16 @@ func (r *Runner) refresh(ctx context.Context, p config.Profile, app oauth.App, e
 			w, err = app.Refresh(sending, from.refresh)
 		}
 		if refused(err) {
+			if other := r.clients(p, from); other != "" {
+				sent = r.Now()
+				if w, err = app.Refresh(sending, other); !refused(err) {
+					base := *from.base
+					base.Refresh = other
+					from = source{refresh: other, base: &base, found: true}
+				}
+			}
+		}
+		if refused(err) {
 			from.base.Rejected = sent.UTC().Truncate(time.Second)
 			if err := entry.Save(from.base); err != nil {
 				return nil, stored(err)
@@ -142,10 +153,14 @@ func (r *Runner) refresh(ctx context.Context, p config.Profile, app oauth.App, e
 	if n.Refresh == "" {
 		n.Refresh = from.refresh // RFC 6749 section 6: without a new one the old one stays
 	}
-	if from.foreign && p.Account != "" {
-		if n.Account, err = r.account(ctx, p, app, nil, n); err != nil {
-			return nil, err
-		}
+	switch {
+	case from.foreign && p.Account != "":
+		n.Account, err = r.account(ctx, p, app, nil, n)
+	case from.found:
+		n.Account, err = r.account(ctx, p, app, from.base, n)
+	}
+	if err != nil {
+		return nil, err
 	}
 	cure := "nothing is lost: the old refresh token still works"
 	if n.Refresh != from.refresh {
@@ -158,6 +173,21 @@ func (r *Runner) refresh(ctx context.Context, p config.Profile, app oauth.App, e
 		return n, lessGranted(missing)
 	}
 	return n, r.verify(ctx, p, app, n)
+}
+
+// clients is the refresh token that a client has written into an output after
+// state's own was stored; empty: none has. It was given a new one when it used
+// ours, which is dead since then.
+func (r *Runner) clients(p config.Profile, from source) string {
+	if r.Outputs == nil {
+		return ""
+	}
+	for _, f := range r.Outputs.Newer(p, from.base) {
+		if f.Refresh != "" && f.Refresh != from.refresh {
+			return f.Refresh
+		}
+	}
+	return ""
 }
 
 // rescue stores the refresh token of an answer that is of no other use, because
@@ -249,7 +279,7 @@ func reserve(entry *state.Entry) error {
 // keep stores n with what its outputs will be. Past this line the token
 // survives everything; where it cannot be stored nobody sees it.
 func (r *Runner) keep(entry *state.Entry, p config.Profile, n *state.Token, cure string) error {
-	if r.Outputs != nil {
+	if r.writes() {
 		n.Outputs = merge(n.Outputs, r.Outputs.Record(p, n))
 	}
 	if err := entry.Save(n); err != nil {

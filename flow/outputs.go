@@ -40,6 +40,11 @@ type Outputs interface {
 	// different. t may be nil (nothing in state) only where fresh is set.
 	Stale(p config.Profile, t *state.Token, fresh bool) ([]Change, error)
 
+	// Newer returns the tokens that other programs have written into outputs of p
+	// and that end later than t, the last one first. What cannot be read is not
+	// there.
+	Newer(p config.Profile, t *state.Token) []Found
+
 	// Record returns what state must remember once Write has succeeded for p
 	// and t. Of a command that is what it got last, which only running it changes.
 	Record(p config.Profile, t *state.Token) []state.Written

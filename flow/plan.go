@@ -2,6 +2,7 @@ package flow
 
 import (
 	"errors"
+	"slices"
 	"time"
 
 	"tokenform/config"
@@ -51,11 +52,25 @@ func (r *Runner) forecast(p config.Profile) Forecast {
 	}
 	f.Token = t
 	f.Decision = r.decide(p, t)
-	if r.Outputs != nil {
+	if r.writes() {
 		f.Changes, f.Err = r.Outputs.Stale(p, t, f.Decision.Action != Keep)
+	}
+	if f.Decision.Action == Keep && !slices.ContainsFunc(f.Changes, rewrites) {
+		return f // every file is as it should be, so nobody has written one
+	}
+	d, _, next := r.judge(p, t)
+	if next != nil {
+		f.Decision = d
+		if r.writes() {
+			f.Changes, f.Err = r.Outputs.Stale(p, next, false)
+		}
 	}
 	return f
 }
+
+// rewrites reports whether a change replaces a file that somebody may have
+// written a token into.
+func rewrites(c Change) bool { return c.Type == "json" && c.Action == Update }
 
 // stored puts an error of the state directory in our terms.
 func stored(err error) error {

@@ -17,6 +17,7 @@ type Runner struct {
 	Endpoints oauth.Endpoints
 	HTTP      *http.Client
 	Outputs   Outputs // nil: none are looked at or written
+	TokenOnly bool    // outputs are only looked at, for a token that a client wrote
 	Now       func() time.Time
 	Notify    func(Event) // what people are told meanwhile; called concurrently
 
@@ -90,6 +91,9 @@ func (r *Runner) store(p config.Profile) *state.Store {
 
 // attended reports whether there is a person who can log in to p.
 func (r *Runner) attended() bool { return r.Browse != nil || r.Pasted != nil }
+
+// writes reports whether outputs are brought in line with tokens.
+func (r *Runner) writes() bool { return r.Outputs != nil && !r.TokenOnly }
 
 // decide is [Decide] with the wish to log in anew on top.
 func (r *Runner) decide(p config.Profile, t *state.Token) Decision {

@@ -42,7 +42,7 @@ func (r *Runner) checkOne(ctx context.Context, f *Forecast) {
 		f.Refused = true
 		if f.Decision.Action == Keep {
 			f.Decision = replace(f.Profile, f.Token)
-			if r.Outputs != nil {
+			if r.writes() {
 				f.Changes, f.Err = r.Outputs.Stale(f.Profile, f.Token, true)
 			}
 		}

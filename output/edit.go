@@ -54,6 +54,9 @@ func jsonEdit(p config.Profile, o config.Output, t *state.Token, recorded *state
 		e.unknown = !known && (secret == "" || !bytes.Equal(old.data, e.content))
 	}
 	e.judge(t, old, !e.unknown && old != nil && bytes.Equal(old.data, e.content))
+	if e.change.Reason == differs && t.Refresh != "" && recognise(e.content).RefreshToken != "" && recognise(old.data).RefreshToken == "" {
+		e.change.Reason = "its refresh token is gone" // some clients drop it when they refresh
+	}
 	return e
 }
 
@@ -68,7 +71,7 @@ func (e *edit) judge(t *state.Token, old *file, same bool) {
 	case same:
 		e.change.Action = flow.KeepOutput
 	default:
-		e.change.Reason = "differs"
+		e.change.Reason = differs
 	}
 }
 
@@ -97,8 +100,11 @@ func writtenSecret(recorded *state.Written, old *file) string {
 	return recognise(old.data).secret
 }
 
-// newToken is the reason for what changes because the token does.
-const newToken = "new token"
+// Reasons for a change.
+const (
+	newToken = "new token" // the token is about to be another one
+	differs  = "differs"   // somebody has written it
+)
 
 func envEdit(p config.Profile, o config.Output, t *state.Token, recorded *state.Written, old *file) (edit, error) {
 	e := edit{change: flow.Change{Type: o.Type, Path: o.Path, Shown: o.Shown, Action: flow.Update}}

@@ -12,6 +12,8 @@ import (
 
 	"tokenform/config"
 	"tokenform/flow"
+	"tokenform/flow/state"
+	"tokenform/output/atomicfile"
 )
 
 // Imported is what a client's token file holds.
@@ -53,6 +55,36 @@ func ReadClientFile(name string, data []byte) (Imported, error) {
 		return fail("its refresh token has white space in it", "was the file edited by hand?")
 	}
 	return i, nil
+}
+
+// Newer implements [flow.Outputs]. Only clients' formats that tell when the
+// token ends are looked at.
+func (f *Files) Newer(p config.Profile, t *state.Token) []flow.Found {
+	var list []flow.Found
+	for _, o := range p.Outputs {
+		if o.Type != "json" {
+			continue
+		}
+		data, _, err := atomicfile.Read(o.Path)
+		if before := find(t.Outputs, o.Type, o.Path); err != nil || before != nil && before.Digest == state.Digest(string(data)) {
+			continue // as we left it
+		}
+		i := recognise(data)
+		if !strings.Contains(i.From, o.Format) || !word(i.Access) || i.RefreshToken != "" && !word(i.RefreshToken) || i.several {
+			continue
+		}
+		if i.Access != t.Access && i.Expires.After(t.Expires) {
+			list = append(list, flow.Found{Shown: o.Shown, Access: i.Access, Refresh: i.RefreshToken, Expires: i.Expires, Scopes: i.Scopes})
+		}
+	}
+	slices.SortFunc(list, func(a, b flow.Found) int { return b.Expires.Compare(a.Expires) })
+	return list
+}
+
+// word reports whether s can be a token: printable ASCII without a space
+// (RFC 6749 appendix A.12).
+func word(s string) bool {
+	return s != "" && !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' })
 }
 
 // librespot stands for the credentials of Spotify's own apps.

@@ -65,6 +65,8 @@ func wish(a flow.Action) string {
 		return "log in"
 	case flow.Request:
 		return "request a token"
+	case flow.Adopt:
+		return "adopt a token"
 	}
 	return string(a)
 }
@@ -77,6 +79,8 @@ func deed(a flow.Action) string {
 		return "requested a token"
 	case flow.Refresh:
 		return "refreshed"
+	case flow.Adopt:
+		return "adopted a token"
 	}
 	return "kept"
 }
@@ -188,8 +192,8 @@ func (p *Printer) Destroyed(remains []flow.Remains) {
 
 // tally counts for the line at the end.
 type tally struct {
-	refresh, login, request, keep, failed int
-	write, remove                         int
+	refresh, login, request, adopt, keep, failed int
+	write, remove                                int
 }
 
 func (t *tally) count(a flow.Action, list []flow.Change) {
@@ -200,6 +204,8 @@ func (t *tally) count(a flow.Action, list []flow.Change) {
 		t.login++
 	case flow.Request:
 		t.request++
+	case flow.Adopt:
+		t.adopt++
 	default:
 		t.keep++
 	}
@@ -214,14 +220,14 @@ func (t *tally) count(a flow.Action, list []flow.Change) {
 }
 
 func (t *tally) planned() string {
-	return t.sentence("Plan: ", "to refresh", "to log in", "to request", "to write", "to delete", "cannot be planned")
+	return t.sentence("Plan: ", "to refresh", "to log in", "to request", "to adopt", "to write", "to delete", "cannot be planned")
 }
 
 func (t *tally) done() string {
-	return t.sentence("Applied: ", "refreshed", "logged in", "requested", "written", "deleted", "failed")
+	return t.sentence("Applied: ", "refreshed", "logged in", "requested", "adopted", "written", "deleted", "failed")
 }
 
-func (t *tally) sentence(start, refresh, login, request, write, remove, failed string) string {
+func (t *tally) sentence(start, refresh, login, request, adopt, write, remove, failed string) string {
 	var tokens, outputs []string
 	add := func(list *[]string, n int, words string) {
 		if n > 0 {
@@ -231,6 +237,7 @@ func (t *tally) sentence(start, refresh, login, request, write, remove, failed s
 	add(&tokens, t.refresh, refresh)
 	add(&tokens, t.login, login)
 	add(&tokens, t.request, request)
+	add(&tokens, t.adopt, adopt)
 	add(&tokens, t.keep, "unchanged")
 	add(&tokens, t.failed, failed)
 	add(&outputs, t.write, Plural(t.write, "output")+" "+write)

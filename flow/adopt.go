@@ -1,0 +1,98 @@
+package flow
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"tokenform/config"
+	"tokenform/flow/oauth"
+	"tokenform/flow/state"
+)
+
+// Found is a token that another program has written into an output.
+type Found struct {
+	Shown   string // the output
+	Access  string
+	Refresh string // empty: it has dropped it
+	Expires time.Time
+	Scopes  []string // nil: it does not say
+}
+
+// Format keeps tokens out of every message, as [state.Token]'s does.
+func (f Found) Format(s fmt.State, _ rune) { fmt.Fprintf(s, "token in %s (redacted)", f.Shown) }
+
+// longestLife is more than an access token ever has to live: a file that says
+// more is wrong, and would keep a dead token for good.
+const longestLife = 24 * time.Hour
+
+// adoption looks for a token that a client got when it refreshed on its own,
+// where t would be kept or refreshed. It is adopted instead of being
+// overwritten: its refresh token may be the only one that still works. The
+// token returned is what t becomes; nil: there is none.
+func (r *Runner) adoption(p config.Profile, t *state.Token, d Decision) (Found, *state.Token) {
+	if r.Outputs == nil || t == nil || !p.Grant.User() || d.Seed || d.Action != Keep && d.Action != Refresh {
+		return Found{}, nil
+	}
+	now := r.Now()
+	for _, f := range r.Outputs.Newer(p, t) {
+		n := *t
+		n.Access, n.Expires, n.Rejected = f.Access, f.Expires.UTC().Truncate(time.Second), time.Time{}
+		n.Obtained = now.UTC().Truncate(time.Second) // at the latest
+		if f.Refresh != "" {
+			n.Refresh = f.Refresh
+		}
+		if f.Scopes != nil {
+			n.Scopes = f.Scopes
+		}
+		if n.Expires.Sub(now) <= longestLife && Decide(p, &n, now).Action == Keep {
+			return f, &n
+		}
+	}
+	return Found{}, nil
+}
+
+// judge is decide with a look at what clients have written back. Where their
+// token is to be adopted, that is in found and next.
+func (r *Runner) judge(p config.Profile, t *state.Token) (d Decision, found Found, next *state.Token) {
+	d = r.decide(p, t)
+	if found, next = r.adoption(p, t, d); next != nil {
+		d = Decision{Action: Adopt, Reason: "newer token in " + found.Shown + ", " + Validity(p, next, r.Now())}
+	}
+	return d, found, next
+}
+
+// adopt stores next, the token that was found in an output. One with another
+// refresh token than t's must be of the same account: whose login it is, the
+// file does not say.
+func (r *Runner) adopt(ctx context.Context, p config.Profile, entry *state.Entry, t *state.Token, found Found, next *state.Token) error {
+	if next.Refresh != t.Refresh {
+		err := r.sameAccount(ctx, p, oauth.App{ID: t.ClientID, Endpoints: r.Endpoints, HTTP: r.HTTP}, t, next)
+		if err != nil {
+			kind := KindOf(wire("", err))
+			return &Error{Kind: kind, Message: found.Shown + " holds a newer token of another login; nothing is overwritten", Err: err,
+				Hint: fmt.Sprintf("if it is to be used here: tokenform destroy -p %[1]s, then tokenform import -p %[1]s --from FILE with a copy of it; else move it away", p.Name)}
+		}
+	}
+	return r.keep(entry, p, next, "nothing is lost: the token is still in "+found.Shown)
+}
+
+// sameAccount asks the Web API whose token next is, and refuses everybody but the
+// declared account or t's. No answer is a refusal too.
+func (r *Runner) sameAccount(ctx context.Context, p config.Profile, app oauth.App, t, next *state.Token) error {
+	me, err := app.Me(ctx, next.Access)
+	if err != nil {
+		return err
+	}
+	got := &state.Account{ID: me.ID, AccountID: me.AccountID, Name: me.Name}
+	switch {
+	case p.Account != "" && (p.Account == me.ID || p.Account == me.AccountID):
+	case p.Account == "" && t.Account != nil && same(t.Account, got):
+	case p.Account == "" && t.Account == nil:
+		return &Error{Message: "it is of " + name(got) + ", and whose login is stored is not known"}
+	default:
+		return &Error{Message: "it is of " + name(got)}
+	}
+	next.Account = got
+	return nil
+}

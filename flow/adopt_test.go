@@ -1,0 +1,223 @@
+package flow_test
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"tokenform/config"
+	"tokenform/flow"
+	"tokenform/flow/oauth"
+	"tokenform/flow/sandbox"
+)
+
+// clientFile adds the token file of an x/oauth2 program to the outputs.
+func clientFile(dir string) func(*config.Profile) {
+	return func(p *config.Profile) {
+		p.Outputs = append(p.Outputs, config.Output{Type: "json", Format: "oauth2", Path: filepath.Join(dir, "token.json"), Shown: "token.json"})
+	}
+}
+
+// theirs is the file as the client has it.
+type theirs struct {
+	Access  string    `json:"access_token"`
+	Refresh string    `json:"refresh_token,omitempty"`
+	Expiry  time.Time `json:"expiry"`
+	Type    string    `json:"token_type"`
+}
+
+func (w *world) clientHas() (f theirs) {
+	w.Helper()
+	b, err := os.ReadFile(filepath.Join(w.dir, "token.json"))
+	if err == nil {
+		err = json.Unmarshal(b, &f)
+	}
+	if err != nil {
+		w.Fatal(err)
+	}
+	return f
+}
+
+func (w *world) clientWrites(f theirs) {
+	w.Helper()
+	b, err := json.Marshal(f)
+	if err == nil {
+		err = os.WriteFile(filepath.Join(w.dir, "token.json"), b, 0o600)
+	}
+	if err != nil {
+		w.Fatal(err)
+	}
+}
+
+// clientRefreshes is a client that refreshes on its own and writes what it got.
+func (w *world) clientRefreshes() theirs {
+	w.Helper()
+	f := w.clientHas()
+	got, err := oauth.App{ID: "app", Secret: "app-secret", Endpoints: w.runner.Endpoints, HTTP: w.runner.HTTP}.Refresh(w.Context(), f.Refresh)
+	if err != nil {
+		w.Fatal(err)
+	}
+	f.Access, f.Expiry = got.Access, w.clock().Add(got.ExpiresIn)
+	if got.Refresh != "" {
+		f.Refresh = got.Refresh
+	}
+	w.clientWrites(f)
+	return f
+}
+
+// adopts plans and applies p, which must take the client's token without asking
+// for another one and bring everything in line with it.
+func (w *world) adopts(p config.Profile, want theirs) {
+	w.Helper()
+	plan := w.runner.Plan([]config.Profile{p})[0]
+	if plan.Err != nil || plan.Decision.Action != flow.Adopt || !strings.HasPrefix(plan.Decision.Reason, "newer token in token.json, valid for ") {
+		w.Fatalf("planned %s (%s), %v", plan.Decision.Action, plan.Decision.Reason, plan.Err)
+	}
+	asked := w.server.Count("/api/token")
+	tok := w.must(p, flow.Adopt)
+	if tok.Access != want.Access || !tok.Expires.Equal(want.Expiry.UTC().Truncate(time.Second)) || !tok.Rejected.IsZero() {
+		w.Error("state did not take the client's token")
+	}
+	if w.server.Count("/api/token") != asked {
+		w.Error("a token was asked for")
+	}
+	if !strings.Contains(w.env(), want.Access) {
+		w.Error(".env has another token")
+	}
+	if f := w.clientHas(); f.Access != want.Access || f.Refresh != tok.Refresh || tok.Refresh == "" {
+		w.Error("the file is not in line with state")
+	}
+	w.must(p, flow.Keep)
+}
+
+func TestAdopt(t *testing.T) {
+	t.Run("the same login", func(t *testing.T) {
+		w := newWorld(t, sandbox.Options{})
+		p := w.profile(clientFile(w.dir))
+		before := w.must(p, flow.Login)
+		w.pass(10 * time.Minute) // ours is still valid
+		w.adopts(p, w.clientRefreshes())
+		w.pass(57 * time.Minute)
+		w.must(p, flow.Refresh)
+		w.pass(57 * time.Minute) // ours is over, theirs is not
+		w.adopts(p, w.clientRefreshes())
+		if now := w.stored(p); now.Refresh != before.Refresh || !now.Authorized.Equal(before.Authorized) {
+			t.Error("the login changed")
+		}
+	})
+	t.Run("its refresh token dropped", func(t *testing.T) {
+		w := newWorld(t, sandbox.Options{})
+		p := w.profile(clientFile(w.dir))
+		before := w.must(p, flow.Login)
+		w.pass(time.Minute)
+		f := w.clientRefreshes()
+		f.Refresh = ""
+		w.clientWrites(f)
+		w.adopts(p, f)
+		if w.stored(p).Refresh != before.Refresh {
+			t.Error("the refresh token was lost")
+		}
+	})
+	t.Run("rotated", func(t *testing.T) {
+		w := newWorld(t, sandbox.Options{RotateAll: true})
+		p := w.profile(clientFile(w.dir))
+		w.must(p, flow.Login)
+		w.pass(time.Minute)
+		f := w.clientRefreshes()
+		w.adopts(p, f)
+		if w.stored(p).Refresh != f.Refresh {
+			t.Error("state keeps a refresh token that is dead")
+		}
+		w.pass(time.Hour)
+		w.must(p, flow.Refresh)
+	})
+	t.Run("rotated, and over since", func(t *testing.T) {
+		w := newWorld(t, sandbox.Options{RotateAll: true})
+		p := w.profile(clientFile(w.dir))
+		w.must(p, flow.Login)
+		w.pass(time.Minute)
+		w.clientRefreshes()
+		w.pass(2 * time.Hour)
+		w.unattended()
+		w.must(p, flow.Refresh) // with the client's, after ours was refused
+		w.pass(2 * time.Hour)
+		w.must(p, flow.Refresh)
+	})
+	t.Run("for a token alone", func(t *testing.T) {
+		w := newWorld(t, sandbox.Options{RotateAll: true})
+		p := w.profile(clientFile(w.dir))
+		w.must(p, flow.Login)
+		w.pass(58 * time.Minute)
+		f := w.clientRefreshes()
+		env := w.env()
+		w.runner.TokenOnly = true
+		if tok := w.must(p, flow.Adopt); tok.Access != f.Access || w.env() != env {
+			t.Error("another token, or an output was written")
+		}
+	})
+}
+
+// TestNotAdopted: what is not certain to be of this login is not taken, and a
+// login is not overwritten.
+func TestNotAdopted(t *testing.T) {
+	t.Run("of another account", func(t *testing.T) {
+		w := newWorld(t, sandbox.Options{})
+		p := w.profile(clientFile(w.dir))
+		before := w.must(p, flow.Login)
+		w.pass(time.Minute)
+		w.server.SetUser(sandbox.User{ID: "somebody-else", Name: "Else"})
+		other := w.must(w.profile(func(p *config.Profile) { p.Name, p.Outputs = "other", nil }), flow.Login)
+		w.clientWrites(theirs{other.Access, other.Refresh, other.Expires, "Bearer"})
+		file := w.clientHas()
+		w.fails(w.apply(p), flow.Failed, "token.json holds a newer token of another login; nothing is overwritten", "Else (somebody-else)", "import -p dev --from")
+		if w.stored(p).Access != before.Access || w.clientHas() != file {
+			t.Error("something changed")
+		}
+		// An outage is no proof, and no reason to write over it.
+		w.server.Inject("/v1/me", sandbox.Outage(503), -1)
+		w.fails(w.apply(p), flow.Temporary, "nothing is overwritten")
+		if w.clientHas() != file {
+			t.Error("the file was overwritten")
+		}
+	})
+	for name, change := range map[string]func(*theirs, time.Time){
+		"valid for ever":   func(f *theirs, now time.Time) { f.Expiry = now.AddDate(20, 0, 0) },
+		"ends before ours": func(f *theirs, now time.Time) { f.Expiry = now.Add(time.Hour - time.Second) },
+		"no token":         func(f *theirs, _ time.Time) { f.Access = "two words" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, sandbox.Options{})
+			p := w.profile(clientFile(w.dir))
+			before := w.must(p, flow.Login)
+			f := w.clientHas()
+			f.Access, f.Expiry = "BQmade-up", w.clock().Add(2*time.Hour)
+			change(&f, w.clock())
+			w.clientWrites(f)
+			w.must(p, flow.Keep)
+			if w.clientHas().Access != before.Access {
+				t.Error("the file is not put right")
+			}
+		})
+	}
+	t.Run("for fewer scopes", func(t *testing.T) {
+		w := newWorld(t, sandbox.Options{})
+		p := w.profile(func(p *config.Profile) {
+			p.Outputs = []config.Output{{Type: "json", Format: "spotipy", Path: filepath.Join(w.dir, ".cache"), Shown: ".cache"}}
+		})
+		before := w.must(p, flow.Login)
+		path := filepath.Join(w.dir, ".cache")
+		b, _ := json.Marshal(map[string]any{"access_token": "BQfewer", "scope": "streaming", "expires_at": w.clock().Add(2 * time.Hour).Unix()})
+		if err := os.WriteFile(path, b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if plan := w.runner.Plan([]config.Profile{p})[0]; plan.Decision.Action != flow.Keep || plan.Changes[0].Reason != "its refresh token is gone" {
+			t.Errorf("planned %s, %q", plan.Decision.Action, plan.Changes[0].Reason)
+		}
+		if tok := w.must(p, flow.Keep); tok.Access != before.Access {
+			t.Error("a token for fewer scopes was taken")
+		}
+	})
+}

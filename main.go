@@ -102,6 +102,8 @@ type program struct {
 	env     func(string) (string, bool)
 	streams streams
 	say     *output.Printer
+
+	gone []config.Profile // no longer declared, selected like those that are
 }
 
 // run is the whole program as a function of its context, arguments,
@@ -119,8 +121,12 @@ func run(ctx context.Context, args []string, env func(string) (string, bool), s 
 		return 0
 	case "version":
 		return p.version()
+	case "schema":
+		return p.schema()
 	case "sandbox":
 		return p.serve(ctx)
+	case "init":
+		return p.init(ctx)
 	}
 
 	profiles, code := p.load()
@@ -212,6 +218,86 @@ func (p *program) version() int {
 	return 0
 }
 
+func (p *program) schema() int {
+	text := config.Schema
+	if slices.Contains(p.Args, "output") {
+		text = output.Schema
+	}
+	fmt.Fprint(p.streams.out, text)
+	return 0
+}
+
+// init writes a first profile, with what a person answers where there is one.
+func (p *program) init(ctx context.Context) int {
+	file := "tokenform.yaml"
+	if len(p.Args) > 0 {
+		file = p.Args[0]
+	}
+	exists := func() int {
+		return p.refuse(&flow.Error{Message: file + " is there already", Hint: "edit it, or name another file: tokenform init FILE"})
+	}
+	if _, err := os.Lstat(file); err == nil {
+		return exists() // before anybody answers for nothing
+	}
+	var s config.Starter
+	if p.streams.inTerminal && p.streams.errTerminal {
+		p.streams.guard()
+		var err error
+		if s, err = p.interview(ctx); err != nil {
+			return p.refuse(err)
+		}
+	}
+	f, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if errors.Is(err, os.ErrExist) {
+		return exists()
+	}
+	if err == nil {
+		_, err = f.WriteString(s.Text())
+		err = errors.Join(err, f.Close())
+	}
+	if err != nil {
+		return p.refuse(err)
+	}
+	p.say.Say("wrote " + file)
+	if !p.Quiet {
+		p.say.Hint("in the app's settings at https://developer.spotify.com/dashboard enter the redirect URI " + config.DefaultRedirectURI + " and press Save\nthen: tokenform apply" + strings.TrimSuffix(" "+file, " tokenform.yaml"))
+	}
+	p.view(output.View{OK: true})
+	return 0
+}
+
+// interview asks until each answer is one that a profile can have.
+func (p *program) interview(ctx context.Context) (s config.Starter, err error) {
+	answers := lines(p.streams.in)
+	ask := func(question string, take func(string)) {
+		for err == nil {
+			fmt.Fprint(p.streams.err, question)
+			select {
+			case <-ctx.Done():
+				fmt.Fprintln(p.streams.err)
+				err = ctx.Err()
+			case answer, ok := <-answers:
+				if !ok {
+					err = &flow.Error{Message: "nothing is written: standard input ended"}
+					return
+				}
+				take(strings.TrimSpace(answer))
+				problems := s.Check(p.sources())
+				if len(problems) == 0 {
+					return
+				}
+				p.say.Error("", &flow.Error{Message: problems[0].Message, Hint: problems[0].Hint})
+			}
+		}
+	}
+	ask("Client ID, from the app's settings (Enter: read it from SPOTIFY_CLIENT_ID): ", func(a string) { s.ClientID = a })
+	ask("Scopes, separated by spaces (Enter: none): ", func(a string) {
+		s.Scopes = strings.FieldsFunc(a, func(r rune) bool { return r == ' ' || r == ',' })
+	})
+	ask("Can the program keep a client secret, as a server can? y/N: ", func(a string) { s.Secret = strings.HasPrefix(strings.ToLower(a), "y") })
+	return s, err
+}
+
 func (p *program) sources() config.Sources {
 	dir, err := os.Getwd()
 	if err != nil {
@@ -227,8 +313,7 @@ func (p *program) read() (profiles []config.Profile, problems config.Problems, e
 	if errs := problems.Errors(); len(errs) > 0 {
 		return nil, problems, &flow.Error{Kind: flow.Invalid, Err: errs}
 	}
-	profiles, err = config.Select(profiles, p.Profiles)
-	if err != nil {
+	if profiles, err = p.choose(profiles); err != nil {
 		return nil, problems, &flow.Error{Kind: flow.Invalid, Err: err}
 	}
 	if p.Sandbox {
@@ -239,6 +324,24 @@ func (p *program) read() (profiles []config.Profile, problems config.Problems, e
 	}
 	return profiles, problems, nil
 }
+
+// choose keeps the profiles that the command line selects. Where the command
+// is about profiles that are no longer declared too, it finds these.
+func (p *program) choose(profiles []config.Profile) ([]config.Profile, error) {
+	apart := ""
+	if p.Sandbox {
+		apart = sandboxState
+	}
+	if p.Name == "plan" || p.Prune || p.Name == "destroy" && p.Profiles != nil {
+		p.gone = flow.Gone(profiles, config.Directories(p.sources(), p.Args), p.Profiles, apart)
+	}
+	others := names(p.gone)
+	p.gone, _ = config.Select(p.gone, p.Profiles, names(profiles)...) // the other call finds what is wrong
+	return config.Select(profiles, p.Profiles, others...)
+}
+
+// sandboxState is where --sandbox keeps its state, in the state directory.
+const sandboxState = "sandbox"
 
 // load reads the profiles and says what is wrong with them; a code other than
 // zero ends the run.
@@ -273,11 +376,11 @@ func (p *program) validate(ctx context.Context, profiles []config.Profile) int {
 
 func (p *program) plan(ctx context.Context, r *flow.Runner, profiles []config.Profile) int {
 	p.inspect(ctx, profiles)
-	forecasts := p.forecast(ctx, r, profiles)
+	forecasts := append(p.forecast(ctx, r, profiles), r.PlanGone(p.gone, p.Prune)...)
 	p.say.Plan(forecasts)
 	changes := slices.ContainsFunc(forecasts, flow.Forecast.Due)
 	code := exitCode(errorsOf(forecasts)...)
-	p.view(output.View{OK: code == 0, Changes: &changes, Profiles: output.ViewPlan(forecasts)})
+	p.view(output.View{OK: code == 0, Changes: &changes}.WithSummary(output.ViewPlan(forecasts)))
 	if code == 0 && changes && p.DetailedExitcode {
 		return exitChanges
 	}
@@ -314,9 +417,13 @@ func (p *program) apply(ctx context.Context, r *flow.Runner, profiles []config.P
 		p.inspect(ctx, due)
 	}
 	results := r.Apply(ctx, profiles)
+	if len(p.gone) > 0 {
+		p.streams.guard()
+		results = append(results, r.Prune(ctx, p.gone)...)
+	}
 	p.say.Results(results)
 	code := exitCode(failures(results)...)
-	p.view(output.View{OK: code == 0, Profiles: output.ViewResults(results)})
+	p.view(output.View{OK: code == 0}.WithSummary(output.ViewResults(results)))
 	return code
 }
 
@@ -519,7 +626,7 @@ func names(profiles []config.Profile) []string {
 
 func (p *program) destroy(ctx context.Context, r *flow.Runner, profiles []config.Profile) int {
 	p.streams.guard()
-	remains := r.Remains(profiles)
+	remains := r.Remains(append(profiles, p.gone...))
 	if !p.Yes && slices.ContainsFunc(remains, flow.Remains.Any) {
 		p.say.Remains(remains)
 		if err := p.confirm(ctx); err != nil {
@@ -599,7 +706,7 @@ func (p *program) runner() (r *flow.Runner, end func(), err error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	r.Apart = "sandbox"
+	r.Apart = sandboxState
 	r.Endpoints = oauth.Endpoints{Accounts: url, API: url}
 	if p.Login == "auto" {
 		r.Browse, r.Pasted = flow.Robot, nil

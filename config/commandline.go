@@ -33,6 +33,7 @@ type Command struct {
 	DetailedExitcode bool
 	Verify           bool
 	Renew            bool
+	Prune            bool
 	Yes              bool
 	Format           string // of `token`
 	Parallelism      int
@@ -132,6 +133,9 @@ func commands(c *Command, args []string) *cobra.Command {
 	parallel := func(f *pflag.FlagSet) {
 		f.IntVar(&c.Parallelism, "parallelism", 10, "profiles at once")
 	}
+	prune := func(f *pflag.FlagSet) {
+		f.BoolVar(&c.Prune, "prune", false, "delete the state and outputs of profiles that are no longer declared")
+	}
 	login := func(f *pflag.FlagSet) {
 		choice(f, &c.Login, "login", "how a person logs in; auto: browser on a terminal, never in CI", "auto", "browser", "paste", "never")
 		f.DurationVar(&c.LoginTimeout, "login-timeout", 5*time.Minute, "wait this long for a person")
@@ -143,13 +147,14 @@ func commands(c *Command, args []string) *cobra.Command {
 		name, args, short, long string
 		flags                   flags
 	}{
+		{"init", "[FILE]", "write a commented starter profile", longInit, nil},
 		{"validate", files, "check profiles; no network", longValidate, flags{profiles}},
 		{"plan", files, "say what apply would do; no network", longPlan, flags{profiles, func(f *pflag.FlagSet) {
 			f.BoolVar(&c.DetailedExitcode, "detailed-exitcode", false, "exit 2 where apply would change something")
-		}, verify, sandbox}},
+		}, prune, verify, sandbox}},
 		{"apply", files, "bring every token to a valid state and write the outputs", longApply, flags{profiles, login, lock, parallel, func(f *pflag.FlagSet) {
 			f.BoolVar(&c.Renew, "renew", false, "log in again although the login still holds")
-		}, verify, sandbox}},
+		}, prune, verify, sandbox}},
 		{"status", files, "show how long tokens and logins last", longStatus, flags{profiles, verify, sandbox}},
 		{"token", files, "bring one profile to a valid state and print its token", longToken, flags{profiles, func(f *pflag.FlagSet) {
 			choice(f, &c.Format, "format", "what to print", "token", "env", "export", "json", "refresh_token")
@@ -170,6 +175,7 @@ func commands(c *Command, args []string) *cobra.Command {
 			f.DurationVar(&c.Server.TokenLife, "token-life", time.Hour, "how long access tokens live")
 			f.DurationVar(&c.Server.LoginLife, "login-life", 0, "how long refresh tokens live (default six months)")
 		}}},
+		{"schema", "[profile|output]", "print the JSON Schema of profiles, or of --json", longSchema, nil},
 		{"version", "", "print the version", "", nil},
 	}
 	if len(args) > 0 {
@@ -224,6 +230,10 @@ func (c *Command) check() error {
 		return &UsageError{Message: "standard input cannot be both the profile and the refresh token", Hint: "write the profile to a file"}
 	}
 	switch {
+	case c.Name == "init" && len(c.Args) > 1:
+		return &UsageError{Message: "init writes one file", Hint: "name one; without a name it is tokenform.yaml"}
+	case c.Name == "schema" && (len(c.Args) > 1 || len(c.Args) == 1 && c.Args[0] != "profile" && c.Args[0] != "output"):
+		return &UsageError{Message: "there is no such schema", Hint: "write tokenform schema profile, or tokenform schema output"}
 	case c.LockTimeout < 0 || c.LoginTimeout < 0:
 		return &UsageError{Message: "a timeout cannot be negative", Hint: "write for example --lock-timeout 30s"}
 	case c.Login == "paste" && slices.Contains(c.Args, "-"):

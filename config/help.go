@@ -7,6 +7,15 @@ first login in the browser, a refresh, or client credentials.
   tokenform apply                 the profile in tokenform.yaml
   tokenform apply --sandbox FILE  try it without a Spotify account`
 
+const longInit = `Writes a commented profile to FILE, by default tokenform.yaml, and never over a
+file that is there. On a terminal it asks for the client id and the scopes;
+elsewhere the profile reads the client id from SPOTIFY_CLIENT_ID.`
+
+const longSchema = `Prints the JSON Schema (2020-12) of a profile, for editors, or with "output" that
+of what --json prints. Of the latter, version 1 is only ever added to.
+
+  tokenform schema > profile.schema.json`
+
 const longValidate = `Checks profiles without network and without running any command. Everything
 that is wrong is reported at once, as file:line:column.`
 
@@ -18,7 +27,10 @@ takes, stores it, and writes the outputs that differ. A second apply does
 nothing.
 
 Without FILE it reads tokenform.yaml in the current directory; a directory
-stands for its *.yaml and *.yml files, - for standard input.`
+stands for its *.yaml and *.yml files, - for standard input.
+
+A profile that was taken out of its file stays in state until --prune, or
+destroy -p NAME, deletes its token and takes its outputs back.`
 
 const longStatus = `Shows for each profile how long its access token is valid and how long its
 login lasts, as far as that is known. It needs no network unless --verify is

@@ -57,6 +57,9 @@ type Profile struct {
 	listenPos Pos
 }
 
+// File is the absolute path of the profile's file; empty for standard input.
+func (p Profile) File() string { return p.path }
+
 // Client is a Spotify app's credentials.
 type Client struct {
 	ID     *Value

@@ -3,12 +3,13 @@ package config
 import (
 	"fmt"
 	"path"
+	"slices"
 )
 
 // Select keeps the profiles whose name matches one of the patterns, in their
-// own order; without patterns, all. A pattern that matches nothing is an error,
-// a [*Problem].
-func Select(ps []Profile, patterns []string) ([]Profile, error) {
+// own order; without patterns, all. A pattern that matches nothing, nor one of
+// the other names that it may be about, is an error, a [*Problem].
+func Select(ps []Profile, patterns []string, others ...string) ([]Profile, error) {
 	if len(patterns) == 0 {
 		return ps, nil
 	}
@@ -23,6 +24,7 @@ func Select(ps []Profile, patterns []string) ([]Profile, error) {
 			keep[i] = keep[i] || ok
 			found = found || ok
 		}
+		found = found || slices.ContainsFunc(others, func(name string) bool { ok, _ := path.Match(pattern, name); return ok })
 		if !found {
 			names := make([]string, len(ps))
 			for i := range ps {

@@ -7,6 +7,18 @@ import (
 	"strings"
 )
 
+// Directories are the args that stand for every file in them, absolute.
+func Directories(src Sources, args []string) []string {
+	var dirs []string
+	for _, arg := range args {
+		path := absolute(src.Dir, arg)
+		if info, err := os.Stat(path); arg != "-" && err == nil && info.IsDir() {
+			dirs = append(dirs, path)
+		}
+	}
+	return dirs
+}
+
 // Stamp tells whether the files that args name have changed since the last
 // Stamp: then it is another text. Standard input never changes.
 func Stamp(src Sources, args []string) string {

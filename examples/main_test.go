@@ -56,9 +56,11 @@ func testMain(m *testing.M) int {
 	if selected() {
 		return code // the net is for the catch of all tests
 	}
-	if err := sing(); err != nil {
-		fmt.Println(err)
-		return 1
+	for _, look := range []func() error{sing, conform} {
+		if err := look(); err != nil {
+			fmt.Println(err)
+			code = 1
+		}
 	}
 	return code
 }

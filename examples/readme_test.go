@@ -182,7 +182,7 @@ func section(text, heading string) string {
 func everyHelp(t *testing.T, env []string) string {
 	t.Helper()
 	var all string
-	for _, c := range []string{"validate", "plan", "apply", "status", "token", "exec", "watch", "import", "destroy", "sandbox", "version"} {
+	for _, c := range []string{"init", "validate", "plan", "apply", "status", "token", "exec", "watch", "import", "destroy", "sandbox", "version"} {
 		_, text, _ := run(t, ".", env, c, "--help")
 		all += text
 	}

@@ -19,6 +19,8 @@ const (
 	Login   Action = "login"   // RFC 6749 section 4.1, with a person in front
 	Request Action = "request" // RFC 6749 section 4.4, client credentials
 	Adopt   Action = "adopt"   // a client has refreshed on its own: take its token
+	Delete  Action = "delete"  // the profile is no longer declared, and is to go
+	Leave   Action = "leave"   // the same, and nobody asked for that
 )
 
 // Decision is an action and the reason shown for it.

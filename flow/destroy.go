@@ -51,6 +51,9 @@ func (r *Runner) Destroy(ctx context.Context, remains []Remains) []Remains {
 }
 
 func (r *Runner) destroy(ctx context.Context, p config.Profile) ([]Change, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
 	entry, err := r.lock(ctx, p)
 	if err != nil {
 		return nil, err

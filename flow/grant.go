@@ -228,7 +228,7 @@ func bare(t *state.Token) *state.Token {
 	if t == nil {
 		return nil
 	}
-	return &state.Token{Serial: t.Serial, Outputs: t.Outputs}
+	return &state.Token{Serial: t.Serial, Outputs: t.Outputs, Source: t.Source}
 }
 
 // absorb makes our token from the wire's: it is the one place where relative
@@ -247,7 +247,7 @@ func (r *Runner) absorb(p config.Profile, app oauth.App, old *state.Token, w oau
 		Refresh:  w.Refresh,
 	}
 	if old != nil {
-		n.Serial, n.Outputs = old.Serial, old.Outputs
+		n.Serial, n.Outputs, n.Source = old.Serial, old.Outputs, old.Source
 		n.Authorized, n.Seed, n.Account = old.Authorized, old.Seed, old.Account
 		if n.Refresh == "" && p.Grant.User() {
 			n.Refresh = old.Refresh
@@ -279,6 +279,9 @@ func reserve(entry *state.Entry) error {
 // keep stores n with what its outputs will be. Past this line the token
 // survives everything; where it cannot be stored nobody sees it.
 func (r *Runner) keep(entry *state.Entry, p config.Profile, n *state.Token, cure string) error {
+	if file := p.File(); file != "" {
+		n.Source = file
+	}
 	if r.writes() {
 		n.Outputs = merge(n.Outputs, r.Outputs.Record(p, n))
 	}

@@ -22,7 +22,7 @@ type Forecast struct {
 // Due reports whether apply would change anything: a token or an output.
 // Printing is no change.
 func (f Forecast) Due() bool {
-	if f.Err == nil && f.Decision.Action != Keep {
+	if f.Err == nil && f.Decision.Action != Keep && f.Decision.Action != Leave {
 		return true
 	}
 	for _, c := range f.Changes {

@@ -12,14 +12,11 @@ import (
 
 // Plan prints what apply would do, on Out.
 func (p *Printer) Plan(forecasts []flow.Forecast) {
-	var t tally
 	for _, f := range forecasts {
 		if f.Err != nil {
 			p.Error(f.Profile.Name, f.Err)
-			t.failed++
 			continue
 		}
-		t.count(f.Decision.Action, f.Changes)
 		if p.JSON {
 			continue
 		}
@@ -27,20 +24,17 @@ func (p *Printer) Plan(forecasts []flow.Forecast) {
 		changes(p.Out, p.ColorOut, f.Changes, true)
 	}
 	if !p.JSON && len(forecasts) > 0 {
-		fmt.Fprintf(p.Out, "\n%s\n", paint(p.ColorOut, bold, t.planned()))
+		fmt.Fprintf(p.Out, "\n%s\n", paint(p.ColorOut, bold, summarize(ViewPlan(forecasts)).planned()))
 	}
 }
 
 // Results prints what apply did, on Err.
 func (p *Printer) Results(results []flow.Result) {
-	var t tally
 	for _, r := range results {
 		if r.Err != nil {
-			t.failed++
 			p.Error(r.Profile.Name, r.Err)
 			continue
 		}
-		t.count(r.Decision.Action, r.Changes)
 		if p.Quiet {
 			continue
 		}
@@ -54,7 +48,7 @@ func (p *Printer) Results(results []flow.Result) {
 		p.line(strings.TrimSuffix(b.String(), "\n"))
 	}
 	if !p.Quiet && len(results) > 0 {
-		p.line("\n" + paint(p.Color, bold, t.done()))
+		p.line("\n" + paint(p.Color, bold, summarize(ViewResults(results)).done()))
 	}
 }
 
@@ -67,6 +61,8 @@ func wish(a flow.Action) string {
 		return "request a token"
 	case flow.Adopt:
 		return "adopt a token"
+	case flow.Leave:
+		return "leave in state"
 	}
 	return string(a)
 }
@@ -81,6 +77,8 @@ func deed(a flow.Action) string {
 		return "refreshed"
 	case flow.Adopt:
 		return "adopted a token"
+	case flow.Delete:
+		return "deleted"
 	}
 	return "kept"
 }
@@ -91,6 +89,8 @@ func hue(a flow.Action) string {
 		return green
 	case flow.Login:
 		return cyan
+	case flow.Delete:
+		return red
 	}
 	return yellow
 }
@@ -188,65 +188,6 @@ func (p *Printer) Destroyed(remains []flow.Remains) {
 			p.line(strings.TrimSuffix(b.String(), "\n"))
 		}
 	}
-}
-
-// tally counts for the line at the end.
-type tally struct {
-	refresh, login, request, adopt, keep, failed int
-	write, remove                                int
-}
-
-func (t *tally) count(a flow.Action, list []flow.Change) {
-	switch a {
-	case flow.Refresh:
-		t.refresh++
-	case flow.Login:
-		t.login++
-	case flow.Request:
-		t.request++
-	case flow.Adopt:
-		t.adopt++
-	default:
-		t.keep++
-	}
-	for _, c := range list {
-		switch c.Action {
-		case flow.Create, flow.Update:
-			t.write++
-		case flow.DeleteOutput:
-			t.remove++
-		}
-	}
-}
-
-func (t *tally) planned() string {
-	return t.sentence("Plan: ", "to refresh", "to log in", "to request", "to adopt", "to write", "to delete", "cannot be planned")
-}
-
-func (t *tally) done() string {
-	return t.sentence("Applied: ", "refreshed", "logged in", "requested", "adopted", "written", "deleted", "failed")
-}
-
-func (t *tally) sentence(start, refresh, login, request, adopt, write, remove, failed string) string {
-	var tokens, outputs []string
-	add := func(list *[]string, n int, words string) {
-		if n > 0 {
-			*list = append(*list, fmt.Sprintf("%d %s", n, words))
-		}
-	}
-	add(&tokens, t.refresh, refresh)
-	add(&tokens, t.login, login)
-	add(&tokens, t.request, request)
-	add(&tokens, t.adopt, adopt)
-	add(&tokens, t.keep, "unchanged")
-	add(&tokens, t.failed, failed)
-	add(&outputs, t.write, Plural(t.write, "output")+" "+write)
-	add(&outputs, t.remove, Plural(t.remove, "output")+" "+remove)
-	s := start + strings.Join(tokens, ", ")
-	if len(outputs) > 0 {
-		s += "; " + strings.Join(outputs, ", ")
-	}
-	return s
 }
 
 // Plural is word with an s, but for one.

@@ -18,6 +18,7 @@ type View struct {
 	OK       bool          `json:"ok"`                // the exit code is 0, or 2
 	Changes  *bool         `json:"changes,omitempty"` // plan: apply would do something
 	Profiles []ProfileView `json:"profiles,omitempty"`
+	Summary  *Summary      `json:"summary,omitempty"` // plan and apply
 	Problems []ProblemView `json:"problems,omitempty"`
 	Error    *ErrorView    `json:"error,omitempty"`   // one that belongs to no profile
 	Release  string        `json:"release,omitempty"` // version: this program's
@@ -27,7 +28,7 @@ type View struct {
 type ProfileView struct {
 	Profile string       `json:"profile"`
 	Grant   string       `json:"grant"`
-	Action  string       `json:"action,omitempty"` // keep, refresh, login, request
+	Action  string       `json:"action,omitempty"` // keep, refresh, login, request, adopt, delete, leave
 	Reason  string       `json:"reason,omitempty"`
 	Token   *TokenView   `json:"token,omitempty"`
 	Outputs []OutputView `json:"outputs,omitempty"`
@@ -81,6 +82,12 @@ func (p *Printer) View(v View) error {
 	}
 	_, err = p.Out.Write(append(b, '\n'))
 	return err
+}
+
+// WithSummary is v with profiles and their number by action.
+func (v View) WithSummary(profiles []ProfileView) View {
+	v.Profiles, v.Summary = profiles, summarize(profiles)
+	return v
 }
 
 // ViewError is err for a [View].

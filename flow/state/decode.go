@@ -66,6 +66,7 @@ func (f *fields) token() *Token {
 		Version:    f.int("version"),
 		Serial:     f.int("serial"),
 		Profile:    f.string("profile"),
+		Source:     f.string("source"),
 		ClientID:   f.string("client_id"),
 		Grant:      f.string("grant"),
 		Access:     f.string("access_token"),

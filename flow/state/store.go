@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"tokenform/output/atomicfile"
 )
@@ -56,6 +57,21 @@ func (s *Store) Read(name string) (*Token, error) {
 		return nil, broken(path, cause(err), "")
 	}
 	return decode(path, name, b)
+}
+
+// Names are the profiles that have a token here, sorted.
+func (s *Store) Names() []string {
+	entries, err := os.ReadDir(s.dir)
+	if err != nil {
+		return nil // whoever wants to read one finds out why
+	}
+	var names []string
+	for _, e := range entries {
+		if name, ok := strings.CutSuffix(e.Name(), ".json"); ok && !strings.HasPrefix(name, ".") {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 // FileError is a state file or directory that cannot be used.

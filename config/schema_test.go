@@ -1,0 +1,66 @@
+package config
+
+import (
+	"encoding/json"
+	"slices"
+	"testing"
+)
+
+// TestSchemaKeys: the schema has the keys, types and words that the decoder
+// knows, no more and no less.
+func TestSchemaKeys(t *testing.T) {
+	t.Parallel()
+	type object struct {
+		Properties map[string]struct {
+			Const      string
+			AnyOf      []struct{ Enum []string }
+			Items      struct{ OneOf []json.RawMessage }
+			Properties map[string]json.RawMessage
+		}
+	}
+	parse := func(raw []byte) (o object) {
+		t.Helper()
+		if err := json.Unmarshal(raw, &o); err != nil {
+			t.Fatal(err)
+		}
+		return o
+	}
+	same := func(what string, got, want []string) {
+		t.Helper()
+		got, want = slices.Sorted(slices.Values(got)), slices.Sorted(slices.Values(want))
+		if !slices.Equal(got, want) {
+			t.Errorf("%s: the schema has %q, the decoder %q", what, got, want)
+		}
+	}
+	root := parse([]byte(Schema))
+	same("profile", keys(root.Properties), profileKeys)
+	same("client", keys(root.Properties["client"].Properties), clientKeys)
+	same("grant", root.Properties["grant"].AnyOf[0].Enum, []string{string(AuthorizationCode), string(PKCE), string(ClientCredentials)})
+	var types []string
+	for _, raw := range root.Properties["outputs"].Items.OneOf {
+		o := parse(raw)
+		kind := o.Properties["type"].Const
+		types = append(types, kind)
+		same(kind, keys(o.Properties), map[string][]string{
+			"env": envKeys, "json": jsonKeys, "stdout": stdoutKeys, "template": templateKeys, "command": commandKeys, "github": githubKeys,
+		}[kind])
+		switch kind {
+		case "env", "github":
+			same(kind+" keys", keys(o.Properties["keys"].Properties), Fields)
+		case "json":
+			same("json formats", o.Properties["format"].AnyOf[0].Enum, JSONFormats)
+		case "stdout":
+			same("stdout formats", o.Properties["format"].AnyOf[0].Enum, stdoutFormats)
+		case "command":
+			same("command values", o.Properties["value"].AnyOf[0].Enum, slices.Concat(Fields, stdoutFormats))
+		}
+	}
+	same("output types", types, outputTypes)
+}
+
+func keys[V any](m map[string]V) (list []string) {
+	for k := range m {
+		list = append(list, k)
+	}
+	return list
+}

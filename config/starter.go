@@ -1,0 +1,69 @@
+package config
+
+import (
+	"cmp"
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// Starter is what a first profile is made of. The zero value reads the client
+// id from the environment and asks for no scope.
+type Starter struct {
+	ClientID string // empty: ${SPOTIFY_CLIENT_ID}
+	Secret   bool   // the app is one that can keep a secret: ${SPOTIFY_CLIENT_SECRET}
+	Scopes   []string
+}
+
+// Text is the commented profile.
+func (s Starter) Text() string {
+	id := "${SPOTIFY_CLIENT_ID}"
+	if id = cmp.Or(s.ClientID, id); strings.ContainsFunc(id, odd) {
+		id = strconv.Quote(id)
+	}
+	secret := "  # secret: ${SPOTIFY_CLIENT_SECRET} # only for an app that can keep one; without it: PKCE\n"
+	if s.Secret {
+		secret = "  secret: ${SPOTIFY_CLIENT_SECRET}\n"
+	}
+	return fmt.Sprintf(`# Spotify tokens for this project, kept valid by tokenform.
+#
+#   tokenform plan    what is missing
+#   tokenform apply   log in once in the browser, then refresh; write the outputs
+#
+# All keys: tokenform help profiles
+client:
+  # https://developer.spotify.com/dashboard: create an app, tick Web API, and
+  # enter exactly this as its redirect URI: %s
+  id: %s
+%s
+# What the user is asked to allow: https://developer.spotify.com/documentation/web-api/concepts/scopes
+scopes: [%s]
+
+outputs:
+  - type: env
+    path: .env
+    keys:
+      access_token: SPOTIFY_ACCESS_TOKEN
+      expires_at: SPOTIFY_TOKEN_EXPIRES_AT
+`, DefaultRedirectURI, id, secret, strings.Join(s.Scopes, ", "))
+}
+
+// odd are the characters that may not be what they look like in YAML.
+func odd(r rune) bool {
+	return !strings.ContainsRune("${}_.-", r) && !('0' <= r && r <= '9' || 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z')
+}
+
+// Check loads the profile as if it had been written to FILE in src's directory,
+// with any client secret.
+func (s Starter) Check(src Sources) Problems {
+	env := src.Env
+	src.Env = func(name string) (string, bool) {
+		if name == "SPOTIFY_CLIENT_ID" || name == "SPOTIFY_CLIENT_SECRET" {
+			return "set-later", true
+		}
+		return env(name)
+	}
+	src.Stdin = strings.NewReader("profile: starter\n" + s.Text())
+	_, problems := Load(src, []string{"-"})
+	return problems.Errors()
+}

@@ -1,0 +1,92 @@
+package output
+
+import (
+	"fmt"
+	"strings"
+
+	"tokenform/flow"
+)
+
+// Summary counts profiles by their action, and what becomes of their outputs.
+// Each profile counts once: what failed counts as nothing else.
+type Summary struct {
+	Refresh int `json:"refresh"`
+	Login   int `json:"login"`
+	Request int `json:"request"`
+	Adopt   int `json:"adopt"`
+	Keep    int `json:"keep"`
+	Delete  int `json:"delete"`
+	Leave   int `json:"leave"`
+	Failed  int `json:"failed"`
+	Outputs struct {
+		Write  int `json:"write"`
+		Delete int `json:"delete"`
+	} `json:"outputs"`
+}
+
+func summarize(profiles []ProfileView) *Summary {
+	var s Summary
+	for _, p := range profiles {
+		if p.Error != nil {
+			s.Failed++
+			continue
+		}
+		switch flow.Action(p.Action) {
+		case flow.Refresh:
+			s.Refresh++
+		case flow.Login:
+			s.Login++
+		case flow.Request:
+			s.Request++
+		case flow.Adopt:
+			s.Adopt++
+		case flow.Delete:
+			s.Delete++
+		case flow.Leave:
+			s.Leave++
+		default:
+			s.Keep++
+		}
+		for _, o := range p.Outputs {
+			switch flow.OutputAction(o.Action) {
+			case flow.Create, flow.Update:
+				s.Outputs.Write++
+			case flow.DeleteOutput:
+				s.Outputs.Delete++
+			}
+		}
+	}
+	return &s
+}
+
+func (s *Summary) planned() string {
+	return s.sentence("Plan: ", "to refresh", "to log in", "to request", "to adopt", "to delete", "to write", "cannot be planned")
+}
+
+func (s *Summary) done() string {
+	return s.sentence("Applied: ", "refreshed", "logged in", "requested", "adopted", "deleted", "written", "failed")
+}
+
+func (s *Summary) sentence(start, refresh, login, request, adopt, remove, write, failed string) string {
+	var tokens, outputs []string
+	add := func(list *[]string, n int, words string) {
+		if n > 0 {
+			*list = append(*list, fmt.Sprintf("%d %s", n, words))
+		}
+	}
+	add(&tokens, s.Refresh, refresh)
+	add(&tokens, s.Login, login)
+	add(&tokens, s.Request, request)
+	add(&tokens, s.Adopt, adopt)
+	add(&tokens, s.Delete, remove)
+	add(&tokens, s.Keep, "unchanged")
+	add(&tokens, s.Leave, "no longer declared")
+	add(&tokens, s.Failed, failed)
+	add(&outputs, s.Outputs.Write, Plural(s.Outputs.Write, "output")+" "+write)
+	add(&outputs, s.Outputs.Delete, Plural(s.Outputs.Delete, "output")+" "+remove)
+	sentence := start + strings.Join(tokens, ", ")
+	if len(outputs) > 0 {
+		sentence += "; " + strings.Join(outputs, ", ")
+	}
+	return sentence
+}

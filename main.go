@@ -256,7 +256,7 @@ func (p *program) init(ctx context.Context) int {
 		err = errors.Join(err, f.Close())
 	}
 	if err != nil {
-		return p.refuse(err)
+		return p.refuse(&flow.Error{Message: file, Err: reason(err), Hint: "name a file in a directory that is there and that this user can write: tokenform init FILE"})
 	}
 	p.say.Say("wrote " + file)
 	if !p.Quiet {
@@ -264,6 +264,14 @@ func (p *program) init(ctx context.Context) int {
 	}
 	p.view(output.View{OK: true})
 	return 0
+}
+
+// reason is err without the path, for a message that names it.
+func reason(err error) error {
+	if e, ok := errors.AsType[*os.PathError](err); ok {
+		return e.Err
+	}
+	return err
 }
 
 // interview asks until each answer is one that a profile can have.
@@ -555,7 +563,7 @@ func (p *program) foreignToken(ctx context.Context, x config.Profile) (string, e
 	if p.From != "" {
 		data, err := os.ReadFile(p.From)
 		if err != nil {
-			return "", &flow.Error{Kind: flow.Invalid, Message: "--from", Err: err, Hint: "name the token file of another client"}
+			return "", &flow.Error{Kind: flow.Invalid, Message: "--from " + p.From, Err: reason(err), Hint: "name the token file of another client"}
 		}
 		found, err := output.ReadClientFile(p.From, data)
 		if err != nil {

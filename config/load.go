@@ -75,6 +75,11 @@ func (l *loader) open(arg string) {
 		l.stdin()
 		return
 	}
+	if arg == "" {
+		// A variable that is not set, most likely; the current directory is not meant.
+		l.report(Pos{}, "name a file or a directory, or leave the argument out for tokenform.yaml", "an argument is empty")
+		return
+	}
 	path := absolute(l.src.Dir, arg)
 	info, err := os.Stat(path)
 	switch {

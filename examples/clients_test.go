@@ -139,6 +139,27 @@ func useOAuth2(t *testing.T, w clientWorld) {
 			t.Errorf("the Web API answers %s", r.Status)
 		}
 	}
+
+	// It refreshes on its own and writes back what it got: tokenform adopts that.
+	fresh, err := app.TokenSource(t.Context(), &over).Token()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if b, err = json.Marshal(fresh); err != nil {
+		t.Fatal(err)
+	}
+	write(t, w.file, string(b))
+	dir := filepath.Dir(w.file)
+	if code, stdout, stderr := run(t, dir, surroundings(dir, w.url), "apply", "--debug"); code != 0 || !strings.Contains(stderr, "dev: adopted a token, valid for 59m") || strings.Contains(stderr, "POST") {
+		t.Errorf("apply: exit %d\n%s%s", code, stdout, stderr)
+	}
+	state, err := os.ReadFile(filepath.Join(dir, ".tokenform", "dev.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if field(t, state, "access_token") != fresh.AccessToken {
+		t.Error("state has another token than the client")
+	}
 }
 
 // useNode runs testdata/clients/NAME.mjs, which prints what it saw.

@@ -38,14 +38,29 @@ func Gone(declared []config.Profile, dirs, named []string, apart string) []confi
 			if err != nil || t == nil {
 				continue // not a profile's, as far as anybody can tell
 			}
-			_, err = os.Stat(t.Source)
-			deleted := errors.Is(err, fs.ErrNotExist) && slices.Contains(dirs, filepath.Dir(t.Source))
-			if t.Source != "" && (files[t.Source] || deleted) || t.Source == "" && slices.Contains(named, name) {
+			if cameFrom(t.Source, dir, files, dirs) || t.Source == "" && slices.Contains(named, name) {
 				gone = append(gone, config.Profile{Name: name, Grant: config.Grant(t.Grant), LoginLifetime: config.DefaultLoginLifetime, State: dir})
 			}
 		}
 	}
 	return gone
+}
+
+// cameFrom reports whether a profile's source is one of files, or was in one of
+// dirs and is no more.
+func cameFrom(source, stateDir string, files map[string]bool, dirs []string) bool {
+	if source == "" {
+		return false
+	}
+	path := filepath.FromSlash(source)
+	if !filepath.IsAbs(path) {
+		path = filepath.Join(stateDir, path)
+	}
+	if files[path] {
+		return true
+	}
+	_, err := os.Stat(path)
+	return errors.Is(err, fs.ErrNotExist) && slices.Contains(dirs, filepath.Dir(path))
 }
 
 const notDeclared = "no longer declared"

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -281,6 +282,9 @@ func reserve(entry *state.Entry) error {
 func (r *Runner) keep(entry *state.Entry, p config.Profile, n *state.Token, cure string) error {
 	if file := p.File(); file != "" {
 		n.Source = file
+		if way, err := filepath.Rel(p.State, file); err == nil {
+			n.Source = filepath.ToSlash(way)
+		}
 	}
 	if r.writes() {
 		n.Outputs = merge(n.Outputs, r.Outputs.Record(p, n))

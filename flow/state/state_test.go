@@ -228,7 +228,7 @@ func TestHolderIsReadBack(t *testing.T) {
 // would be lost with the next refresh.
 func TestDecodeReadsAllThatIsWritten(t *testing.T) {
 	want := token()
-	want.Version, want.Serial, want.Profile, want.Seed, want.Source = 1, 7, "dev", "sha256:abc", "/a/tokenform.yaml"
+	want.Version, want.Serial, want.Profile, want.Seed, want.Source = 1, 7, "dev", "sha256:abc", "../tokenform.yaml"
 	want.Authorized, want.Rejected = want.Obtained.Add(-time.Hour), want.Obtained.Add(time.Minute)
 	want.Account = &Account{ID: "id", AccountID: "account", Name: "Näme"}
 	want.Outputs = []Written{{Type: "env", Path: "/a/.env", Vars: map[string]string{"A": "1", "B": "2"}}, {Type: "json", Path: "/b", Digest: "d"}}

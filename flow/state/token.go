@@ -19,7 +19,7 @@ type Token struct {
 	Version    int       `json:"version"`
 	Serial     int       `json:"serial"` // one more with every Save
 	Profile    string    `json:"profile"`
-	Source     string    `json:"source,omitempty"` // the profile's file, absolute; empty: standard input
+	Source     string    `json:"source,omitempty"` // the profile's file, from the state directory, which may move along with it; empty: standard input
 	ClientID   string    `json:"client_id"`
 	Grant      string    `json:"grant"`
 	Access     string    `json:"access_token"`

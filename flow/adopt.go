@@ -84,13 +84,11 @@ func (r *Runner) sameAccount(ctx context.Context, p config.Profile, app oauth.Ap
 	if err != nil {
 		return err
 	}
-	got := &state.Account{ID: me.ID, AccountID: me.AccountID, Name: me.Name}
-	switch {
-	case p.Account != "" && (p.Account == me.ID || p.Account == me.AccountID):
-	case p.Account == "" && t.Account != nil && same(t.Account, got):
-	case p.Account == "" && t.Account == nil:
+	got := accountOf(me)
+	switch ok, known := expected(p, t, got); {
+	case !known:
 		return &Error{Message: "it is of " + name(got) + ", and whose login is stored is not known"}
-	default:
+	case !ok:
 		return &Error{Message: "it is of " + name(got)}
 	}
 	next.Account = got

@@ -113,14 +113,13 @@ func (r *Runner) account(ctx context.Context, p config.Profile, app oauth.App, t
 		}
 		return nil, nil
 	}
-	got := &state.Account{ID: me.ID, AccountID: me.AccountID, Name: me.Name}
+	got := accountOf(me)
 	const cure = "log out at https://www.spotify.com/account or set show_dialog: true, then log in with the right account"
-	switch {
+	switch ok, known := expected(p, t, got); {
+	case ok || !known:
 	case p.Account != "":
-		if p.Account != me.ID && p.Account != me.AccountID {
-			return nil, &Error{Message: fmt.Sprintf("%s logged in, but the profile wants the account %s; nothing is stored", name(got), p.Account), Hint: cure}
-		}
-	case t != nil && t.Account != nil && !same(t.Account, got):
+		return nil, &Error{Message: fmt.Sprintf("%s logged in, but the profile wants the account %s; nothing is stored", name(got), p.Account), Hint: cure}
+	default:
 		return nil, &Error{
 			Message: fmt.Sprintf("%s logged in, but this profile belongs to %s; nothing is stored", name(got), name(t.Account)),
 			Hint:    cure + "; to change accounts, set account: " + me.ID,
@@ -128,6 +127,22 @@ func (r *Runner) account(ctx context.Context, p config.Profile, app oauth.App, t
 	}
 	r.notify(Event{Kind: LoggedIn, Profile: p.Name, Text: name(got)})
 	return got, nil
+}
+
+func accountOf(me oauth.Me) *state.Account {
+	return &state.Account{ID: me.ID, AccountID: me.AccountID, Name: me.Name}
+}
+
+// expected reports whether got is the account that p declares, or else the one
+// that t is of; where neither is known, so is the answer.
+func expected(p config.Profile, t *state.Token, got *state.Account) (ok, known bool) {
+	switch {
+	case p.Account != "":
+		return p.Account == got.ID || p.Account == got.AccountID, true
+	case t != nil && t.Account != nil:
+		return same(t.Account, got), true
+	}
+	return false, false
 }
 
 func same(a, b *state.Account) bool {

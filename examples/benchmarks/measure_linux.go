@@ -1,0 +1,87 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"os/exec"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// contender is a program that is run again and again.
+type contender struct {
+	name string
+	dir  string
+	env  []string
+	args []string
+}
+
+// run runs it once, as a process of its own, and says how long it took and how
+// much memory it had at the most, in KiB.
+func (c contender) run() (wall time.Duration, rss int64, err error) {
+	cmd := exec.Command(c.args[0], c.args[1:]...)
+	cmd.Dir, cmd.Env = c.dir, c.env
+	var errs bytes.Buffer
+	cmd.Stderr = &errs
+	start := time.Now()
+	err = cmd.Run()
+	wall = time.Since(start)
+	if err != nil {
+		return 0, 0, fmt.Errorf("%s: %w\n%s", strings.Join(c.args, " "), err, errs.String())
+	}
+	return wall, cmd.ProcessState.SysUsage().(*syscall.Rusage).Maxrss, nil
+}
+
+// figures are what several runs of one contender took, run by run.
+type figures struct {
+	walls []time.Duration
+	rss   int64 // the most of all runs, KiB
+}
+
+// inTurn runs the contenders A B C A B C …, so that a machine that gets slower
+// gets slower for all of them. The first round is not counted.
+func inTurn(rounds int, list ...contender) ([]figures, error) {
+	all := make([]figures, len(list))
+	for round := range rounds + 1 {
+		for i, c := range list {
+			wall, rss, err := c.run()
+			if err != nil {
+				return nil, err
+			}
+			if round > 0 {
+				all[i].walls = append(all[i].walls, wall)
+				all[i].rss = max(all[i].rss, rss)
+			}
+		}
+	}
+	return all, nil
+}
+
+// spread is a median with the quartiles around it.
+type spread struct{ low, mid, high float64 }
+
+func spreadOf(values []float64) spread {
+	slices.Sort(values)
+	at := func(part float64) float64 { return values[int(part*float64(len(values)-1)+0.5)] }
+	return spread{at(0.25), at(0.5), at(0.75)}
+}
+
+// over are f's runs as multiples of the runs of the reference beside them.
+func (f figures) over(reference figures) spread {
+	var ratios []float64
+	for i := range f.walls {
+		ratios = append(ratios, float64(f.walls[i])/float64(reference.walls[i]))
+	}
+	return spreadOf(ratios)
+}
+
+// beyond is how much longer f took than the reference, divided by n.
+func (f figures) beyond(reference figures, n float64) spread {
+	var more []float64
+	for i := range f.walls {
+		more = append(more, float64(f.walls[i]-reference.walls[i])/n)
+	}
+	return spreadOf(more)
+}

@@ -1,0 +1,84 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// project is a directory with profiles, and Spotify at url.
+type project struct {
+	b   *bench
+	dir string
+	env []string
+}
+
+// project makes n profiles with a stored login and an .env each. How long a token
+// lives is up to the server at url: less than min_ttl, and every apply refreshes.
+func (b *bench) project(name, url string, n int, env ...string) (*project, error) {
+	p := &project{b: b, dir: filepath.Join(b.dir, name)}
+	p.env = []string{"HOME=" + p.dir, "PATH=" + os.Getenv("PATH"), "CI=true", "TOKENFORM_ACCOUNTS_URL=" + url, "TOKENFORM_API_URL=" + url}
+	p.env = append(p.env, env...)
+	if err := os.MkdirAll(filepath.Join(p.dir, "out"), 0o700); err != nil {
+		return nil, err
+	}
+	// The first profile is made by the program, from a seed; the others are its copies.
+	seeded := strings.Replace(profiles(0, 1), "client:", "refresh_token: AQrefresh\nclient:", 1)
+	if err := os.WriteFile(filepath.Join(p.dir, "profiles0.yaml"), []byte(seeded), 0o600); err != nil {
+		return nil, err
+	}
+	if _, _, err := p.tokenform("", "apply").run(); err != nil {
+		return nil, err
+	}
+	for i := 0; i < n; i += perFile {
+		file := filepath.Join(p.dir, fmt.Sprintf("profiles%d.yaml", i))
+		if err := os.WriteFile(file, []byte(profiles(i, min(i+perFile, n))), 0o600); err != nil {
+			return nil, err
+		}
+	}
+	state, err := os.ReadFile(filepath.Join(p.dir, ".tokenform", "p0.json"))
+	if err != nil {
+		return nil, err
+	}
+	out, err := os.ReadFile(filepath.Join(p.dir, "out", "p0.env"))
+	if err != nil {
+		return nil, err
+	}
+	for i := 1; i < n; i++ {
+		id := fmt.Sprintf("p%d", i)
+		text := strings.NewReplacer(`"p0"`, `"`+id+`"`, "p0.env", id+".env").Replace(string(state))
+		if err := os.WriteFile(filepath.Join(p.dir, ".tokenform", id+".json"), []byte(text), 0o600); err != nil {
+			return nil, err
+		}
+		if err := os.WriteFile(filepath.Join(p.dir, "out", id+".env"), out, 0o600); err != nil {
+			return nil, err
+		}
+	}
+	return p, nil
+}
+
+// perFile keeps a file below the mebibyte that one may have.
+const perFile = 1_000
+
+func profiles(from, to int) string {
+	var s strings.Builder
+	for i := from; i < to; i++ {
+		fmt.Fprintf(&s, "---\nprofile: p%d\nclient: {id: app, secret: \"${APP_SECRET:-secret}\"}\nscopes: [user-top-read]\noutputs: [{type: env, path: out/p%d.env, keys: {access_token: SPOTIFY_ACCESS_TOKEN, expires_at: SPOTIFY_TOKEN_EXPIRES_AT}}]\n", i, i)
+	}
+	return s.String()
+}
+
+// tokenform is the program in the project, with its folder as the argument.
+func (p *project) tokenform(name string, args ...string) contender {
+	return contender{name, p.dir, p.env, append([]string{filepath.Join(p.b.bin, "tokenform"), args[0], "."}, args[1:]...)}
+}
+
+// other is another program in the project.
+func (p *project) other(name string, args ...string) contender {
+	return contender{name, p.dir, p.env, args}
+}
+
+func (b *bench) hello() contender {
+	return contender{"hello", b.dir, nil, []string{filepath.Join(b.bin, "hello")}}
+}

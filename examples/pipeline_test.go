@@ -1,0 +1,228 @@
+//go:build unix
+
+package examples
+
+import (
+	"bytes"
+	"encoding/json"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"tokenform/flow/sandbox"
+)
+
+// pipeline is a machine where nobody sits, with examples/pipelines checked out.
+// What runs there has no terminal and is an ordinary user, who cannot write the
+// checkout; it has the environment that the pipeline declares, and besides only
+// PATH, HOME, CI and the address of the stand-in.
+type pipeline struct {
+	*testing.T
+	server   *sandbox.Server
+	url      string
+	checkout string
+	home     string // its user's own, as temp is
+	temp     string
+	bin      string // first on PATH
+	user     *syscall.Credential
+	gone     []string // the secrets that must be nowhere
+}
+
+// nobody is the user of pipelines when root runs the tests.
+const nobody = 65534
+
+func newPipeline(t *testing.T, o sandbox.Options) *pipeline {
+	t.Helper()
+	o.AnyApp = true
+	p := &pipeline{T: t, gone: []string{"hush-hush"}}
+	p.server, p.url = spotify(t, o)
+	root := t.TempDir()
+	p.checkout, p.home, p.temp, p.bin = filepath.Join(root, "checkout"), filepath.Join(root, "home"), filepath.Join(root, "temp"), filepath.Join(root, "bin")
+	p.must(os.CopyFS(p.checkout, os.DirFS("pipelines")))
+	for _, dir := range []string{p.home, p.temp, p.bin} {
+		p.must(os.Mkdir(dir, 0o755))
+	}
+	p.must(os.Symlink(program, filepath.Join(p.bin, "tokenform")))
+	if os.Geteuid() == 0 {
+		p.user = &syscall.Credential{Uid: nobody, Gid: nobody}
+		for _, dir := range []string{filepath.Dir(program), filepath.Dir(root)} {
+			p.must(os.Chmod(dir, 0o711))
+		}
+		p.give(p.home)
+		p.give(p.temp)
+	}
+	p.lock(p.checkout)
+	return p
+}
+
+func (p *pipeline) must(err error) {
+	p.Helper()
+	if err != nil {
+		p.Fatal(err)
+	}
+}
+
+// give makes the pipeline's user the owner of all that is in dir; take makes it
+// ours.
+func (p *pipeline) give(dir string) { p.Helper(); p.own(dir, nobody) }
+
+func (p *pipeline) take(dir string) { p.Helper(); p.own(dir, 0) }
+
+func (p *pipeline) own(dir string, id int) {
+	p.Helper()
+	if p.user == nil {
+		return // both are one
+	}
+	p.must(filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		return os.Lchown(path, id, id)
+	}))
+}
+
+// lock lets nobody write what is in dir.
+func (p *pipeline) lock(dir string) {
+	p.Helper()
+	chmod := func(folder, file fs.FileMode) error {
+		return filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+			switch {
+			case err != nil:
+				return err
+			case d.IsDir():
+				return os.Chmod(path, folder)
+			default:
+				return os.Chmod(path, file)
+			}
+		})
+	}
+	p.must(chmod(0o555, 0o444))
+	p.Cleanup(func() { _ = chmod(0o755, 0o644) }) // for the removal
+	if err := p.command("/", nil, "touch", filepath.Join(dir, "x")).Run(); err == nil {
+		p.Fatal("the checkout can be written")
+	}
+}
+
+// need says which programs the pipeline runs. Where one is missing the test is
+// skipped, or fails where TOKENFORM_TEST_PIPELINES says that it must be there.
+func (p *pipeline) need(names ...string) {
+	p.Helper()
+	for _, name := range names {
+		path, err := exec.LookPath(name)
+		switch {
+		case err != nil && os.Getenv("TOKENFORM_TEST_PIPELINES") == "require":
+			p.Fatalf("%s is not installed", name)
+		case err != nil:
+			p.Skipf("%s is not installed", name)
+		case filepath.Dir(path) != "/usr/bin" && filepath.Dir(path) != "/bin":
+			p.must(os.Symlink(path, filepath.Join(p.bin, name)))
+		}
+	}
+}
+
+// environment is what a pipeline finds, with more, which wins.
+func (p *pipeline) environment(more ...string) []string {
+	return append([]string{
+		"PATH=" + p.bin + ":/usr/bin:/bin", "HOME=" + p.home, "CI=true",
+		"TOKENFORM_ACCOUNTS_URL=" + p.url, "TOKENFORM_API_URL=" + p.url,
+	}, more...)
+}
+
+// command is one of the pipeline's user, who has no terminal and nothing to say.
+func (p *pipeline) command(dir string, env []string, argv ...string) *exec.Cmd {
+	path := argv[0]
+	if first := filepath.Join(p.bin, path); p.exists(first) {
+		path = first // exec looks on our own PATH
+	}
+	cmd := exec.CommandContext(p.Context(), path, argv[1:]...)
+	cmd.Dir, cmd.Env = dir, env
+	cmd.WaitDelay = time.Second
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Credential: p.user}
+	return cmd
+}
+
+// run runs a command to its end. Its arguments and its standard error must not
+// hold a secret; its standard output may be where one belongs.
+func (p *pipeline) run(dir string, env []string, argv ...string) (code int, stdout, stderr string) {
+	p.Helper()
+	cmd := p.command(dir, env, argv...)
+	var out, errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	if err := cmd.Run(); err != nil && cmd.ProcessState == nil {
+		p.Fatal(err)
+	}
+	p.quiet("the arguments", strings.Join(argv, " "))
+	p.quiet("standard error", errs.String())
+	return cmd.ProcessState.ExitCode(), out.String(), errs.String()
+}
+
+func (p *pipeline) exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
+var tokenLike = regexp.MustCompile(`[AB]Q[A-Za-z0-9_-]{60,}`)
+
+// quiet fails where a text holds a secret.
+func (p *pipeline) quiet(where, text string) {
+	p.Helper()
+	leak := tokenLike.FindString(text)
+	for _, s := range p.gone {
+		if strings.Contains(text, s) {
+			leak = s
+		}
+	}
+	if leak != "" {
+		p.Errorf("%s: a secret is shown: %.12s…", where, leak)
+	}
+}
+
+// login is what the example tells its reader to do where a browser is: it logs
+// in to a profile of the checkout, which may be chosen with -p, and returns the
+// refresh token.
+func (p *pipeline) login(profile string, more ...string) (seed string) {
+	p.Helper()
+	dir := p.TempDir()
+	env := surroundings(dir, p.url, append(more, "BROWSER="+robot(p.T))...)
+	code, stdout, stderr := run(p, p.checkout, env, append(strings.Fields("token --format refresh_token --login browser --state "+dir), strings.Fields(profile)...)...)
+	seed = strings.TrimSpace(stdout)
+	if code != 0 || !strings.HasPrefix(seed, "AQ") {
+		p.Fatalf("exit %d\n%s", code, stderr)
+	}
+	p.gone = append(p.gone, seed)
+	return seed
+}
+
+// stateOf is a profile's state in dir.
+func (p *pipeline) stateOf(dir, profile string) []byte {
+	p.Helper()
+	b, err := os.ReadFile(filepath.Join(dir, profile+".json"))
+	p.must(err)
+	return b
+}
+
+// older makes a profile's state one of an apply that long ago.
+func (p *pipeline) older(dir, profile string, by time.Duration) {
+	p.Helper()
+	var fields map[string]any
+	p.must(json.Unmarshal(p.stateOf(dir, profile), &fields))
+	for _, name := range []string{"obtained_at", "expires_at", "authorized_at"} {
+		if s, ok := fields[name].(string); ok {
+			at, err := time.Parse(time.RFC3339, s)
+			p.must(err)
+			fields[name] = at.Add(-by).Format(time.RFC3339)
+		}
+	}
+	b, err := json.Marshal(fields)
+	p.must(err)
+	path := filepath.Join(dir, profile+".json")
+	p.must(os.WriteFile(path, b, 0o600))
+	then := time.Now().Add(-by)
+	p.must(os.Chtimes(path, then, then))
+}

@@ -1,0 +1,193 @@
+//go:build unix
+
+package examples
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"tokenform/flow/sandbox"
+)
+
+const (
+	actions   = "github-actions.yaml"
+	writeback = "github-actions-writeback.yaml"
+)
+
+// TestPipelineGitHub: a job without anything but the refresh token of a login
+// elsewhere uses a token that nobody reads in its log.
+func TestPipelineGitHub(t *testing.T) {
+	t.Parallel()
+	p := newPipeline(t, sandbox.Options{})
+	seed := p.login("spotify/github.yaml", "SPOTIFY_CLIENT_ID=app", "SPOTIFY_CLIENT_SECRET=hush-hush")
+	var tokens []string
+	for range 2 { // the second run knows nothing of the first
+		r := newGitHubRunner(p)
+		r.secrets["SPOTIFY_REFRESH_TOKEN"] = seed
+		// A careless step of the reader's own.
+		r.extra = []workflowStep{{Run: `echo "the token is $TOKEN"; env | grep -c BQ`, Env: map[string]string{"TOKEN": "${{ steps.spotify.outputs.access_token }}"}}}
+		if code := r.job(actions); code != 0 {
+			t.Fatalf("exit %d\n%s", code, &r.log)
+		}
+		p.quiet("the log", r.log.String())
+		state := filepath.Join(p.temp, "tokenform")
+		token := field(t, p.stateOf(state, "github"), "access_token")
+		if !slices.Contains(r.masks, token) || r.outputs["spotify"]["access_token"] != token {
+			t.Error("the token that was masked and handed on is not the one in state")
+		}
+		for _, want := range []string{
+			`"sandbox-user"`, // the Web API knew it
+			"good until " + field(t, p.stateOf(state, "github"), "expires_at"),
+			"the token is ***\n1\n", // only where it was asked for
+		} {
+			if !strings.Contains(r.log.String(), want) {
+				t.Errorf("the log does not have %q:\n%s", want, &r.log)
+			}
+		}
+		tokens = append(tokens, token)
+		p.must(os.RemoveAll(state)) // as GitHub does after each job
+	}
+	if tokens[0] == tokens[1] {
+		t.Error("two jobs without state had the same token")
+	}
+}
+
+// TestPipelineGitHubNeedsAPerson: where nobody can log in the job fails with
+// exit code 4, says what to do, and starts no browser.
+func TestPipelineGitHubNeedsAPerson(t *testing.T) {
+	t.Parallel()
+	steps := `hint: log in where a browser is: tokenform apply .*
+hint: print the refresh token there: tokenform token .*--format refresh_token.*
+hint: store it here as a secret that the profile reads: refresh_token: \$\{SPOTIFY_REFRESH_TOKEN\}
+
+Applied: 1 failed
+`
+	for _, c := range []struct {
+		name, says string
+		ready      func(*pipeline, *gitHubRunner)
+	}{
+		{"no secret", "a person must log in: never logged in", func(*pipeline, *gitHubRunner) {}},
+		{"revoked", `refreshing: refresh token revoked \(invalid_grant\)`, func(p *pipeline, r *gitHubRunner) {
+			r.secrets["SPOTIFY_REFRESH_TOKEN"] = p.login("spotify/github.yaml", "SPOTIFY_CLIENT_ID=app", "SPOTIFY_CLIENT_SECRET=hush-hush")
+			if code := r.job(actions); code != 0 {
+				p.Fatalf("the first run: exit %d\n%s", code, &r.log)
+			}
+			p.must(os.RemoveAll(filepath.Join(p.temp, "tokenform")))
+			p.server.RevokeAll()
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			p := newPipeline(t, sandbox.Options{})
+			r := newGitHubRunner(p)
+			c.ready(p, r)
+			r.log.Reset()
+			asked := p.server.Count("/authorize")
+			code := r.job(actions)
+			if want := regexp.MustCompile(`^error: github: ` + c.says + "\n" + steps + "$"); code != 4 || !want.MatchString(r.log.String()) {
+				t.Errorf("exit %d, want 4, and the log has not %s:\n%s", code, want, &r.log)
+			}
+			if p.server.Count("/authorize") != asked {
+				t.Error("a login was begun")
+			}
+			p.quiet("the log", r.log.String())
+		})
+	}
+}
+
+// TestPipelineGitHubWarns: on a runner that keeps its folders, and so the day of
+// the login, the run's page says two weeks ahead that it ends.
+func TestPipelineGitHubWarns(t *testing.T) {
+	t.Parallel()
+	p := newPipeline(t, sandbox.Options{})
+	state := filepath.Join(p.temp, "tokenform")
+	// The person logs in on the machine itself.
+	code, _, stderr := run(t, p.checkout, surroundings(p.home, p.url, "BROWSER="+robot(t), "SPOTIFY_CLIENT_ID=app", "SPOTIFY_CLIENT_SECRET=hush-hush"),
+		"token", "spotify/github.yaml", "--state", state, "--login", "browser", "--format", "token")
+	if code != 0 {
+		t.Fatal(stderr)
+	}
+	p.older(state, "github", 170*24*time.Hour)
+	r := newGitHubRunner(p)
+	if code := r.job(actions); code != 0 {
+		t.Fatalf("exit %d\n%s", code, &r.log)
+	}
+	if want := regexp.MustCompile(`^github: the login ends on 20[0-9-]+, in \d+d$`); len(r.warnings) != 1 || !want.MatchString(r.warnings[0]) {
+		t.Errorf("the annotations are %q, want one like %s", r.warnings, want)
+	}
+	if want := "hint: log in again before that: tokenform apply --renew -p github"; !strings.Contains(r.log.String(), want) {
+		t.Errorf("the log does not have %q:\n%s", want, &r.log)
+	}
+}
+
+// TestPipelineGitHubWriteback: the secret is written when Spotify has replaced
+// the refresh token, and only then; and nothing is asked of Spotify where it
+// could not be.
+func TestPipelineGitHubWriteback(t *testing.T) {
+	t.Parallel()
+	job := func(t *testing.T, p *pipeline, seed string) (code int, r *gitHubRunner, calls []told) {
+		t.Helper()
+		r = newGitHubRunner(p)
+		r.secrets["SPOTIFY_REFRESH_TOKEN"], r.secrets["SPOTIFY_SECRETS_WRITER"] = seed, "a-token-of-github"
+		code = r.job(writeback)
+		p.must(os.RemoveAll(filepath.Join(p.temp, "tokenform")))
+		p.quiet("the log", r.log.String())
+		return code, r, p.calls()
+	}
+	for _, rotates := range []bool{false, true} {
+		t.Run(map[bool]string{false: "kept", true: "replaced"}[rotates], func(t *testing.T) {
+			t.Parallel()
+			p := newPipeline(t, sandbox.Options{RotateAll: rotates})
+			p.fake("gh", fakeGH)
+			seed := p.login("spotify/writeback.yaml", "SPOTIFY_CLIENT_ID=app", "SPOTIFY_CLIENT_SECRET=hush-hush")
+			for range 3 { // each run lives of what the one before has written
+				code, r, calls := job(t, p, seed)
+				if code != 0 {
+					t.Fatalf("exit %d\n%s", code, &r.log)
+				}
+				if len(calls) == 0 || calls[0].args != "secret set SPOTIFY_CHECKED_AT" {
+					t.Fatalf("gh was not tried first: %v", calls)
+				}
+				switch written := calls[1:]; {
+				case !rotates && len(written) == 0:
+				case rotates && len(written) == 1 && written[0].args == "secret set SPOTIFY_REFRESH_TOKEN" && strings.HasPrefix(written[0].stdin, "AQ") && written[0].stdin != seed:
+					seed = written[0].stdin
+				default:
+					t.Fatalf("replaced: %v, and gh was run %d times", rotates, len(written))
+				}
+			}
+		})
+	}
+	t.Run("nothing can be written", func(t *testing.T) {
+		t.Parallel()
+		p := newPipeline(t, sandbox.Options{RotateAll: true})
+		p.fake("gh", "#!/bin/sh\necho 'HTTP 403: Resource not accessible by personal access token' >&2; exit 1\n")
+		seed := p.login("spotify/writeback.yaml", "SPOTIFY_CLIENT_ID=app", "SPOTIFY_CLIENT_SECRET=hush-hush")
+		asked := p.server.Count("/api/token")
+		if code, r, _ := job(t, p, seed); code != 1 || p.server.Count("/api/token") != asked {
+			t.Errorf("exit %d after %d requests, want 1 after none\n%s", code, p.server.Count("/api/token")-asked, &r.log)
+		}
+	})
+	t.Run("written at the second try", func(t *testing.T) {
+		t.Parallel()
+		p := newPipeline(t, sandbox.Options{RotateAll: true})
+		p.need("touch")
+		p.fake("sleep", "#!/bin/sh\n")
+		p.fake("gh", strings.Replace(fakeGH, "case", `case "$*" in *REFRESH_TOKEN) test -e "$HOME/tried" || { touch "$HOME/tried"; exit 1; } ;; esac
+case`, 1))
+		seed := p.login("spotify/writeback.yaml", "SPOTIFY_CLIENT_ID=app", "SPOTIFY_CLIENT_SECRET=hush-hush")
+		asked := p.server.Count("/api/token")
+		code, r, calls := job(t, p, seed)
+		if code != 0 || len(calls) != 2 || !strings.HasPrefix(calls[1].stdin, "AQ") || calls[1].stdin == seed {
+			t.Errorf("exit %d, and gh has taken %d secrets, want 2\n%s", code, len(calls), &r.log)
+		}
+		if n := p.server.Count("/api/token") - asked; n != 1 {
+			t.Errorf("%d requests, want 1: the second would have met a dead token", n)
+		}
+	})
+}

@@ -1,0 +1,89 @@
+//go:build unix
+
+package examples
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"gopkg.in/yaml.v3"
+
+	"tokenform/flow/sandbox"
+)
+
+// gitlabJob is as much of a job as the example uses.
+type gitlabJob struct {
+	Stage         string
+	Script, Needs []string
+	ResourceGroup string `yaml:"resource_group"`
+	Artifacts     struct {
+		ExpireIn string `yaml:"expire_in"`
+		Reports  struct{ Dotenv string }
+	}
+}
+
+// TestPipelineGitLab: the first job leaves a dotenv report that GitLab takes, and
+// the second one has the token in its environment.
+func TestPipelineGitLab(t *testing.T) {
+	t.Parallel()
+	p := newPipeline(t, sandbox.Options{})
+	p.need("bash", "curl", "mktemp")
+	seed := p.login("spotify/gitlab.yaml", "SPOTIFY_CLIENT_ID=app", "SPOTIFY_CLIENT_SECRET=hush-hush", "CI_PROJECT_DIR=.")
+
+	// Reports come from the project's folder, which the runner owns; what is
+	// checked out in there it does not.
+	project := filepath.Join(p.home, "project")
+	p.must(os.CopyFS(project, os.DirFS("pipelines")))
+	p.give(project)
+	p.lock(filepath.Join(project, "spotify"))
+
+	b, err := os.ReadFile(filepath.Join(project, "gitlab-ci.yml"))
+	p.must(err)
+	var file struct {
+		Stages             []string
+		Spotify, Playlists gitlabJob
+	}
+	d := yaml.NewDecoder(bytes.NewReader(b))
+	d.KnownFields(true)
+	p.must(d.Decode(&file))
+	first, second := file.Spotify, file.Playlists
+	if strings.Join(file.Stages, " ") != first.Stage+" "+second.Stage || strings.Join(second.Needs, " ") != "spotify" {
+		t.Fatal("the second job does not follow the first")
+	}
+
+	job := func(j gitlabJob, more ...string) (int, string, string) {
+		t.Helper()
+		env := p.environment(append(more, "GITLAB_CI=true", "TMPDIR="+p.temp, "CI_PROJECT_DIR="+project)...)
+		return p.run(project, env, "bash", "-eo", "pipefail", "-c", strings.Join(j.Script, "\n"))
+	}
+	declared := []string{"SPOTIFY_CLIENT_ID=app", "SPOTIFY_CLIENT_SECRET=hush-hush"} // under Settings, CI/CD, Variables
+	code, stdout, stderr := job(first, append(declared, "SPOTIFY_REFRESH_TOKEN="+seed)...)
+	if code != 0 || stdout != "" {
+		t.Fatalf("exit %d\n%s\n%s", code, stdout, stderr)
+	}
+
+	// "Pass dotenv variables to specific jobs": NAME=value on each line, no empty
+	// ones, no comments; quotes would become part of the value; 5 KiB.
+	report, err := os.ReadFile(filepath.Join(project, first.Artifacts.Reports.Dotenv))
+	p.must(err)
+	if !regexp.MustCompile(`^([A-Za-z0-9_]+=[^\s'"]+\n)+$`).Match(report) || len(report) > 5<<10 {
+		t.Fatalf("no report for GitLab: %d bytes in %d lines", len(report), bytes.Count(report, []byte("\n")))
+	}
+	p.must(os.Remove(filepath.Join(project, first.Artifacts.Reports.Dotenv))) // the next job has a folder of its own
+
+	code, stdout, stderr = job(second, strings.Split(strings.TrimSpace(string(report)), "\n")...)
+	if code != 0 || !strings.Contains(stdout, `"sandbox-user"`) {
+		t.Errorf("exit %d\n%s\n%s", code, stdout, stderr)
+	}
+	p.quiet("the job's log", stdout)
+
+	p.server.RevokeAll()
+	code, _, stderr = job(first, append(declared, "SPOTIFY_REFRESH_TOKEN="+seed)...)
+	if code != 4 || strings.Count(stderr, "\nhint: ") != 3 {
+		t.Errorf("revoked: exit %d, want 4 and three hints\n%s", code, stderr)
+	}
+}

@@ -118,24 +118,30 @@ func TestClone(t *testing.T) {
 	}
 }
 
-// TestExamplesAreValid: every profile in this folder is one that people can copy.
+// TestExamplesAreValid: every profile in this folder, and of the pipelines, is
+// one that people can copy.
 func TestExamplesAreValid(t *testing.T) {
 	t.Parallel()
-	files, err := filepath.Glob("*.yaml")
-	if err != nil || len(files) < 4 {
-		t.Fatalf("%v, %v", files, err)
+	var files []string
+	for _, pattern := range []string{"*.yaml", "pipelines/*/*.yaml"} {
+		found, err := filepath.Glob(pattern)
+		if err != nil || len(found) < 4 {
+			t.Fatalf("%s: %v, %v", pattern, found, err)
+		}
+		files = append(files, found...)
 	}
 	env := surroundings(t.TempDir(), "", "SPOTIFY_CLIENT_ID=app", "SPOTIFY_CLIENT_SECRET=hush-hush", "SPOTIFY_REFRESH_TOKEN=AQseed",
-		"DEV_CLIENT_ID=app", "PROD_CLIENT_ID=app", "PROD_CLIENT_SECRET=hush-hush")
+		"DEV_CLIENT_ID=app", "PROD_CLIENT_ID=app", "PROD_CLIENT_SECRET=hush-hush",
+		"STAGING_CLIENT_ID=app", "STAGING_CLIENT_SECRET=hush-hush", "CI_PROJECT_DIR=.")
 	for _, f := range files {
 		dir := t.TempDir()
 		b, err := os.ReadFile(f)
 		if err != nil {
 			t.Fatal(err)
 		}
-		write(t, filepath.Join(dir, f), string(b))
+		write(t, filepath.Join(dir, filepath.Base(f)), string(b))
 		write(t, filepath.Join(dir, ".env"), "")
-		if code, _, stderr := run(t, dir, env, "validate", f); code != 0 || stderr != "" {
+		if code, _, stderr := run(t, dir, env, "validate", filepath.Base(f)); code != 0 || stderr != "" {
 			t.Errorf("%s: exit %d\n%s", f, code, stderr)
 		}
 	}
@@ -216,6 +222,31 @@ func TestReadmeNamesTests(t *testing.T) {
 	for _, m := range found {
 		if want := m[1] + m[2]; !slices.ContainsFunc(names, func(name string) bool { return strings.HasPrefix(name, want) }) {
 			t.Errorf("README.md names %s, which no test is called", want)
+		}
+	}
+}
+
+// TestPipelinesAreListed: each file of examples/pipelines is in the README's
+// table, beside a test that runs it and exists ([TestReadmeNamesTests]).
+func TestPipelinesAreListed(t *testing.T) {
+	t.Parallel()
+	_, table, _ := strings.Cut(readme(t), "\n### Pipelines\n")
+	table, _, _ = strings.Cut(table, "\n### ")
+	rows := regexp.MustCompile("(?m)^\\| \\[([^]]+)\\]\\((examples/pipelines/[^)]+)\\) \\|.*\\| `TestPipeline\\w+` \\|$").FindAllStringSubmatch(table, -1)
+	var listed []string
+	for _, row := range rows {
+		if row[2] != "examples/pipelines/"+strings.TrimSuffix(row[1], "/") {
+			t.Errorf("%s leads to %s", row[1], row[2])
+		}
+		listed = append(listed, strings.TrimSuffix(row[1], "/"))
+	}
+	entries, err := os.ReadDir("pipelines")
+	if err != nil || len(entries) < 8 {
+		t.Fatalf("%d files, %v", len(entries), err)
+	}
+	for _, e := range entries {
+		if e.Name() != "spotify" && !slices.Contains(listed, e.Name()) {
+			t.Errorf("README.md does not list pipelines/%s", e.Name())
 		}
 	}
 }

@@ -704,6 +704,12 @@ func (p *program) runner() (r *flow.Runner, end func(), err error) {
 		LockTimeout: p.LockTimeout, LoginTimeout: p.LoginTimeout, Parallelism: p.Parallelism,
 		Verify: p.Verify, Renew: p.Renew,
 	}
+	if p.State != "" {
+		r.Here = " --state " + output.ShellWord(p.State)
+	}
+	for _, file := range p.Args {
+		r.Files += " " + output.ShellWord(file)
+	}
 	p.ask(r)
 	if !p.Sandbox {
 		return r, func() {}, nil

@@ -61,8 +61,8 @@ func TestPipelineGitHub(t *testing.T) {
 // exit code 4, says what to do, and starts no browser.
 func TestPipelineGitHubNeedsAPerson(t *testing.T) {
 	t.Parallel()
-	steps := `hint: log in where a browser is: tokenform apply .*
-hint: print the refresh token there: tokenform token .*--format refresh_token.*
+	steps := `hint: log in where a browser is: tokenform apply -p github spotify/github.yaml
+hint: print the refresh token there: tokenform token -p github --format refresh_token spotify/github.yaml
 hint: store it here as a secret that the profile reads: refresh_token: \$\{SPOTIFY_REFRESH_TOKEN\}
 
 Applied: 1 failed

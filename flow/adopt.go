@@ -71,7 +71,7 @@ func (r *Runner) adopt(ctx context.Context, p config.Profile, entry *state.Entry
 		if err != nil {
 			kind := KindOf(wire("", err))
 			return &Error{Kind: kind, Message: found.Shown + " holds a newer token of another login; nothing is overwritten", Err: err,
-				Hint: fmt.Sprintf("if it is to be used here: tokenform destroy -p %[1]s, then tokenform import -p %[1]s --from FILE with a copy of it; else move it away", p.Name)}
+				Hint: fmt.Sprintf("if it is to be used here: tokenform destroy -p %[1]s%[2]s, then tokenform import -p %[1]s%[2]s --from FILE with a copy of it; else move it away", p.Name, r.Here+r.Files)}
 		}
 	}
 	return r.keep(entry, p, next, "nothing is lost: the token is still in "+found.Shown)

@@ -229,6 +229,6 @@ func (r *Runner) remind(p config.Profile, t *state.Token) {
 		return
 	}
 	if end, near := loginNear(p, t, r.Now()); near {
-		r.warn(p.Name, fmt.Sprintf("the login ends on %s, in %s", day(end), Span(end.Sub(r.Now()))), "log in again before that: tokenform apply --renew -p "+p.Name)
+		r.warn(p.Name, fmt.Sprintf("the login ends on %s, in %s", day(end), Span(end.Sub(r.Now()))), "log in again before that: tokenform apply --renew -p "+p.Name+r.Here+r.Files)
 	}
 }

@@ -71,7 +71,7 @@ func (r *Runner) PlanGone(gone []config.Profile, prune bool) []Forecast {
 	var forecasts []Forecast
 	for _, x := range r.Remains(gone) {
 		f := Forecast{Profile: x.Profile, Token: x.Token, Err: x.Err, Decision: Decision{
-			Action: Leave, Reason: notDeclared + "; apply --prune or destroy -p " + x.Profile.Name + " deletes it",
+			Action: Leave, Reason: notDeclared + "; apply --prune or destroy -p " + x.Profile.Name + r.Here + r.Files + " deletes it",
 		}}
 		if prune {
 			f.Decision, f.Changes = Decision{Action: Delete, Reason: notDeclared}, x.Changes

@@ -44,7 +44,7 @@ func (r *Runner) grant(ctx context.Context, p config.Profile, entry *state.Entry
 			return n, err
 		}
 		if !r.attended() {
-			return nil, &Error{Kind: LoginNeeded, Message: "refreshing", Err: err, Hint: unattendedHint(p)}
+			return nil, &Error{Kind: LoginNeeded, Message: "refreshing", Err: err, Hint: r.unattendedHint(p)}
 		}
 		*d = Decision{Action: Login, Reason: reasonOf(err)}
 	}
@@ -360,8 +360,8 @@ func hintOfWire(err error) string {
 }
 
 // unattendedHint says how to log in where nobody can: one line for each step.
-func unattendedHint(p config.Profile) string {
-	return fmt.Sprintf(`log in where a browser is: tokenform apply -p %[1]s
-print the refresh token there: tokenform token -p %[1]s --format refresh_token
-store it here as a secret that the profile reads: refresh_token: ${SPOTIFY_REFRESH_TOKEN}`, p.Name)
+func (r *Runner) unattendedHint(p config.Profile) string {
+	return fmt.Sprintf(`log in where a browser is: tokenform apply -p %[1]s%[2]s
+print the refresh token there: tokenform token -p %[1]s --format refresh_token%[2]s
+store it here as a secret that the profile reads: refresh_token: ${SPOTIFY_REFRESH_TOKEN}`, p.Name, r.Files)
 }

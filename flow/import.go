@@ -39,7 +39,7 @@ func (r *Runner) take(ctx context.Context, p config.Profile, refresh string, try
 		return nil, stored(err)
 	}
 	if old != nil {
-		return nil, &Error{Message: "there is a login already", Hint: fmt.Sprintf("if it may go, run tokenform destroy -p %s first", p.Name)}
+		return nil, &Error{Message: "there is a login already", Hint: fmt.Sprintf("if it may go, run tokenform destroy -p %s%s first", p.Name, r.Here+r.Files)}
 	}
 	from := source{refresh: refresh, seed: seedDigest(p), foreign: true}
 	if !try {

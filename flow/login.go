@@ -19,7 +19,7 @@ import (
 // answered last, so that it tells what really happened.
 func (r *Runner) login(ctx context.Context, p config.Profile, app oauth.App, entry *state.Entry, t *state.Token, reason string, free func()) (*state.Token, error) {
 	if !r.attended() {
-		return nil, &Error{Kind: LoginNeeded, Message: "a person must log in: " + reason, Hint: unattendedHint(p)}
+		return nil, &Error{Kind: LoginNeeded, Message: "a person must log in: " + reason, Hint: r.unattendedHint(p)}
 	}
 	// Nobody is asked to log in for what cannot be stored. What is reserved for as
 	// long as a person takes would look like another process at work.

@@ -30,6 +30,10 @@ type Runner struct {
 	Browse func(ctx context.Context, url string) error
 	Pasted func() <-chan string
 
+	// What names the profiles on a command line, for hints: " team/a.yaml". Here is
+	// what is true of this machine only: " --state kept".
+	Files, Here string
+
 	Me           state.Holder // who we are in lock messages; Since is set per lock
 	LockTimeout  time.Duration
 	LoginTimeout time.Duration

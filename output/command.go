@@ -48,7 +48,7 @@ func commandChange(p config.Profile, o config.Output, t *state.Token, recorded [
 func commandID(o config.Output) string {
 	words := make([]string, len(o.Command))
 	for i, w := range o.Command {
-		words[i] = shellQuote(w)
+		words[i] = ShellWord(w)
 	}
 	return strings.Join(words, " ")
 }

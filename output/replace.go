@@ -179,7 +179,7 @@ func (f *Files) replace(profile string, r replacement) (made []flow.Change, err 
 	if r.edit.change.Action != flow.KeepOutput {
 		made = append(made, r.edit.change)
 		if r.old != nil && r.edit.private && r.old.mode&0o044 != 0 && runtime.GOOS != "windows" {
-			f.Warn(profile, r.shown+" holds a secret that other users can read", "chmod 600 "+shellQuote(r.path))
+			f.Warn(profile, r.shown+" holds a secret that other users can read", "chmod 600 "+ShellWord(r.path))
 		}
 	}
 	f.tellLeft(profile, r.place, r.edit)
@@ -257,7 +257,7 @@ func (at place) homeless() error {
 			dir = filepath.Join(filepath.Dir(at.path), dir)
 		}
 	}
-	return &flow.Error{Message: at.shown + ": its directory does not exist", Hint: "mkdir -p " + shellQuote(dir)}
+	return &flow.Error{Message: at.shown + ": its directory does not exist", Hint: "mkdir -p " + ShellWord(dir)}
 }
 
 // cause is err without the path that the message already has.

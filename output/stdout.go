@@ -42,7 +42,7 @@ func WriteToken(w io.Writer, p config.Profile, t *state.Token, format string) er
 		for _, k := range stdoutKeys {
 			text, _ := value(p, t, k.Field) // both are always known
 			if format == "export" {
-				fmt.Fprintf(&b, "export %s=%s\n", k.Variable, shellQuote(text))
+				fmt.Fprintf(&b, "export %s=%s\n", k.Variable, ShellWord(text))
 				continue
 			}
 			quoted, err := dotenvValue(assignment{k.Variable, text}, "")
@@ -60,9 +60,9 @@ func WriteToken(w io.Writer, p config.Profile, t *state.Token, format string) er
 	return nil
 }
 
-// shellQuote makes s one word of a POSIX shell (section 2.2.2 of the Shell
+// ShellWord makes s one word of a POSIX shell (section 2.2.2 of the Shell
 // Command Language).
-func shellQuote(s string) string {
+func ShellWord(s string) string {
 	if s != "" && isBare(s) {
 		return s
 	}

@@ -1,0 +1,64 @@
+package config
+
+import (
+	"strings"
+	"testing"
+)
+
+// usual is a profile as most are.
+const usual = `profile: dev
+client:
+  id: ${SPOTIFY_CLIENT_ID}
+  secret: ${SPOTIFY_CLIENT_SECRET}
+scopes: [playlist-read-private, user-library-read]
+outputs:
+  - type: env
+    path: .env
+    keys: {access_token: SPOTIFY_ACCESS_TOKEN, expires_at: SPOTIFY_TOKEN_EXPIRES_AT}
+`
+
+func decodeUsual(t testing.TB) {
+	src := Sources{Env: func(string) (string, bool) { return "value", true }, Stdin: strings.NewReader(usual), Dir: "/work"}
+	if ps, problems := Load(src, []string{"-"}); len(ps) != 1 || len(problems) > 0 {
+		t.Fatal(problems)
+	}
+}
+
+func interpolateUsual(t testing.TB) {
+	lookup := func(string) (string, bool) { return "value", true }
+	if s, _, faults := expand("${SPOTIFY_CLIENT_ID}-${REGION:-eu}", lookup); s != "value-value" || faults != nil {
+		t.Fatal(s, faults)
+	}
+}
+
+func BenchmarkDecode(b *testing.B) {
+	b.ReportAllocs()
+	for b.Loop() {
+		decodeUsual(b)
+	}
+}
+
+func BenchmarkInterpolate(b *testing.B) {
+	b.ReportAllocs()
+	for b.Loop() {
+		interpolateUsual(b)
+	}
+}
+
+// TestGuardAllocs: allocations are the same on every machine.
+func TestGuardAllocs(t *testing.T) {
+	for _, g := range []struct {
+		name string
+		most float64
+		run  func(testing.TB)
+	}{
+		{"decode a profile", 520, decodeUsual},
+		{"interpolate", 2, interpolateUsual},
+	} {
+		n := testing.AllocsPerRun(50, func() { g.run(t) })
+		t.Logf("%s: %v allocations", g.name, n)
+		if n > g.most {
+			t.Errorf("%s: %v allocations, at most %v", g.name, n, g.most)
+		}
+	}
+}

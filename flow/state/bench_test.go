@@ -1,0 +1,40 @@
+package state
+
+import (
+	"encoding/json"
+	"testing"
+)
+
+// decodeUsual reads a state file as most are.
+func decodeUsual(t testing.TB) func(testing.TB) {
+	tok := token()
+	tok.Version, tok.Serial, tok.Profile = Version, 7, "dev"
+	tok.Outputs = []Written{{Type: "env", Path: "/a/.env", Vars: map[string]string{"A": "sha256:1", "B": "sha256:2"}}}
+	b, err := json.MarshalIndent(tok, "", "  ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return func(t testing.TB) {
+		if _, err := decode("dev.json", "dev", b); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkDecode(b *testing.B) {
+	b.ReportAllocs()
+	run := decodeUsual(b)
+	for b.Loop() {
+		run(b)
+	}
+}
+
+// TestGuardAllocs: allocations are the same on every machine.
+func TestGuardAllocs(t *testing.T) {
+	run := decodeUsual(t)
+	n := testing.AllocsPerRun(50, func() { run(t) })
+	t.Logf("%v allocations", n)
+	if n > 90 {
+		t.Errorf("%v allocations, at most 90", n)
+	}
+}

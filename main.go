@@ -693,7 +693,8 @@ func (p *program) runner() (r *flow.Runner, end func(), err error) {
 	if err != nil {
 		return nil, nil, &flow.Error{Kind: flow.Invalid, Err: err}
 	}
-	options := oauth.Options{UserAgent: "tokenform", Now: time.Now}
+	certFile, _ := p.env("SSL_CERT_FILE")
+	options := oauth.Options{UserAgent: "tokenform", Now: time.Now, CertFile: certFile, Parallel: p.Parallelism}
 	if p.Debug {
 		options.Debug = p.say.Debug
 	}

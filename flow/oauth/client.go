@@ -38,29 +38,32 @@ type Options struct {
 
 	UserAgent string
 
+	CertFile string // SSL_CERT_FILE
+	Parallel int    // calls side by side, for which connections are kept; zero: 10
+
 	// Now serves a Retry-After that is a date in an answer that has no Date of its
 	// own, and the durations in Debug. nil: go without both.
 	Now func() time.Time
 }
 
 // NewHTTP returns the client of every request. It costs nothing until used: the
-// system's certificates, 12 to 20 ms, are read by the first TLS handshake.
+// system's certificates are read when the first connection for TLS is made.
 func NewHTTP(o Options) *http.Client {
 	o.RetryWaitMin = cmp.Or(o.RetryWaitMin, 500*time.Millisecond)
 	o.RetryWaitMax = cmp.Or(o.RetryWaitMax, 5*time.Second)
 	o.AttemptTimeout = cmp.Or(o.AttemptTimeout, 10*time.Second)
 	inner := &http.Client{
-		Transport: &http.Transport{
+		Transport: trust(&http.Transport{
 			Proxy:                  proxyFromEnvironment,
 			OnProxyConnectResponse: proxyAnswered,
 			DialContext:            (&net.Dialer{Timeout: connectTimeout}).DialContext,
 			TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12},
 			TLSHandshakeTimeout:    connectTimeout,
 			ForceAttemptHTTP2:      true, // net/http leaves it out where a TLS config is given
-			MaxIdleConnsPerHost:    10,   // as many as profiles run side by side
+			MaxIdleConnsPerHost:    cmp.Or(o.Parallel, 10),
 			IdleConnTimeout:        90 * time.Second,
 			MaxResponseHeaderBytes: maxHeader,
-		},
+		}, o.CertFile),
 		CheckRedirect: neverFollow,
 		Timeout:       o.AttemptTimeout,
 	}

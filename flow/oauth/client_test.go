@@ -479,13 +479,25 @@ func TestDebug(t *testing.T) {
 }
 
 // Trap 11: with certificates of its own the client would have to read them at
-// once; without, the first TLS handshake reads the system's.
+// once; without, nothing is read before the first connection for TLS.
 func TestTLS(t *testing.T) {
 	t.Parallel()
-	tls12 := NewHTTP(Options{}).Transport.(*retrying).inner.Transport.(*http.Transport).TLSClientConfig
-	if tls12.RootCAs != nil || tls12.MinVersion != tls.VersionTLS12 || tls12.InsecureSkipVerify {
-		t.Error("the TLS settings are not what they must be")
+	x := NewHTTP(Options{}).Transport.(*retrying).inner.Transport.(*trusting)
+	for _, c := range []*tls.Config{x.all.TLSClientConfig, transportConfig(x.quick)} {
+		if c != nil && (c.MinVersion != tls.VersionTLS12 || c.InsecureSkipVerify || c.VerifyConnection != nil || c.VerifyPeerCertificate != nil) {
+			t.Error("the TLS settings are not what they must be")
+		}
 	}
+	if x.all.TLSClientConfig.RootCAs != nil {
+		t.Error("it is not crypto/x509 that has the last word")
+	}
+}
+
+func transportConfig(t *http.Transport) *tls.Config {
+	if t == nil {
+		return nil
+	}
+	return t.TLSClientConfig
 }
 
 func TestCallsSideBySide(t *testing.T) {

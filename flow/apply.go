@@ -48,14 +48,19 @@ func (r *Runner) Apply(ctx context.Context, profiles []config.Profile) []Result 
 			continue
 		}
 		slots <- struct{}{}
-		wg.Go(func() {
+		one := func() {
 			free := sync.OnceFunc(func() { <-slots })
 			defer free()
 			results[i] = r.apply(ctx, p, f, free)
 			if results[i].Err == nil {
 				r.remind(p, results[i].Token)
 			}
-		})
+		}
+		if len(forecasts) == 1 {
+			one() // a goroutine's stack would have to grow first
+		} else {
+			wg.Go(one)
+		}
 	}
 	wg.Wait()
 	return results
@@ -164,7 +169,7 @@ func needsSecret(p config.Profile) bool {
 // noticed.
 func (r *Runner) lock(ctx context.Context, p config.Profile) (*state.Entry, error) {
 	me := r.Me
-	me.Since = r.Now()
+	me.Since = r.Now().UTC() // in another zone the lock file would need that zone's rules
 	entry, err := r.store(p).Lock(ctx, p.Name, me, state.Waiting{
 		Timeout: r.LockTimeout,
 		After:   noticeable,

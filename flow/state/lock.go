@@ -134,7 +134,7 @@ func (e *Entry) Unlock() {
 func (e *Entry) sign(me Holder) {
 	me.PID = os.Getpid()
 	me.Host, _ = os.Hostname()
-	b, err := json.Marshal(me)
+	b, err := me.encode()
 	if err != nil {
 		return
 	}

@@ -1,7 +1,6 @@
 package state
 
 import (
-	"encoding/json"
 	"errors"
 	"io"
 	"io/fs"
@@ -126,7 +125,7 @@ func (e *Entry) Save(t *Token) error {
 	t.Version, t.Profile = Version, e.name
 	t.Serial++
 	slices.Sort(t.Scopes)
-	b, err := json.MarshalIndent(t, "", "  ")
+	b, err := encode(t)
 	if err != nil {
 		return err
 	}

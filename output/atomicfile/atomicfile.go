@@ -214,11 +214,15 @@ func Reserve(path string, size int, mode fs.FileMode) (*Pending, error) {
 // open makes the temporary file of target with its final owner and mode.
 func open(target string, mode fs.FileMode, old fs.FileInfo) (*Pending, error) {
 	tmp := temporary(target)
-	if _, err := unlink(tmp); err != nil {
-		return nil, err
-	}
 	// O_EXCL follows no link that somebody may have planted.
-	f, err := os.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	const flags = os.O_WRONLY | os.O_CREATE | os.O_EXCL
+	f, err := os.OpenFile(tmp, flags, 0o600)
+	if errors.Is(err, fs.ErrExist) { // of a killed process
+		if _, err := unlink(tmp); err != nil {
+			return nil, err
+		}
+		f, err = os.OpenFile(tmp, flags, 0o600)
+	}
 	if err != nil {
 		return nil, err
 	}

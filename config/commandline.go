@@ -78,9 +78,30 @@ func ParseCommandLine(args []string) (Command, error) {
 		return Command{}, usage(ran, err)
 	}
 	if c.Name == "" { // help or completion, which cobra has written
+		if wrong := unexplained(root, ran, args); wrong != nil {
+			return Command{}, wrong
+		}
 		return Command{Name: "print", Text: out.String()}, nil
 	}
 	return c, nil
+}
+
+// unexplained refuses what cobra answers with a text about something else: help
+// on what is not there, and a shell that it does not know.
+func unexplained(root, ran *cobra.Command, args []string) error {
+	words := slices.DeleteFunc(slices.Clone(args), func(a string) bool { return strings.HasPrefix(a, "-") })
+	if len(words) < 2 {
+		return nil
+	}
+	switch ran.Name() {
+	case "help":
+		if found, rest, err := root.Find(words[1:]); err != nil || found == root || len(rest) > 0 {
+			return &UsageError{Message: fmt.Sprintf("no help on %q", clip(strings.Join(words[1:], " "))), Hint: "tokenform help lists commands and topics"}
+		}
+	case "completion":
+		return &UsageError{Message: fmt.Sprintf("no completion for the shell %q", clip(words[1])), Hint: "one of bash, fish, powershell, zsh"}
+	}
+	return nil
 }
 
 // commands builds the tree: each command only notes that it was called. Where

@@ -311,7 +311,15 @@ func (p *program) sources() config.Sources {
 	if err != nil {
 		dir = "." // whatever is read relative to it says what is wrong
 	}
-	return config.Sources{Env: p.env, Stdin: p.streams.in, Dir: dir, State: p.State}
+	return config.Sources{Env: p.env, Stdin: p.streams.in, Dir: dir, State: p.State, Files: spare}
+}
+
+// spare keeps the memory for thousands of profiles small: while they are read,
+// most of what there is is garbage. Fewer never fill what Go takes at once.
+func spare(files int) {
+	if files >= 4_000 {
+		debug.SetGCPercent(30)
+	}
 }
 
 // read loads the profiles that the command line selects. The error is of the
@@ -388,7 +396,7 @@ func (p *program) plan(ctx context.Context, r *flow.Runner, profiles []config.Pr
 	p.say.Plan(forecasts)
 	changes := slices.ContainsFunc(forecasts, flow.Forecast.Due)
 	code := exitCode(errorsOf(forecasts)...)
-	p.view(output.View{OK: code == 0, Changes: &changes}.WithSummary(output.ViewPlan(forecasts)))
+	p.view(output.View{OK: code == 0, Changes: &changes}.WithPlan(forecasts))
 	if code == 0 && changes && p.DetailedExitcode {
 		return exitChanges
 	}
@@ -431,7 +439,9 @@ func (p *program) apply(ctx context.Context, r *flow.Runner, profiles []config.P
 	}
 	p.say.Results(results)
 	code := exitCode(failures(results)...)
-	p.view(output.View{OK: code == 0}.WithSummary(output.ViewResults(results)))
+	if p.JSON { // of thousands it takes a while
+		p.view(output.View{OK: code == 0}.WithResults(results))
+	}
 	return code
 }
 

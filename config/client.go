@@ -41,7 +41,7 @@ func (d *document) client(root *node, fs fields) Client {
 // {command: [ARGV…]}. It is nil where that cannot be, which has been reported,
 // and where a refresh_token is empty, which means that there is none.
 func (d *document) value(f *field, name string) *Value {
-	v := &Value{Pos: d.file.at(f.node), Key: name, dir: d.file.dir, timeout: CommandTimeout, lookup: d.lookup}
+	v := &Value{Pos: d.file.at(f.node), Key: name}
 	switch f.node.kind {
 	case scalar:
 		f.node.secret = true
@@ -66,14 +66,15 @@ func (d *document) value(f *field, name string) *Value {
 		v.text, v.done, v.literal = s, true, literal
 		return v
 	case mapping:
-		return d.source(v, f, name)
+		v.source = &source{dir: d.file.dir, timeout: CommandTimeout, lookup: d.lookup}
+		return d.fetched(v, f, name)
 	default:
 		d.report(f.node, "write the text, or {env: NAME}, {file: PATH} or {command: [PROGRAM, …]}", "%s must be text or its source, not %s", name, f.node.noun())
 		return nil
 	}
 }
 
-func (d *document) source(v *Value, f *field, name string) *Value {
+func (d *document) fetched(v *Value, f *field, name string) *Value {
 	const hint = "write one of {env: NAME}, {file: PATH} and {command: [PROGRAM, ARGUMENT, …]}"
 	before := len(d.problems)
 	keys, ok := d.mapping(f.node, name, sourceKeys, true)

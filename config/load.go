@@ -6,7 +6,11 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
+	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 )
 
 // Sources is the world that loading needs.
@@ -15,6 +19,10 @@ type Sources struct {
 	Stdin io.Reader
 	Dir   string // the current directory, absolute: arguments, "-" and default files are relative to it
 	State string // replaces every profile's state directory; relative to Dir; empty: none
+
+	// Files is told how many files there are, before the first is looked at; nil:
+	// nobody is.
+	Files func(int)
 }
 
 // Load reads the profiles named by args: files, directories and "-"; without
@@ -37,8 +45,18 @@ func Load(src Sources, args []string) (profiles []Profile, problems Problems) {
 	for _, arg := range args {
 		l.open(arg)
 	}
-	for _, f := range l.files {
-		profiles = append(profiles, l.decode(f)...)
+	if src.Files != nil {
+		src.Files(len(l.files))
+	}
+	profiles = make([]Profile, 0, len(l.files)) // mostly one in each
+	for files := range slices.Chunk(l.files, 64) {
+		for i, p := range parseAll(files) {
+			if p.err != nil {
+				l.unreadable(files[i], p.err)
+			} else {
+				profiles = l.decode(files[i], p, profiles)
+			}
+		}
 	}
 	l.claims(profiles)
 	l.excerpts()
@@ -132,8 +150,7 @@ func (l *loader) read(shown, path string) {
 		return
 	}
 	l.seen[path] = shown
-	data, err := readFile(path, maxBytes)
-	l.add(&file{shown: shown, path: path, dir: filepath.Dir(path), data: data}, err)
+	l.files = append(l.files, &file{shown: shown, path: path, dir: filepath.Dir(path)}) // read later, side by side
 }
 
 func (l *loader) stdin() {
@@ -144,30 +161,69 @@ func (l *loader) stdin() {
 	l.seen["-"] = "-"
 	f := &file{shown: "-", dir: l.src.Dir}
 	if l.src.Stdin == nil {
-		l.add(f, errors.New("there is no standard input"))
+		l.unreadable(f, errors.New("there is no standard input"))
 		return
 	}
-	var err error
-	f.data, err = readAll(l.src.Stdin, maxBytes)
-	l.add(f, err)
+	data, err := readAll(l.src.Stdin, maxBytes)
+	if err != nil {
+		l.unreadable(f, err)
+		return
+	}
+	f.hold(data)
+	l.files = append(l.files, f)
 }
 
-func (l *loader) add(f *file, err error) {
-	switch {
-	case errors.Is(err, errTooLarge):
+// hold keeps the content of f, without what reading has left free behind it.
+func (f *file) hold(data []byte) {
+	f.data = bytes.Clone(bytes.TrimPrefix(data, []byte("\ufeff")))
+}
+
+func (l *loader) unreadable(f *file, err error) {
+	if errors.Is(err, errTooLarge) {
 		l.report(Pos{File: f.shown}, "split it into several files", "larger than 1 MiB")
-	case err != nil:
+	} else {
 		l.report(Pos{File: f.shown}, "", reason(err))
-	default:
-		f.data = bytes.TrimPrefix(f.data, []byte("\ufeff"))
-		l.files = append(l.files, f)
 	}
 }
 
-// decode reads the documents of a file. A fault of syntax ends it, with the
-// documents before it looked at all the same.
-func (l *loader) decode(f *file) []Profile {
-	tree, wrong := parse(f.data)
+// parsed is what [parse] returns; err is why a file could not be read.
+type parsed struct {
+	tree
+	wrong *place
+	err   error
+}
+
+// parseAll reads and parses files side by side: that is most of what loading a
+// thousand of them takes.
+func parseAll(files []*file) []parsed {
+	trees := make([]parsed, len(files))
+	var wg sync.WaitGroup
+	var next atomic.Int32
+	work := func() {
+		for i := int(next.Add(1)) - 1; i < len(files); i = int(next.Add(1)) - 1 {
+			f, p := files[i], &trees[i]
+			if f.path != "" {
+				var data []byte
+				if data, p.err = readFile(f.path, maxBytes); p.err != nil {
+					continue
+				}
+				f.hold(data)
+			}
+			p.tree, p.wrong = parse(f.data)
+		}
+	}
+	for range min(runtime.GOMAXPROCS(0), len(files)) - 1 {
+		wg.Go(work)
+	}
+	work()
+	wg.Wait()
+	return trees
+}
+
+// decode appends the documents of a file to profiles. A fault of syntax ends
+// it, with the documents before it looked at all the same.
+func (l *loader) decode(f *file, p parsed, profiles []Profile) []Profile {
+	tree, wrong := p.tree, p.wrong
 	if wrong != nil {
 		l.report(Pos{File: f.shown, Line: wrong.line, Col: wrong.col}, wrong.hint, wrong.message)
 		f.fault = l.problems[len(l.problems)-1]
@@ -175,7 +231,6 @@ func (l *loader) decode(f *file) []Profile {
 		l.report(Pos{File: f.shown}, "tokenform help profiles shows what goes into one", "no profile in it")
 	}
 	single := len(tree.docs) == 1 && wrong == nil
-	profiles := make([]Profile, 0, len(tree.docs))
 	for _, root := range tree.docs {
 		d := &document{loader: l, file: f, lookup: l.src.Env}
 		if p, ok := d.profile(root, single); ok {

@@ -96,7 +96,7 @@ func parse(data []byte) (t tree, wrong *place) {
 	if wrong := crowded(data); wrong != nil {
 		return t, wrong
 	}
-	c := converter{tree: &t, anchors: map[*yaml.Node]*node{}}
+	c := converter{tree: &t, chunk: min(max(len(data)/12, 8), 64)}
 	dec := yaml.NewDecoder(bytes.NewReader(data))
 	for {
 		var doc yaml.Node
@@ -144,6 +144,7 @@ type converter struct {
 	*tree
 	anchors map[*yaml.Node]*node
 	spare   []node
+	chunk   int // nodes per allocation: about as many as a small file has
 	aliases int
 	wrong   *place
 }
@@ -158,7 +159,7 @@ func (c *converter) convert(y *yaml.Node, depth int) *node {
 		return c.anchors[y.Alias]
 	}
 	if len(c.spare) == 0 {
-		c.spare = make([]node, 64) // one allocation for many nodes
+		c.spare = make([]node, c.chunk)
 	}
 	n := &c.spare[0]
 	c.spare = c.spare[1:]
@@ -172,6 +173,9 @@ func (c *converter) convert(y *yaml.Node, depth int) *node {
 	}
 	c.nodes = append(c.nodes, n)
 	if y.Anchor != "" {
+		if c.anchors == nil {
+			c.anchors = map[*yaml.Node]*node{}
+		}
 		c.anchors[y] = n
 	}
 	if depth > maxDepth {

@@ -20,8 +20,18 @@ const CommandTimeout = 30 * time.Second
 // safe for concurrent use and is fetched at most once.
 type Value struct {
 	Pos     Pos
-	Key     string        // "client.id", for messages
-	literal bool          // it stands in the profile itself, in full or as a default
+	Key     string // "client.id", for messages
+	literal bool   // it stands in the profile itself, in full or as a default
+	*source        // nil: it is written there, and done
+
+	mu   sync.Mutex
+	text string
+	done bool
+}
+
+// source is where a value is fetched from. Most values have none, and there may
+// be thousands.
+type source struct {
 	env     string        // a variable's name
 	file    string        // absolute
 	command []string      // program and arguments
@@ -29,10 +39,6 @@ type Value struct {
 	dir     string        // the command's working directory: the profile's own
 	timeout time.Duration // the command's
 	lookup  func(string) (string, bool)
-
-	mu   sync.Mutex
-	text string
-	done bool
 }
 
 // Literal returns a value that needs no fetching.

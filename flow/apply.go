@@ -28,25 +28,19 @@ type Result struct {
 func (r *Runner) Apply(ctx context.Context, profiles []config.Profile) []Result {
 	r.logins = make(chan struct{}, 1)
 	slots := make(chan struct{}, max(r.Parallelism, 1))
-	results := make([]Result, len(profiles))
-	forecasts := r.Plan(profiles)
-	if r.Verify {
-		r.Check(ctx, forecasts)
-	}
-	r.tellDue(forecasts)
+	results, due := r.sort(ctx, profiles)
+	r.tellDue(due)
 	var wg sync.WaitGroup
-	for i, f := range forecasts {
-		p := f.Profile
-		if f.Err == nil && !f.Due() && !r.store(p).Littered(p.Name) {
-			// Nothing to do: no lock, no goroutine, no write. What is printed is the
-			// token as it was read; the outputs may belong to a newer one by now.
-			results[i] = Result{Profile: p, Token: f.Token, Decision: f.Decision, Changes: f.Changes}
+	for i, p := range profiles {
+		if len(due) == 0 || due[0].place != i {
 			if r.writes() {
-				_, results[i].Err = r.Outputs.Print(p, f.Token)
+				_, results[i].Err = r.Outputs.Print(p, results[i].Token)
 			}
-			r.remind(p, f.Token)
+			r.remind(p, results[i].Token)
 			continue
 		}
+		f := due[0].Forecast
+		due = due[1:]
 		slots <- struct{}{}
 		one := func() {
 			free := sync.OnceFunc(func() { <-slots })
@@ -56,7 +50,7 @@ func (r *Runner) Apply(ctx context.Context, profiles []config.Profile) []Result 
 				r.remind(p, results[i].Token)
 			}
 		}
-		if len(forecasts) == 1 {
+		if len(profiles) == 1 {
 			one() // a goroutine's stack would have to grow first
 		} else {
 			wg.Go(one)
@@ -66,11 +60,50 @@ func (r *Runner) Apply(ctx context.Context, profiles []config.Profile) []Result 
 	return results
 }
 
-func (r *Runner) tellDue(forecasts []Forecast) {
+// task is what is to be done for the profile at a place of Apply's list.
+type task struct {
+	Forecast
+	place int
+}
+
+// sort plans, and keeps the forecasts of those profiles alone that there is
+// something to do for, in order. The others' results are complete but for what
+// is printed: no lock, no write. What is printed is the token as it was read; the
+// outputs may belong to a newer one by now.
+func (r *Runner) sort(ctx context.Context, profiles []config.Profile) ([]Result, []task) {
+	results := make([]Result, len(profiles))
+	var mu sync.Mutex
+	var due []task
+	take := func(i int, f Forecast) {
+		if f.Err != nil || f.Due() || r.store(f.Profile).Littered(f.Profile.Name) {
+			mu.Lock()
+			defer mu.Unlock()
+			due = append(due, task{f, i})
+			return
+		}
+		if f.Token != nil {
+			f.Token.Outputs = nil // they are as declared, and of thousands they are half the memory
+		}
+		results[i] = Result{Profile: f.Profile, Token: f.Token, Decision: f.Decision, Changes: f.Changes}
+	}
+	if r.Verify {
+		forecasts := r.Plan(profiles)
+		r.Check(ctx, forecasts)
+		for i, f := range forecasts {
+			take(i, f)
+		}
+	} else {
+		each(len(profiles), func(i int) { take(i, r.forecast(profiles[i])) })
+	}
+	slices.SortFunc(due, func(a, b task) int { return a.place - b.place })
+	return results, due
+}
+
+func (r *Runner) tellDue(tasks []task) {
 	var due []config.Profile
-	for _, f := range forecasts {
-		if f.Due() {
-			due = append(due, f.Profile)
+	for _, t := range tasks {
+		if t.Due() {
+			due = append(due, t.Profile)
 		}
 	}
 	if r.Due != nil && len(due) > 0 {

@@ -2,7 +2,10 @@ package flow
 
 import (
 	"errors"
+	"runtime"
 	"slices"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"tokenform/config"
@@ -37,10 +40,27 @@ func (f Forecast) Due() bool {
 // at this moment. It takes no lock, runs no command and sends nothing.
 func (r *Runner) Plan(profiles []config.Profile) []Forecast {
 	forecasts := make([]Forecast, len(profiles))
-	for i, p := range profiles {
-		forecasts[i] = r.forecast(p)
-	}
+	each(len(profiles), func(i int) { forecasts[i] = r.forecast(profiles[i]) })
 	return forecasts
+}
+
+// each calls do with every number below n. Forecasts are mostly system calls and
+// JSON: a thousand keep every processor busy; a few are done before another one
+// is awake.
+func each(n int, do func(i int)) {
+	const few = 16
+	var wg sync.WaitGroup
+	var next atomic.Int32
+	work := func() {
+		for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
+			do(i)
+		}
+	}
+	for range min(runtime.GOMAXPROCS(0)-1, n/few) {
+		wg.Go(work)
+	}
+	work()
+	wg.Wait()
 }
 
 func (r *Runner) forecast(p config.Profile) Forecast {

@@ -24,7 +24,7 @@ func (p *Printer) Plan(forecasts []flow.Forecast) {
 		changes(p.Out, p.ColorOut, f.Changes, true)
 	}
 	if !p.JSON && len(forecasts) > 0 {
-		fmt.Fprintf(p.Out, "\n%s\n", paint(p.ColorOut, bold, summarize(ViewPlan(forecasts)).planned()))
+		fmt.Fprintf(p.Out, "\n%s\n", paint(p.ColorOut, bold, planSummary(forecasts).planned()))
 	}
 }
 
@@ -48,7 +48,7 @@ func (p *Printer) Results(results []flow.Result) {
 		p.line(strings.TrimSuffix(b.String(), "\n"))
 	}
 	if !p.Quiet && len(results) > 0 {
-		p.line("\n" + paint(p.Color, bold, summarize(ViewResults(results)).done()))
+		p.line("\n" + paint(p.Color, bold, resultSummary(results).done()))
 	}
 }
 

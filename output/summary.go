@@ -24,39 +24,53 @@ type Summary struct {
 	} `json:"outputs"`
 }
 
-func summarize(profiles []ProfileView) *Summary {
+func planSummary(forecasts []flow.Forecast) *Summary {
 	var s Summary
-	for _, p := range profiles {
-		if p.Error != nil {
-			s.Failed++
-			continue
-		}
-		switch flow.Action(p.Action) {
-		case flow.Refresh:
-			s.Refresh++
-		case flow.Login:
-			s.Login++
-		case flow.Request:
-			s.Request++
-		case flow.Adopt:
-			s.Adopt++
-		case flow.Delete:
-			s.Delete++
-		case flow.Leave:
-			s.Leave++
-		default:
-			s.Keep++
-		}
-		for _, o := range p.Outputs {
-			switch flow.OutputAction(o.Action) {
-			case flow.Create, flow.Update:
-				s.Outputs.Write++
-			case flow.DeleteOutput:
-				s.Outputs.Delete++
-			}
-		}
+	for i := range forecasts {
+		f := &forecasts[i]
+		s.count(f.Decision.Action, f.Changes, f.Err)
 	}
 	return &s
+}
+
+func resultSummary(results []flow.Result) *Summary {
+	var s Summary
+	for i := range results {
+		r := &results[i]
+		s.count(r.Decision.Action, r.Changes, r.Err)
+	}
+	return &s
+}
+
+func (s *Summary) count(action flow.Action, changes []flow.Change, err error) {
+	if err != nil {
+		s.Failed++
+		return
+	}
+	switch action {
+	case flow.Refresh:
+		s.Refresh++
+	case flow.Login:
+		s.Login++
+	case flow.Request:
+		s.Request++
+	case flow.Adopt:
+		s.Adopt++
+	case flow.Delete:
+		s.Delete++
+	case flow.Leave:
+		s.Leave++
+	default:
+		s.Keep++
+	}
+	for _, c := range changes {
+		switch c.Action {
+		case flow.Create, flow.Update:
+			s.Outputs.Write++
+		case flow.DeleteOutput:
+			s.Outputs.Delete++
+		}
+	}
 }
 
 func (s *Summary) planned() string {

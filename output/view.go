@@ -84,9 +84,15 @@ func (p *Printer) View(v View) error {
 	return err
 }
 
-// WithSummary is v with profiles and their number by action.
-func (v View) WithSummary(profiles []ProfileView) View {
-	v.Profiles, v.Summary = profiles, summarize(profiles)
+// WithPlan is v with what is planned, and how much of what.
+func (v View) WithPlan(forecasts []flow.Forecast) View {
+	v.Profiles, v.Summary = ViewPlan(forecasts), planSummary(forecasts)
+	return v
+}
+
+// WithResults is v with what was done, and how much of what.
+func (v View) WithResults(results []flow.Result) View {
+	v.Profiles, v.Summary = ViewResults(results), resultSummary(results)
 	return v
 }
 

@@ -2,6 +2,7 @@ package state
 
 import (
 	"encoding/json"
+	"reflect"
 	"testing"
 	"time"
 
@@ -11,6 +12,13 @@ import (
 // TestEncode: a state file is what encoding/json would write.
 func TestEncode(t *testing.T) {
 	t.Parallel()
+	for typ, known := range map[reflect.Type]int{
+		reflect.TypeFor[Token](): 16, reflect.TypeFor[Account](): 3, reflect.TypeFor[Written](): 4, reflect.TypeFor[Holder](): 4,
+	} {
+		if n := typ.NumField(); n != known {
+			t.Errorf("%s has %d fields, and encode and this test know %d", typ, n, known)
+		}
+	}
 	text := rapid.String()
 	when := rapid.Custom(func(t *rapid.T) time.Time {
 		if rapid.Bool().Draw(t, "zero") {

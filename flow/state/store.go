@@ -1,6 +1,7 @@
 package state
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"io/fs"
@@ -40,8 +41,11 @@ func (s *Store) Read(name string) (*Token, error) {
 	if err := s.trust(); err != nil {
 		return nil, err
 	}
-	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
-		return nil, broken(path, "is not a regular file", "move it away, and log in again") // opening a pipe waits for ever
+	var size int64
+	if info, err := os.Stat(path); err == nil {
+		if size = info.Size(); !info.Mode().IsRegular() {
+			return nil, broken(path, "is not a regular file", "move it away, and log in again") // opening a pipe waits for ever
+		}
 	}
 	f, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -51,11 +55,11 @@ func (s *Store) Read(name string) (*Token, error) {
 		return nil, broken(path, cause(err), "make it readable for this user")
 	}
 	defer f.Close()
-	b, err := io.ReadAll(io.LimitReader(f, maxBytes+1))
-	if err != nil {
+	b := bytes.NewBuffer(make([]byte, 0, min(size, maxBytes)+bytes.MinRead))
+	if _, err := b.ReadFrom(io.LimitReader(f, maxBytes+1)); err != nil {
 		return nil, broken(path, cause(err), "")
 	}
-	return decode(path, name, b)
+	return decode(path, name, b.Bytes())
 }
 
 // Names are the profiles that have a token here, sorted.

@@ -19,6 +19,7 @@ func encode(t *Token) ([]byte, error) {
 	w.int("version", t.Version)
 	w.int("serial", t.Serial)
 	w.string("profile", t.Profile)
+	w.some("source", t.Source)
 	w.string("client_id", t.ClientID)
 	w.string("grant", t.Grant)
 	w.string("access_token", t.Access)

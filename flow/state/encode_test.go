@@ -13,7 +13,7 @@ import (
 func TestEncode(t *testing.T) {
 	t.Parallel()
 	for typ, known := range map[reflect.Type]int{
-		reflect.TypeFor[Token](): 16, reflect.TypeFor[Account](): 3, reflect.TypeFor[Written](): 4, reflect.TypeFor[Holder](): 4,
+		reflect.TypeFor[Token](): 17, reflect.TypeFor[Account](): 3, reflect.TypeFor[Written](): 4, reflect.TypeFor[Holder](): 4,
 	} {
 		if n := typ.NumField(); n != known {
 			t.Errorf("%s has %d fields, and encode and this test know %d", typ, n, known)
@@ -36,7 +36,7 @@ func TestEncode(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		x := &Token{
 			Version: rapid.Int().Draw(t, "version"), Serial: rapid.Int().Draw(t, "serial"),
-			Profile: text.Draw(t, "profile"), ClientID: text.Draw(t, "id"), Grant: text.Draw(t, "grant"),
+			Profile: text.Draw(t, "profile"), Source: text.Draw(t, "source"), ClientID: text.Draw(t, "id"), Grant: text.Draw(t, "grant"),
 			Access: text.Draw(t, "access"), Type: text.Draw(t, "token type"), Refresh: text.Draw(t, "refresh"),
 			Scopes:   rapid.SampledFrom([][]string{nil, {}, {"a"}, {"a", "b<&>\u2028\x80"}}).Draw(t, "scopes"),
 			Obtained: when.Draw(t, "obtained"), Expires: when.Draw(t, "expires"),

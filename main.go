@@ -311,16 +311,12 @@ func (p *program) sources() config.Sources {
 	if err != nil {
 		dir = "." // whatever is read relative to it says what is wrong
 	}
-	return config.Sources{Env: p.env, Stdin: p.streams.in, Dir: dir, State: p.State, Files: spare}
+	return config.Sources{Env: p.env, Stdin: p.streams.in, Dir: dir, State: p.State, Many: spare}
 }
 
 // spare keeps the memory for thousands of profiles small: while they are read,
 // most of what there is is garbage. Fewer never fill what Go takes at once.
-func spare(files int) {
-	if files >= 4_000 {
-		debug.SetGCPercent(30)
-	}
-}
+func spare() { debug.SetGCPercent(30) }
 
 // read loads the profiles that the command line selects. The error is of the
 // selection, or the problems that make them unusable.

@@ -7,9 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"slices"
 	"strings"
-	"sync"
 	"sync/atomic"
 )
 
@@ -20,10 +18,12 @@ type Sources struct {
 	Dir   string // the current directory, absolute: arguments, "-" and default files are relative to it
 	State string // replaces every profile's state directory; relative to Dir; empty: none
 
-	// Files is told how many files there are, before the first is looked at; nil:
-	// nobody is.
-	Files func(int)
+	// Many is called once there are so many profiles that memory matters; nil:
+	// nobody is told.
+	Many func()
 }
+
+const many = 2_000
 
 // Load reads the profiles named by args: files, directories and "-"; without
 // any, tokenform.yaml or tokenform.yml in the current directory. Profiles come
@@ -45,18 +45,22 @@ func Load(src Sources, args []string) (profiles []Profile, problems Problems) {
 	for _, arg := range args {
 		l.open(arg)
 	}
-	if src.Files != nil {
-		src.Files(len(l.files))
-	}
 	profiles = make([]Profile, 0, len(l.files)) // mostly one in each
-	for files := range slices.Chunk(l.files, 64) {
-		for i, p := range parseAll(files) {
-			if p.err != nil {
-				l.unreadable(files[i], p.err)
-			} else {
-				profiles = l.decode(files[i], p, profiles)
-			}
+	take := func(f *file, p parsed) {
+		if p.err != nil {
+			l.unreadable(f, p.err)
+			return
 		}
+		before := len(profiles)
+		profiles = l.decode(f, p, profiles)
+		if before < many && len(profiles) >= many && src.Many != nil {
+			src.Many()
+		}
+	}
+	if len(l.files) == 1 {
+		take(l.files[0], l.files[0].parse())
+	} else {
+		parseAll(l.files, take)
 	}
 	l.claims(profiles)
 	l.excerpts()
@@ -193,31 +197,46 @@ type parsed struct {
 	err   error
 }
 
-// parseAll reads and parses files side by side: that is most of what loading a
-// thousand of them takes.
-func parseAll(files []*file) []parsed {
-	trees := make([]parsed, len(files))
-	var wg sync.WaitGroup
+// parseAll reads and parses files side by side, which is most of what loading a
+// thousand of them takes, and hands them on in their order. Only a few are ahead
+// of that: a tree takes many times the memory of what becomes of it.
+func parseAll(files []*file, take func(*file, parsed)) {
+	workers := min(runtime.GOMAXPROCS(0), len(files))
+	ahead := make(chan struct{}, 2*workers)
+	ring := make([]chan parsed, 2*workers) // of the files that are ahead, by their number
+	for i := range ring {
+		ring[i] = make(chan parsed, 1)
+	}
 	var next atomic.Int32
 	work := func() {
-		for i := int(next.Add(1)) - 1; i < len(files); i = int(next.Add(1)) - 1 {
-			f, p := files[i], &trees[i]
-			if f.path != "" {
-				var data []byte
-				if data, p.err = readFile(f.path, maxBytes); p.err != nil {
-					continue
-				}
-				f.hold(data)
+		for {
+			ahead <- struct{}{}
+			i := int(next.Add(1)) - 1
+			if i >= len(files) {
+				return
 			}
-			p.tree, p.wrong = parse(f.data)
+			ring[i%len(ring)] <- files[i].parse()
 		}
 	}
-	for range min(runtime.GOMAXPROCS(0), len(files)) - 1 {
-		wg.Go(work)
+	for range workers {
+		go work()
 	}
-	work()
-	wg.Wait()
-	return trees
+	for i, f := range files {
+		take(f, <-ring[i%len(ring)])
+		<-ahead
+	}
+}
+
+func (f *file) parse() (p parsed) {
+	if f.path != "" {
+		data, err := readFile(f.path, maxBytes)
+		if err != nil {
+			return parsed{err: err}
+		}
+		f.hold(data)
+	}
+	p.tree, p.wrong = parse(f.data)
+	return p
 }
 
 // decode appends the documents of a file to profiles. A fault of syntax ends

@@ -184,23 +184,23 @@ func TestLoadOrder(t *testing.T) {
 func TestLoadMany(t *testing.T) {
 	t.Parallel()
 	files := map[string]string{}
-	for i := range 300 {
-		files[fmt.Sprintf("d/p%03d.yaml", i)] = fmt.Sprintf("client: {id: app%d}\n", i)
+	for i := range 2300 {
+		files[fmt.Sprintf("d/p%04d.yaml", i)] = fmt.Sprintf("client: {id: app%d}\n", i)
 	}
 	dir := write(t, files)
-	count := 0
-	for i, p := range load(t, Sources{Dir: dir, Files: func(n int) { count = n }}, "d") {
-		if id := known(t, p.Client.ID); p.Name != fmt.Sprintf("p%03d", i) || id != fmt.Sprintf("app%d", i) {
+	told := 0
+	for i, p := range load(t, Sources{Dir: dir, Many: func() { told++ }}, "d") {
+		if id := known(t, p.Client.ID); p.Name != fmt.Sprintf("p%04d", i) || id != fmt.Sprintf("app%d", i) {
 			t.Errorf("at %d: %s with %s", i, p.Name, id)
 		}
 	}
-	if count != 300 {
-		t.Errorf("told of %d files", count)
+	if told != 1 {
+		t.Errorf("told %d times that there are many", told)
 	}
 
-	files["d/p100.yaml"], files["d/p200.yaml"] = "client: {id: [}\n", "client: {}\n"
+	files["d/p1000.yaml"], files["d/p2000.yaml"] = "client: {id: [}\n", "client: {}\n"
 	profiles, problems := Load(Sources{Dir: write(t, files), Env: testEnv}, []string{"d"})
-	if len(profiles) != 0 || len(problems) != 2 || problems[0].Pos.File != filepath.Join("d", "p100.yaml") || problems[1].Pos.File != filepath.Join("d", "p200.yaml") {
+	if len(profiles) != 0 || len(problems) != 2 || problems[0].Pos.File != filepath.Join("d", "p1000.yaml") || problems[1].Pos.File != filepath.Join("d", "p2000.yaml") {
 		t.Errorf("%d profiles, problems:\n%s", len(profiles), show(problems))
 	}
 }

@@ -14,7 +14,7 @@ import (
 // ignore, a variable that front-end tools publish, a login that other machines
 // can reach. All are warnings.
 func Inspect(ctx context.Context, ps []Profile) Problems {
-	in := &inspector{seen: map[string]bool{}}
+	in := &inspector{seen: map[string]bool{}, stateless: map[string]bool{}}
 	tracked := gitQuery{}
 	unignored := gitQuery{}
 	for i := range ps {
@@ -65,8 +65,9 @@ func (p *Profile) secrets() []*Value {
 }
 
 type inspector struct {
-	problems Problems
-	seen     map[string]bool
+	problems  Problems
+	seen      map[string]bool
+	stateless map[string]bool // state directories that are not there
 }
 
 func (in *inspector) warn(at Pos, hint, format string, args ...any) {
@@ -110,6 +111,13 @@ func (in *inspector) readable(p *Profile) {
 		if v.source != nil && v.file != "" && in.open(v.file) {
 			in.warn(v.Pos, "chmod 600 "+printable(v.shown), "%s: others can read %s", v.Key, printable(v.shown))
 		}
+	}
+	if in.first("state " + p.State) {
+		_, err := os.Stat(p.State)
+		in.stateless[p.State] = err != nil
+	}
+	if in.stateless[p.State] {
+		return
 	}
 	if in.open(p.State) {
 		in.warn(p.Pos, "chmod 700 "+filepath.Base(p.State), "others can read the state directory %s", filepath.Base(p.State))

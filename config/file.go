@@ -12,6 +12,7 @@ type file struct {
 	shown  string // as the user named it; "-" is standard input
 	path   string // absolute; empty for standard input
 	dir    string // absolute: what relative paths in it are relative to
+	size   int64  // before it was read
 	data   []byte
 	starts []int  // where each line begins; made at the first problem
 	hidden []span // in the order of the text
@@ -28,10 +29,10 @@ type span struct {
 
 func (f *file) at(n *node) Pos { return Pos{File: f.shown, Line: n.line, Col: n.col} }
 
-// mask notes which scalars the decoder did not mark as fit to be seen. Anchors
+// mask notes which of nodes, which next follow, the decoder did not mark as fit to be seen. Anchors
 // and tags count as secrets: that is what an unquoted one becomes that begins
 // with & or !.
-func (f *file) mask(nodes []*node) {
+func (f *file) mask(nodes, next []*node) {
 	for i, n := range nodes {
 		if n.kind == scalar && n.shown && !n.secret || n.kind != scalar && !n.marked {
 			continue
@@ -39,6 +40,8 @@ func (f *file) mask(nodes []*node) {
 		s := span{n.line, n.col, 1 << 30, 1}
 		if i+1 < len(nodes) {
 			s.endLine, s.endCol = nodes[i+1].line, nodes[i+1].col
+		} else if len(next) > 0 {
+			s.endLine, s.endCol = next[0].line, next[0].col
 		}
 		f.hidden = append(f.hidden, s)
 	}

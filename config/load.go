@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"iter"
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync/atomic"
 )
@@ -46,19 +48,15 @@ func Load(src Sources, args []string) (profiles []Profile, problems Problems) {
 		l.open(arg)
 	}
 	profiles = make([]Profile, 0, len(l.files)) // mostly one in each
-	take := func(f *file, p parsed) {
-		if p.err != nil {
-			l.unreadable(f, p.err)
-			return
-		}
+	take := func(f *file, docs iter.Seq[tree], end func() ending) {
 		before := len(profiles)
-		profiles = l.decode(f, p, profiles)
+		profiles = l.decode(f, docs, end, profiles)
 		if before < many && len(profiles) >= many && src.Many != nil {
 			src.Many()
 		}
 	}
 	if len(l.files) == 1 {
-		take(l.files[0], l.files[0].parse())
+		parseOne(l.files[0], take)
 	} else {
 		parseAll(l.files, take)
 	}
@@ -110,7 +108,7 @@ func (l *loader) open(arg string) {
 	case info.IsDir():
 		l.directory(arg, path)
 	default:
-		l.read(arg, path)
+		l.read(arg, path, info.Size())
 	}
 }
 
@@ -137,14 +135,16 @@ func (l *loader) directory(arg, path string) {
 			continue
 		}
 		found = true
-		l.read(filepath.Join(arg, name), file)
+		l.read(filepath.Join(arg, name), file, 0)
 	}
 	if !found {
 		l.report(Pos{File: arg}, "put profiles in it, or name a file", "no *.yaml or *.yml file in this directory")
 	}
 }
 
-func (l *loader) read(shown, path string) {
+// read notes a file that is read later. size is about what it has; zero where
+// that is not known.
+func (l *loader) read(shown, path string, size int64) {
 	if first, twice := l.seen[path]; twice {
 		message := "named twice on the command line"
 		if first != shown {
@@ -154,7 +154,7 @@ func (l *loader) read(shown, path string) {
 		return
 	}
 	l.seen[path] = shown
-	l.files = append(l.files, &file{shown: shown, path: path, dir: filepath.Dir(path)}) // read later, side by side
+	l.files = append(l.files, &file{shown: shown, path: path, dir: filepath.Dir(path), size: size})
 }
 
 func (l *loader) stdin() {
@@ -190,17 +190,50 @@ func (l *loader) unreadable(f *file, err error) {
 	}
 }
 
-// parsed is what [parse] returns; err is why a file could not be read.
-type parsed struct {
-	tree
-	wrong *place
-	err   error
+// ending is how the reading of a file ended.
+type ending struct {
+	wrong *place // what [parse] returns
+	err   error  // why the file could not be read
+}
+
+// taker is handed a file's documents, and behind the last one how it ended.
+type taker func(f *file, docs iter.Seq[tree], end func() ending)
+
+// parseOne parses a file, and a large one while its documents are taken.
+func parseOne(f *file, take taker) {
+	const large = 64 << 10
+	if f.size < large && f.path != "" {
+		p := f.parsed()
+		take(f, slices.Values(p.trees), func() ending { return p.ending })
+		return
+	}
+	var e ending
+	trees := make(chan []tree, 4)
+	go func() {
+		defer close(trees)
+		const some = 32 // at a time: each wakes somebody
+		var batch []tree
+		e = f.parse(func(t tree) {
+			if batch = append(batch, t); len(batch) == some {
+				trees <- batch
+				batch = nil
+			}
+		})
+		trees <- batch
+	}()
+	take(f, func(yield func(tree) bool) {
+		for batch := range trees {
+			for _, t := range batch {
+				yield(t)
+			}
+		}
+	}, func() ending { return e })
 }
 
 // parseAll reads and parses files side by side, which is most of what loading a
 // thousand of them takes, and hands them on in their order. Only a few are ahead
 // of that: a tree takes many times the memory of what becomes of it.
-func parseAll(files []*file, take func(*file, parsed)) {
+func parseAll(files []*file, take taker) {
 	workers := min(runtime.GOMAXPROCS(0), len(files))
 	ahead := make(chan struct{}, 2*workers)
 	ring := make([]chan parsed, 2*workers) // of the files that are ahead, by their number
@@ -215,48 +248,83 @@ func parseAll(files []*file, take func(*file, parsed)) {
 			if i >= len(files) {
 				return
 			}
-			ring[i%len(ring)] <- files[i].parse()
+			ring[i%len(ring)] <- files[i].parsed()
 		}
 	}
 	for range workers {
 		go work()
 	}
 	for i, f := range files {
-		take(f, <-ring[i%len(ring)])
+		p := <-ring[i%len(ring)]
+		take(f, slices.Values(p.trees), func() ending { return p.ending })
 		<-ahead
 	}
 }
 
-func (f *file) parse() (p parsed) {
+// parsed is a file as a whole.
+type parsed struct {
+	trees []tree
+	ending
+}
+
+func (f *file) parsed() (p parsed) {
+	p.ending = f.parse(func(t tree) { p.trees = append(p.trees, t) })
+	return p
+}
+
+func (f *file) parse(take func(tree)) (e ending) {
 	if f.path != "" {
 		data, err := readFile(f.path, maxBytes)
 		if err != nil {
-			return parsed{err: err}
+			return ending{err: err}
 		}
 		f.hold(data)
 	}
-	p.tree, p.wrong = parse(f.data)
-	return p
+	e.wrong = parse(f.data, take)
+	return e
 }
 
 // decode appends the documents of a file to profiles. A fault of syntax ends
 // it, with the documents before it looked at all the same.
-func (l *loader) decode(f *file, p parsed, profiles []Profile) []Profile {
-	tree, wrong := p.tree, p.wrong
-	if wrong != nil {
-		l.report(Pos{File: f.shown, Line: wrong.line, Col: wrong.col}, wrong.hint, wrong.message)
-		f.fault = l.problems[len(l.problems)-1]
-	} else if len(tree.docs) == 0 {
-		l.report(Pos{File: f.shown}, "tokenform help profiles shows what goes into one", "no profile in it")
+func (l *loader) decode(f *file, docs iter.Seq[tree], end func() ending, profiles []Profile) []Profile {
+	documents := 0
+	var held tree // until the next one is there: only then is it known whether it is alone
+	release := func(single bool, next []*node) {
+		if held.root != nil {
+			d := &document{loader: l, file: f, lookup: l.src.Env}
+			if p, ok := d.profile(held.root, single); ok {
+				profiles = append(profiles, p)
+			}
+		}
+		f.mask(held.nodes, next)
+		held = tree{}
 	}
-	single := len(tree.docs) == 1 && wrong == nil
-	for _, root := range tree.docs {
-		d := &document{loader: l, file: f, lookup: l.src.Env}
-		if p, ok := d.profile(root, single); ok {
-			profiles = append(profiles, p)
+	for t := range docs {
+		if t.root != nil {
+			if documents++; documents > 1 {
+				release(false, t.nodes)
+			}
+			held.root = t.root
+		}
+		if held.nodes == nil {
+			held.nodes = t.nodes
+		} else { // the rest of an empty document
+			held.nodes = append(held.nodes, t.nodes...)
 		}
 	}
-	f.mask(tree.nodes)
+	switch e := end(); {
+	case e.err != nil:
+		l.unreadable(f, e.err)
+	case e.wrong != nil:
+		l.report(Pos{File: f.shown, Line: e.wrong.line, Col: e.wrong.col}, e.wrong.hint, e.wrong.message)
+		f.fault = l.problems[len(l.problems)-1]
+		release(false, nil)
+	case documents == 0:
+		l.report(Pos{File: f.shown}, "tokenform help profiles shows what goes into one", "no profile in it")
+		release(false, nil)
+	default:
+		release(documents == 1, nil)
+	}
 	return profiles
 }
 

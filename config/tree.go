@@ -76,9 +76,9 @@ func (n *node) hide() {
 	}
 }
 
-// tree is a parsed file.
+// tree is a parsed document.
 type tree struct {
-	docs  []*node
+	root  *node   // nil: there is nothing in it, or a fault
 	nodes []*node // every node, in the order of the text
 }
 
@@ -88,37 +88,38 @@ type place struct {
 	line, col int
 }
 
-// parse reads the documents of a file. Those before the fault are complete.
-func parse(data []byte) (t tree, wrong *place) {
+// parse hands on the documents of a file, one after the other. Those before the
+// fault are complete.
+func parse(data []byte, take func(tree)) (wrong *place) {
 	if wrong := illegal(data); wrong != nil {
-		return t, wrong
+		return wrong
 	}
 	if wrong := crowded(data); wrong != nil {
-		return t, wrong
+		return wrong
 	}
-	c := converter{tree: &t, chunk: min(max(len(data)/12, 8), 64)}
+	c := converter{chunk: min(max(len(data)/12, 8), 64)}
 	dec := yaml.NewDecoder(bytes.NewReader(data))
 	for {
 		var doc yaml.Node
 		err := decode(dec, &doc)
 		if errors.Is(err, io.EOF) {
-			return t, nil
+			return nil
 		}
 		if err != nil {
-			return t, syntax(data, err)
+			return syntax(data, err)
 		}
 		if len(doc.Content) == 0 {
 			continue
 		}
-		c.aliases = 0
+		c.aliases, c.nodes = 0, make([]*node, 0, len(c.nodes)) // one is like the next
 		root := c.convert(doc.Content[0], 0)
+		if c.wrong != nil || root.isNull() && root.value == "" {
+			root = nil // nothing between two markers
+		}
+		take(tree{root, c.nodes})
 		if c.wrong != nil {
-			return t, c.wrong
+			return c.wrong
 		}
-		if root.isNull() && root.value == "" {
-			continue // nothing between two markers
-		}
-		t.docs = append(t.docs, root)
 	}
 }
 
@@ -141,7 +142,7 @@ const (
 
 // converter copies yaml.v3's nodes into ours.
 type converter struct {
-	*tree
+	nodes   []*node
 	anchors map[*yaml.Node]*node
 	spare   []node
 	chunk   int // nodes per allocation: about as many as a small file has

@@ -29,21 +29,38 @@ func Lock(ctx context.Context, paths ...string) (unlock func(), err error) {
 	if err != nil {
 		return nil, err
 	}
-	var locks []*flock.Flock
+	var held []func()
 	unlock = func() {
-		for _, lock := range locks {
-			_ = lock.Close() // this releases it; so does the end of the process
+		for _, release := range held {
+			release()
 		}
 	}
 	for _, dir := range dirs {
-		lock, err := lockDir(ctx, dir)
+		release, err := hold(ctx, dir)
 		if err != nil {
 			unlock()
 			return nil, err
 		}
-		locks = append(locks, lock)
+		held = append(held, release)
 	}
 	return unlock, nil
+}
+
+// hold takes the lock of one directory.
+func hold(ctx context.Context, dir string) (release func(), err error) {
+	leave, err := queueUp(ctx, dir)
+	if err != nil {
+		return nil, err
+	}
+	lock, err := lockDir(ctx, dir)
+	if err != nil {
+		leave()
+		return nil, err
+	}
+	return func() {
+		_ = lock.Close() // this releases it; so does the end of the process
+		leave()
+	}, nil
 }
 
 // directories are those of paths, each once whatever it is called, in an order

@@ -35,7 +35,7 @@ func between(again [5]outcome, network string) []row {
 	proxied := func(status int) func(*trial) { return func(x *trial) { proxy(x, status) } }
 	return []row{
 		{"https", sandbox.Fault{}, 0, secured(leaf{}), all(done(1))},
-		{"https, reset before the grant", sandbox.ResetBeforeGrant(), always, secured(leaf{}), all(later(4, "the connection broke").hinting(network))},
+		{"https, reset before the grant", sandbox.ResetBeforeGrant(), always, secured(leaf{}), all(later(4, "connection reset by peer").hinting(network))},
 		{"https, reset after the grant, once", sandbox.ResetAfterGrant(), 1, secured(leaf{}), again},
 		{"certificate for another host", sandbox.Fault{}, 0, secured(leaf{host: "other.test"}), insecure("it is for another host", ours)},
 		{"certificate expired", sandbox.Fault{}, 0, secured(leaf{since: -48 * time.Hour}), insecure("it has expired or is not yet valid", "check this machine's clock")},

@@ -70,15 +70,15 @@ type task struct {
 // something to do for, in order. The others' results are complete but for what
 // is printed: no lock, no write. What is printed is the token as it was read; the
 // outputs may belong to a newer one by now.
-func (r *Runner) sort(ctx context.Context, profiles []config.Profile) ([]Result, []task) {
+func (r *Runner) sort(ctx context.Context, profiles []config.Profile) ([]Result, []*task) {
 	results := make([]Result, len(profiles))
 	var mu sync.Mutex
-	var due []task
+	var due []*task
 	take := func(i int, f Forecast) {
 		if f.Err != nil || f.Due() || r.store(f.Profile).Littered(f.Profile.Name) {
 			mu.Lock()
 			defer mu.Unlock()
-			due = append(due, task{f, i})
+			due = append(due, &task{f, i})
 			return
 		}
 		if f.Token != nil {
@@ -95,11 +95,11 @@ func (r *Runner) sort(ctx context.Context, profiles []config.Profile) ([]Result,
 	} else {
 		each(len(profiles), func(i int) { take(i, r.forecast(profiles[i])) })
 	}
-	slices.SortFunc(due, func(a, b task) int { return a.place - b.place })
+	slices.SortFunc(due, func(a, b *task) int { return a.place - b.place })
 	return results, due
 }
 
-func (r *Runner) tellDue(tasks []task) {
+func (r *Runner) tellDue(tasks []*task) {
 	var due []config.Profile
 	for _, t := range tasks {
 		if t.Due() {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"sort"
 	"strings"
 	"time"
 	"unicode"
@@ -77,7 +78,7 @@ func (f *Files) Newer(p config.Profile, t *state.Token) []flow.Found {
 			list = append(list, flow.Found{Shown: o.Shown, Access: i.Access, Refresh: i.RefreshToken, Expires: i.Expires, Scopes: i.Scopes})
 		}
 	}
-	slices.SortFunc(list, func(a, b flow.Found) int { return b.Expires.Compare(a.Expires) })
+	sort.SliceStable(list, func(i, j int) bool { return list[i].Expires.After(list[j].Expires) })
 	return list
 }
 

@@ -140,7 +140,7 @@ func (b *bench) build() error {
 	}
 	for name, pkg := range map[string]string{"tokenform": "tokenform", "hello": "tokenform/examples/benchmarks/hello", "reference": "tokenform/examples/benchmarks/reference"} {
 		linked := filepath.Join(b.dir, name)
-		cmd := exec.Command("go", "build", "-trimpath", "-ldflags=-s", "-o", linked, pkg)
+		cmd := exec.Command("go", "build", "-trimpath", "-tags=nethttpomithttp2", "-ldflags=-s", "-o", linked, pkg)
 		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 		if out, err := cmd.CombinedOutput(); err != nil {
 			return fmt.Errorf("go build %s: %w\n%s", pkg, err, out)

@@ -59,7 +59,6 @@ func NewHTTP(o Options) *http.Client {
 			DialContext:            (&net.Dialer{Timeout: connectTimeout}).DialContext,
 			TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12},
 			TLSHandshakeTimeout:    connectTimeout,
-			ForceAttemptHTTP2:      true, // net/http leaves it out where a TLS config is given
 			MaxIdleConnsPerHost:    cmp.Or(o.Parallel, 10),
 			IdleConnTimeout:        90 * time.Second,
 			MaxResponseHeaderBytes: maxHeader,

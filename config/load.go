@@ -235,8 +235,8 @@ func parseOne(f *file, take taker) {
 // of that: a tree takes many times the memory of what becomes of it.
 func parseAll(files []*file, take taker) {
 	workers := min(runtime.GOMAXPROCS(0), len(files))
-	ahead := make(chan struct{}, 2*workers)
-	ring := make([]chan parsed, 2*workers) // of the files that are ahead, by their number
+	ahead := make(chan struct{}, workers)
+	ring := make([]chan parsed, workers) // of the files that are ahead, by their number
 	for i := range ring {
 		ring[i] = make(chan parsed, 1)
 	}

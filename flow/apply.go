@@ -14,7 +14,7 @@ import (
 // Result is what apply did for one profile.
 type Result struct {
 	Profile  config.Profile
-	Token    *state.Token // in state now; nil: none
+	Token    *state.Token // in state now, without secrets where nobody reads them; nil: none
 	Decision Decision     // as taken under the lock
 	Granted  bool         // the decision was carried out and its token is stored
 	Changes  []Change     // made
@@ -81,8 +81,11 @@ func (r *Runner) sort(ctx context.Context, profiles []config.Profile) ([]Result,
 			due = append(due, &task{f, i})
 			return
 		}
-		if f.Token != nil {
-			f.Token.Outputs = nil // they are as declared, and of thousands they are half the memory
+		if f.Token != nil { // what is only told of: of thousands the rest is more than half the memory
+			f.Token.Outputs = nil // they are as declared
+			if r.writes() && !slices.ContainsFunc(f.Changes, prints) {
+				f.Token.Access, f.Token.Refresh = "", ""
+			}
 		}
 		results[i] = Result{Profile: f.Profile, Token: f.Token, Decision: f.Decision, Changes: f.Changes}
 	}
@@ -98,6 +101,8 @@ func (r *Runner) sort(ctx context.Context, profiles []config.Profile) ([]Result,
 	slices.SortFunc(due, func(a, b *task) int { return a.place - b.place })
 	return results, due
 }
+
+func prints(c Change) bool { return c.Action == Print }
 
 func (r *Runner) tellDue(tasks []*task) {
 	var due []config.Profile

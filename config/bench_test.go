@@ -52,7 +52,7 @@ func TestGuardAllocs(t *testing.T) {
 		most float64
 		run  func(testing.TB)
 	}{
-		{"decode a profile", 520, decodeUsual},
+		{"decode a profile", 240, decodeUsual},
 		{"interpolate", 2, interpolateUsual},
 	} {
 		n := testing.AllocsPerRun(50, func() { g.run(t) })

@@ -36,7 +36,7 @@ func TestGuardAllocs(t *testing.T) {
 	run := decideKeep(time.Now())
 	n := testing.AllocsPerRun(50, func() { run(t) })
 	t.Logf("%v allocations", n)
-	if n > 8 {
-		t.Errorf("%v allocations, at most 8", n)
+	if n > 5 {
+		t.Errorf("%v allocations, at most 5", n)
 	}
 }

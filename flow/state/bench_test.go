@@ -34,7 +34,7 @@ func TestGuardAllocs(t *testing.T) {
 	run := decodeUsual(t)
 	n := testing.AllocsPerRun(50, func() { run(t) })
 	t.Logf("%v allocations", n)
-	if n > 90 {
-		t.Errorf("%v allocations, at most 90", n)
+	if n > 86 {
+		t.Errorf("%v allocations, at most 86", n)
 	}
 }

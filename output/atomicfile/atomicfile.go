@@ -189,18 +189,7 @@ type Pending struct {
 // disk, a quota or a directory that cannot be written shows before something is
 // done that cannot be done again. The rest is as for [Write].
 func Reserve(path string, size int, mode fs.FileMode) (*Pending, error) {
-	old, err := stat(path)
-	if err != nil {
-		return nil, err
-	}
-	target, err := resolve(path)
-	if err != nil {
-		return nil, err
-	}
-	if old != nil {
-		mode = old.Mode().Perm()
-	}
-	p, err := open(target, mode, old)
+	p, _, _, err := begin(path, mode)
 	if err != nil {
 		return nil, err
 	}
@@ -209,6 +198,23 @@ func Reserve(path string, size int, mode fs.FileMode) (*Pending, error) {
 		return nil, err
 	}
 	return p, nil
+}
+
+// begin makes the temporary file of what path leads to. exists reports whether
+// there is such a file already, even beside an error.
+func begin(path string, mode fs.FileMode) (p *Pending, target string, exists bool, err error) {
+	old, err := stat(path)
+	if err != nil {
+		return nil, "", false, err
+	}
+	if target, err = resolve(path); err != nil {
+		return nil, "", false, err
+	}
+	if old != nil {
+		mode = old.Mode().Perm()
+	}
+	p, err = open(target, mode, old)
+	return p, target, old != nil, err
 }
 
 // open makes the temporary file of target with its final owner and mode.

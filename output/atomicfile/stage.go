@@ -41,28 +41,16 @@ func Stage(path string, old, data []byte, mode fs.FileMode) (*Staged, error) {
 }
 
 func stage(path string, data []byte, mode fs.FileMode, still func() error) (*Staged, error) {
-	old, err := stat(path)
-	if err != nil {
-		return nil, err
-	}
-	target, err := resolve(path)
-	if err != nil {
-		return nil, err
-	}
-	if old != nil {
-		mode = old.Mode().Perm()
-	}
-	s := &Staged{path: path, data: data, exists: old != nil, still: still}
-	pending, err := open(target, mode, old)
+	p, target, exists, err := begin(path, mode)
+	s := &Staged{path: path, data: data, exists: exists, still: still}
 	if err == nil {
-		if err = pending.fill(data); err == nil {
-			s.beside = pending
-		}
+		err = p.fill(data)
 	}
 	if err == nil {
+		s.beside = p
 		return s, nil
 	}
-	if old == nil || !irreplaceable(err) {
+	if !exists || !irreplaceable(err) {
 		return nil, err
 	}
 	f, err := os.OpenFile(target, os.O_WRONLY, 0) // may it at least be rewritten?

@@ -1,0 +1,169 @@
+package examples
+
+import (
+	"bufio"
+	"bytes"
+	"cmp"
+	"fmt"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"tokenform/flow/sandbox"
+)
+
+// The guards count what costs time, and measure no time: their figures are the
+// same on a busy machine. A limit that is passed for a good reason is set anew,
+// with the reason in the commit.
+
+// TestGuardSize: the program is copied into containers and caches.
+func TestGuardSize(t *testing.T) {
+	info, err := os.Stat(program)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%d bytes", info.Size())
+	if info.Size() > 8<<20 {
+		t.Errorf("the binary has %d bytes, over 8 MiB", info.Size())
+	}
+}
+
+// TestGuardInit: what packages do before main begins is paid by every run, in a
+// prompt or a loop too.
+func TestGuardInit(t *testing.T) {
+	cmd := exec.Command(program, "version")
+	cmd.Env = surroundings(t.TempDir(), "", "GODEBUG=inittrace=1")
+	var errs bytes.Buffer
+	cmd.Stderr = &errs
+	if err := cmd.Run(); err != nil {
+		t.Fatal(err)
+	}
+	type cost struct {
+		name          string
+		bytes, allocs int
+	}
+	var packages []cost
+	var total cost
+	for lines := bufio.NewScanner(&errs); lines.Scan(); {
+		// init internal/bytealg @0.005 ms, 0 ms clock, 0 bytes, 0 allocs
+		var c cost
+		var at, clock float64
+		if _, err := fmt.Sscanf(lines.Text(), "init %s @%f ms, %f ms clock, %d bytes, %d allocs", &c.name, &at, &clock, &c.bytes, &c.allocs); err != nil {
+			continue
+		}
+		packages = append(packages, c)
+		total.bytes += c.bytes
+		total.allocs += c.allocs
+	}
+	slices.SortFunc(packages, func(a, b cost) int { return cmp.Compare(b.allocs, a.allocs) })
+	t.Logf("%d packages, %d bytes in %d allocations; most: %v", len(packages), total.bytes, total.allocs, packages[:min(6, len(packages))])
+	if len(packages) < 10 {
+		t.Fatalf("only %d packages were traced", len(packages))
+	}
+	if len(packages) > maxInitPackages || total.allocs > maxInitAllocs || total.bytes > maxInitBytes {
+		t.Errorf("initialisation takes %d packages, %d allocations and %d bytes; at most %d, %d and %d",
+			len(packages), total.allocs, total.bytes, maxInitPackages, maxInitAllocs, maxInitBytes)
+	}
+}
+
+// Of 660 allocations yaml.v3 takes 276 and retryablehttp 103: tables and regular
+// expressions.
+const (
+	maxInitPackages = 100
+	maxInitAllocs   = 720
+	maxInitBytes    = 92_000
+)
+
+// counted runs the program to its end and counts its calls on files and
+// sockets, without those by which Go's runtime looks at the machine.
+func counted(t *testing.T, dir string, env []string, args ...string) map[string]int {
+	t.Helper()
+	cmd := exec.Command(program, args...)
+	cmd.Dir, cmd.Env = dir, env
+	var calls []string
+	counts := map[string]int{}
+	if code := trace(t, cmd, func(c call) bool {
+		if strings.HasPrefix(c.what, "/sys/") || strings.HasPrefix(c.what, "/proc/") {
+			return false
+		}
+		counts[c.name]++
+		calls = append(calls, c.String())
+		return false
+	}); code != 0 {
+		t.Fatalf("%q: exit %d", args, code)
+	}
+	if testing.Verbose() {
+		t.Logf("%q:\n%s", args, strings.Join(calls, "\n"))
+	}
+	return counts
+}
+
+func total(counts map[string]int) (n int) {
+	for _, c := range counts {
+		n += c
+	}
+	return n
+}
+
+// TestGuardCalls counts the calls of a run that has nothing to do, and the
+// requests and syncs of a refresh.
+func TestGuardCalls(t *testing.T) {
+	traceable(t)
+	server := sandbox.New(sandbox.Options{AnyApp: true, AutoConsent: true, Now: time.Now})
+	front := httptest.NewServer(server)
+	t.Cleanup(front.Close)
+	dir := t.TempDir()
+	env := surroundings(dir, front.URL, "BROWSER="+robot(t))
+	write(t, filepath.Join(dir, "tokenform.yaml"), `profile: dev
+client: {id: app, secret: hush-hush}
+redirect_uri: http://127.0.0.1/callback
+outputs: [{type: env, path: .env, keys: {access_token: T}}]
+`)
+	if code, _, stderr := run(t, dir, env, "apply", "--login", "browser"); code != 0 {
+		t.Fatalf("exit %d\n%s", code, stderr)
+	}
+	for _, g := range []struct {
+		args   []string
+		most   int
+		begin  func()
+		exact  map[string]int // how often, to the call
+		grants int
+	}{
+		// The profile, the state and .env are each opened, read to their end and closed.
+		{args: []string{"apply"}, most: maxApplyCalls, exact: map[string]int{"fsync": 0, "flock": 0, "connect": 0, "renameat": 0}},
+		{args: []string{"token"}, most: maxTokenCalls, exact: map[string]int{"fsync": 0, "flock": 0, "connect": 0, "renameat": 0}},
+		// Durable are the state and its directory entry, .env and its own: four syncs;
+		// one connection, one request.
+		{args: []string{"apply"}, most: maxRefreshCalls, grants: 1, begin: func() { expire(t, filepath.Join(dir, ".tokenform", "dev.json")) },
+			exact: map[string]int{"fsync": 4, "renameat": 2, "connect": 1}},
+	} {
+		if g.begin != nil {
+			g.begin()
+		}
+		before := server.Count("/api/token")
+		counts := counted(t, dir, env, g.args...)
+		t.Logf("%q: %d calls: %v", g.args, total(counts), counts)
+		if n := total(counts); n > g.most {
+			t.Errorf("%q: %d calls, at most %d: %v", g.args, n, g.most, counts)
+		}
+		for name, want := range g.exact {
+			if counts[name] != want {
+				t.Errorf("%q: %d × %s, want %d", g.args, counts[name], name, want)
+			}
+		}
+		if n := server.Count("/api/token") - before; n != g.grants {
+			t.Errorf("%q: %d requests, want %d", g.args, n, g.grants)
+		}
+	}
+}
+
+const (
+	maxApplyCalls   = 18
+	maxTokenCalls   = 12
+	maxRefreshCalls = 88
+)

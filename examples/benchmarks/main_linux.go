@@ -16,6 +16,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"text/tabwriter"
 )
@@ -126,8 +127,9 @@ func (b *bench) print() {
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", r.work, r.reference, r.figure(), r.limit(), r.verdict())
 	}
 	w.Flush()
-	if len(b.absent) > 0 {
-		fmt.Println("\nnot measured, because it is not installed: " + strings.Join(b.absent, ", "))
+	slices.Sort(b.absent)
+	if absent := slices.Compact(b.absent); len(absent) > 0 {
+		fmt.Println("\nnot measured, because it is not installed: " + strings.Join(absent, ", "))
 	}
 }
 

@@ -97,9 +97,11 @@ func counted(t *testing.T, dir string, env []string, args ...string) map[string]
 	}); code != 0 {
 		t.Fatalf("%q: exit %d", args, code)
 	}
-	if testing.Verbose() {
-		t.Logf("%q:\n%s", args, strings.Join(calls, "\n"))
-	}
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("%q:\n%s", args, strings.Join(calls, "\n"))
+		}
+	})
 	return counts
 }
 

@@ -585,7 +585,7 @@ func (p *program) foreignToken(ctx context.Context, x config.Profile) (string, e
 		return "", err
 	}
 	text = strings.TrimSpace(text)
-	if text == "" || strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r > '~' }) {
+	if !output.IsToken(text) {
 		return "", &flow.Error{Kind: flow.Invalid, Message: "standard input holds no refresh token: it must be one word", Hint: "pipe it in alone, or use --from FILE for a file of another client"}
 	}
 	return text, nil

@@ -87,7 +87,7 @@ func within(path string, dirs map[string]bool) bool {
 // resolve is the path that two names of the same file have in common, as far
 // as it exists. An output that is a symlink is followed when it is written.
 func (l *loader) resolve(path string) string {
-	dir, exists := l.resolveDir(filepath.Dir(path))
+	dir, exists := l.dirs.resolve(filepath.Dir(path))
 	real := filepath.Join(dir, filepath.Base(path))
 	if !exists {
 		return real
@@ -100,24 +100,28 @@ func (l *loader) resolve(path string) string {
 	return real
 }
 
-// resolveDir remembers its answers: a thousand profiles share a few directories.
-func (l *loader) resolveDir(dir string) (real string, exists bool) {
-	if r, ok := l.dirs[dir]; ok {
+// directories are those that were resolved: a thousand profiles share a few.
+type directories map[string]resolved
+
+type resolved struct {
+	path   string
+	exists bool
+}
+
+// resolve is where a directory really is, as far as it exists; what does not
+// exist yet has no links.
+func (d directories) resolve(dir string) (real string, exists bool) {
+	if r, ok := d[dir]; ok {
 		return r.path, r.exists
 	}
 	real, err := filepath.EvalSymlinks(dir)
 	exists = err == nil
 	if parent := filepath.Dir(dir); !exists && parent != dir {
-		above, _ := l.resolveDir(parent)
+		above, _ := d.resolve(parent)
 		real = filepath.Join(above, filepath.Base(dir))
 	} else if !exists {
 		real = dir
 	}
-	l.dirs[dir] = resolved{real, exists}
+	d[dir] = resolved{real, exists}
 	return real, exists
-}
-
-type resolved struct {
-	path   string
-	exists bool
 }

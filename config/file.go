@@ -29,9 +29,9 @@ type span struct {
 
 func (f *file) at(n *node) Pos { return Pos{File: f.shown, Line: n.line, Col: n.col} }
 
-// mask notes which of nodes, which next follow, the decoder did not mark as fit to be seen. Anchors
-// and tags count as secrets: that is what an unquoted one becomes that begins
-// with & or !.
+// mask notes which scalars among nodes the decoder did not mark as fit to be
+// seen; next are the nodes behind them, if there are any. Anchors and tags count
+// as secrets: that is what an unquoted one becomes that begins with & or !.
 func (f *file) mask(nodes, next []*node) {
 	for i, n := range nodes {
 		if n.kind == scalar && n.shown && !n.secret || n.kind != scalar && !n.marked {

@@ -16,50 +16,32 @@ import (
 // work tree. Where there is no git, or no work tree, or git has objections, the
 // answer is no.
 type gitQuery struct {
-	paths  map[string][]gitPath // by the work tree's root
-	places map[string]gitPlace  // by directory
-	roots  map[string]string    // directory to its work tree, "" for none
-	found  map[string]bool      // the answer, by the path as added
+	paths map[string][]gitPath // by the work tree's root
+	dirs  directories
+	roots map[string]string // directory to its work tree, "" for none
+	found map[string]bool   // the answer, by the path as added
 }
-
-type gitPlace struct{ real, root string }
 
 type gitPath struct{ asked, relative string }
 
 func (q *gitQuery) add(path string) {
 	if q.found == nil {
-		*q = gitQuery{map[string][]gitPath{}, map[string]gitPlace{}, map[string]string{}, map[string]bool{}}
+		*q = gitQuery{map[string][]gitPath{}, directories{}, map[string]string{}, map[string]bool{}}
 	}
 	if _, ok := q.found[path]; ok {
 		return
 	}
 	q.found[path] = false
-	at := q.place(filepath.Dir(path))
-	if at.root == "" {
+	// git refuses paths through a symlink.
+	dir, _ := q.dirs.resolve(filepath.Dir(path))
+	root := q.root(dir)
+	if root == "" {
 		return
 	}
-	relative, err := filepath.Rel(at.root, filepath.Join(at.real, filepath.Base(path)))
+	relative, err := filepath.Rel(root, filepath.Join(dir, filepath.Base(path)))
 	if err == nil {
-		q.paths[at.root] = append(q.paths[at.root], gitPath{path, filepath.ToSlash(relative)})
+		q.paths[root] = append(q.paths[root], gitPath{path, filepath.ToSlash(relative)})
 	}
-}
-
-// place is where a directory really is: git refuses paths through a symlink, so
-// it is resolved as far as it exists; what does not exist yet has no links. A
-// thousand files share a few directories.
-func (q *gitQuery) place(dir string) gitPlace {
-	if at, ok := q.places[dir]; ok {
-		return at
-	}
-	var at gitPlace
-	if real, err := filepath.EvalSymlinks(dir); err == nil {
-		at = gitPlace{real, q.root(real)}
-	} else if parent := filepath.Dir(dir); parent != dir {
-		at = q.place(parent)
-		at.real = filepath.Join(at.real, filepath.Base(dir))
-	}
-	q.places[dir] = at
-	return at
 }
 
 // root is the directory above that has a .git, which in a linked work tree is

@@ -112,11 +112,13 @@ func (in *inspector) readable(p *Profile) {
 			in.warn(v.Pos, "chmod 600 "+printable(v.shown), "%s: others can read %s", v.Key, printable(v.shown))
 		}
 	}
-	if in.first("state " + p.State) {
+	stateless, known := in.stateless[p.State]
+	if !known {
 		_, err := os.Stat(p.State)
-		in.stateless[p.State] = err != nil
+		stateless = err != nil
+		in.stateless[p.State] = stateless
 	}
-	if in.stateless[p.State] {
+	if stateless {
 		return
 	}
 	if in.open(p.State) {

@@ -39,7 +39,7 @@ func Load(src Sources, args []string) (profiles []Profile, problems Problems) {
 		src:  src,
 		seen: map[string]string{},
 		envs: map[string]envFile{},
-		dirs: map[string]resolved{},
+		dirs: directories{},
 	}
 	if len(args) == 0 {
 		args = l.defaultFile()
@@ -76,7 +76,7 @@ type loader struct {
 	problems Problems
 	seen     map[string]string // absolute path to the name it was given by
 	envs     map[string]envFile
-	dirs     map[string]resolved
+	dirs     directories
 }
 
 func (l *loader) defaultFile() []string {

@@ -17,8 +17,8 @@ type Starter struct {
 
 // Text is the commented profile.
 func (s Starter) Text() string {
-	id := "${SPOTIFY_CLIENT_ID}"
-	if id = cmp.Or(s.ClientID, id); strings.ContainsFunc(id, odd) {
+	id := cmp.Or(s.ClientID, "${SPOTIFY_CLIENT_ID}")
+	if strings.ContainsFunc(id, odd) {
 		id = strconv.Quote(id)
 	}
 	secret := "  # secret: ${SPOTIFY_CLIENT_SECRET} # only for an app that can keep one; without it: PKCE\n"

@@ -4,7 +4,6 @@ package examples
 
 import (
 	"bytes"
-	"encoding/json"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -210,19 +209,8 @@ func (p *pipeline) stateOf(dir, profile string) []byte {
 // older makes a profile's state one of an apply that long ago.
 func (p *pipeline) older(dir, profile string, by time.Duration) {
 	p.Helper()
-	var fields map[string]any
-	p.must(json.Unmarshal(p.stateOf(dir, profile), &fields))
-	for _, name := range []string{"obtained_at", "expires_at", "authorized_at"} {
-		if s, ok := fields[name].(string); ok {
-			at, err := time.Parse(time.RFC3339, s)
-			p.must(err)
-			fields[name] = at.Add(-by).Format(time.RFC3339)
-		}
-	}
-	b, err := json.Marshal(fields)
-	p.must(err)
 	path := filepath.Join(dir, profile+".json")
-	p.must(os.WriteFile(path, b, 0o600))
+	p.must(ageState(path, by))
 	then := time.Now().Add(-by)
 	p.must(os.Chtimes(path, then, then))
 }

@@ -105,17 +105,32 @@ func stateFile(ts *testscript.TestScript, profile string) (path string, fields m
 func age(ts *testscript.TestScript, profile, by string) {
 	d, err := time.ParseDuration(by)
 	ts.Check(err)
-	path, fields := stateFile(ts, profile)
+	ts.Check(ageState(ts.MkAbs(filepath.Join(".tokenform", profile+".json")), d))
+}
+
+// ageState makes the token in a state file older.
+func ageState(path string, by time.Duration) error {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	var fields map[string]any
+	if err := json.Unmarshal(b, &fields); err != nil {
+		return err
+	}
 	for _, name := range []string{"obtained_at", "expires_at", "authorized_at"} {
 		if s, ok := fields[name].(string); ok {
 			at, err := time.Parse(time.RFC3339, s)
-			ts.Check(err)
-			fields[name] = at.Add(-d).Format(time.RFC3339)
+			if err != nil {
+				return err
+			}
+			fields[name] = at.Add(-by).Format(time.RFC3339)
 		}
 	}
-	b, err := json.Marshal(fields)
-	ts.Check(err)
-	ts.Check(os.WriteFile(path, b, 0o600))
+	if b, err = json.Marshal(fields); err != nil {
+		return err
+	}
+	return os.WriteFile(path, b, 0o600)
 }
 
 func seed(ts *testscript.TestScript, _ bool, args []string) {

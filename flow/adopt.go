@@ -26,13 +26,13 @@ func (f Found) Format(s fmt.State, _ rune) { fmt.Fprintf(s, "token in %s (redact
 // more is wrong, and would keep a dead token for good.
 const longestLife = 24 * time.Hour
 
-// adoption looks for a token that a client got when it refreshed on its own,
-// where t would be kept or refreshed. It is adopted instead of being
-// overwritten: its refresh token may be the only one that still works. The
-// token returned is what t becomes; nil: there is none.
-func (r *Runner) adoption(p config.Profile, t *state.Token, d Decision) (Found, *state.Token) {
+// adoptable looks for a token that a client got when it refreshed on its own,
+// where the decision on t is to keep or refresh it. It is adopted instead of
+// being overwritten: its refresh token may be the only one that still works. Then
+// the decision says so, and next is what t becomes; else d comes back as it was.
+func (r *Runner) adoptable(p config.Profile, t *state.Token, d Decision) (_ Decision, found Found, next *state.Token) {
 	if r.Outputs == nil || t == nil || !p.Grant.User() || d.Seed || d.Action != Keep && d.Action != Refresh {
-		return Found{}, nil
+		return d, Found{}, nil
 	}
 	now := r.Now()
 	for _, f := range r.Outputs.Newer(p, t) {
@@ -46,20 +46,10 @@ func (r *Runner) adoption(p config.Profile, t *state.Token, d Decision) (Found, 
 			n.Scopes = f.Scopes
 		}
 		if n.Expires.Sub(now) <= longestLife && Decide(p, &n, now).Action == Keep {
-			return f, &n
+			return Decision{Action: Adopt, Reason: "newer token in " + f.Shown + ", " + Validity(p, &n, now)}, f, &n
 		}
 	}
-	return Found{}, nil
-}
-
-// judge is decide with a look at what clients have written back. Where their
-// token is to be adopted, that is in found and next.
-func (r *Runner) judge(p config.Profile, t *state.Token) (d Decision, found Found, next *state.Token) {
-	d = r.decide(p, t)
-	if found, next = r.adoption(p, t, d); next != nil {
-		d = Decision{Action: Adopt, Reason: "newer token in " + found.Shown + ", " + Validity(p, next, r.Now())}
-	}
-	return d, found, next
+	return d, Found{}, nil
 }
 
 // adopt stores next, the token that was found in an output. One with another

@@ -144,7 +144,7 @@ func (r *Runner) apply(ctx context.Context, p config.Profile, f Forecast, free f
 	var found Found
 	var next *state.Token
 	decide := func() (d Decision) {
-		d, found, next = r.judge(p, t)
+		d, found, next = r.adoptable(p, t, r.decide(p, t))
 		if d.Action == Keep && f.Refused && t.Access == f.Token.Access {
 			return replace(p, t)
 		}

@@ -63,7 +63,8 @@ func cameFrom(source, stateDir string, files map[string]bool, dirs []string) boo
 	return errors.Is(err, fs.ErrNotExist) && slices.Contains(dirs, filepath.Dir(path))
 }
 
-const notDeclared = "no longer declared"
+// NotDeclared is the reason for taking something away.
+const NotDeclared = "no longer declared"
 
 // PlanGone says what becomes of profiles that are no longer declared: with prune
 // they are deleted as [Runner.Destroy] does, else they are left.
@@ -71,10 +72,10 @@ func (r *Runner) PlanGone(gone []config.Profile, prune bool) []Forecast {
 	var forecasts []Forecast
 	for _, x := range r.Remains(gone) {
 		f := Forecast{Profile: x.Profile, Token: x.Token, Err: x.Err, Decision: Decision{
-			Action: Leave, Reason: notDeclared + "; apply --prune or destroy -p " + x.Profile.Name + r.Here + r.Files + " deletes it",
+			Action: Leave, Reason: NotDeclared + "; apply --prune or destroy -p " + x.Profile.Name + r.Here + r.Files + " deletes it",
 		}}
 		if prune {
-			f.Decision, f.Changes = Decision{Action: Delete, Reason: notDeclared}, x.Changes
+			f.Decision, f.Changes = Decision{Action: Delete, Reason: NotDeclared}, x.Changes
 		}
 		forecasts = append(forecasts, f)
 	}
@@ -85,7 +86,7 @@ func (r *Runner) PlanGone(gone []config.Profile, prune bool) []Forecast {
 func (r *Runner) Prune(ctx context.Context, gone []config.Profile) []Result {
 	var results []Result
 	for _, x := range r.Destroy(ctx, r.Remains(gone)) {
-		results = append(results, Result{Profile: x.Profile, Token: x.Token, Changes: x.Changes, Err: x.Err, Decision: Decision{Action: Delete, Reason: notDeclared}})
+		results = append(results, Result{Profile: x.Profile, Token: x.Token, Changes: x.Changes, Err: x.Err, Decision: Decision{Action: Delete, Reason: NotDeclared}})
 	}
 	return results
 }

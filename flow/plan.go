@@ -78,12 +78,10 @@ func (r *Runner) forecast(p config.Profile) Forecast {
 	if f.Decision.Action == Keep && !slices.ContainsFunc(f.Changes, rewrites) {
 		return f // every file is as it should be, so nobody has written one
 	}
-	d, _, next := r.judge(p, t)
-	if next != nil {
-		f.Decision = d
-		if r.writes() {
-			f.Changes, f.Err = r.Outputs.Stale(p, next, false)
-		}
+	d, _, next := r.adoptable(p, t, f.Decision)
+	f.Decision = d
+	if next != nil && r.writes() {
+		f.Changes, f.Err = r.Outputs.Stale(p, next, false)
 	}
 	return f
 }

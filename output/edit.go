@@ -173,7 +173,7 @@ func reason(missing, differ []string, fresh bool, drop []string) string {
 	if fresh {
 		parts = append(parts, newToken)
 	}
-	add(drop, "no longer declared")
+	add(drop, flow.NotDeclared)
 	return strings.Join(parts, "; ")
 }
 

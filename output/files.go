@@ -60,12 +60,10 @@ func (f *Files) Stale(p config.Profile, t *state.Token, fresh bool) ([]flow.Chan
 	}
 	goes, err := leftovers(gone(p, recorded), p)
 	for i := range goes {
-		goes[i].Reason = notDeclared
+		goes[i].Reason = flow.NotDeclared
 	}
 	return slices.Concat(changes, goes, prints), errors.Join(append(errs, err)...)
 }
-
-const notDeclared = "no longer declared"
 
 // Record implements [flow.Outputs].
 func (f *Files) Record(p config.Profile, t *state.Token) []state.Written {
@@ -133,7 +131,7 @@ func (f *Files) Write(ctx context.Context, p config.Profile, t *state.Token) ([]
 	if err != nil {
 		return changes, err
 	}
-	goes, err := f.takeBack(ctx, p, gone(p, t.Outputs), notDeclared)
+	goes, err := f.takeBack(ctx, p, gone(p, t.Outputs), flow.NotDeclared)
 	changes = append(changes, goes...)
 	errs := []error{err}
 	for _, o := range p.Outputs {

@@ -71,7 +71,7 @@ func (f *Files) Newer(p config.Profile, t *state.Token) []flow.Found {
 			continue // as we left it
 		}
 		i := recognise(data)
-		if !strings.Contains(i.From, o.Format) || !word(i.Access) || i.RefreshToken != "" && !word(i.RefreshToken) || i.several {
+		if !strings.Contains(i.From, o.Format) || !IsToken(i.Access) || i.RefreshToken != "" && !IsToken(i.RefreshToken) || i.several {
 			continue
 		}
 		if i.Access != t.Access && i.Expires.After(t.Expires) {
@@ -82,9 +82,9 @@ func (f *Files) Newer(p config.Profile, t *state.Token) []flow.Found {
 	return list
 }
 
-// word reports whether s can be a token: printable ASCII without a space
+// IsToken reports whether s can be a token: printable ASCII without a space
 // (RFC 6749 appendix A.12).
-func word(s string) bool {
+func IsToken(s string) bool {
 	return s != "" && !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' })
 }
 

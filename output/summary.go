@@ -94,7 +94,7 @@ func (s *Summary) sentence(start, refresh, login, request, adopt, remove, write,
 	add(&tokens, s.Adopt, adopt)
 	add(&tokens, s.Delete, remove)
 	add(&tokens, s.Keep, "unchanged")
-	add(&tokens, s.Leave, "no longer declared")
+	add(&tokens, s.Leave, flow.NotDeclared)
 	add(&tokens, s.Failed, failed)
 	add(&outputs, s.Outputs.Write, Plural(s.Outputs.Write, "output")+" "+write)
 	add(&outputs, s.Outputs.Delete, Plural(s.Outputs.Delete, "output")+" "+remove)

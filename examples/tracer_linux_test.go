@@ -47,7 +47,9 @@ func trace(t *testing.T, cmd *exec.Cmd, before func(call) (kill bool)) (status i
 	t.Helper()
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	cmd.SysProcAttr = &syscall.SysProcAttr{Ptrace: true}
+	// In a group of its own, it and its threads can be waited for alone: this
+	// thread may have started other programs, for tests that wait for them.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Ptrace: true, Setpgid: true}
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -60,7 +62,7 @@ func trace(t *testing.T, cmd *exec.Cmd, before func(call) (kill bool)) (status i
 	for {
 		var ws syscall.WaitStatus
 		// __WNOTHREAD: the children of other tests are not ours to wait for.
-		tid, err := syscall.Wait4(-1, &ws, syscall.WALL|0x20000000, nil)
+		tid, err := syscall.Wait4(-pid, &ws, syscall.WALL|0x20000000, nil)
 		switch {
 		case err == syscall.EINTR:
 			continue

@@ -87,16 +87,7 @@ func within(path string, dirs map[string]bool) bool {
 // resolve is the path that two names of the same file have in common, as far
 // as it exists. An output that is a symlink is followed when it is written.
 func (l *loader) resolve(path string) string {
-	dir, exists := l.dirs.resolve(filepath.Dir(path))
-	real := filepath.Join(dir, filepath.Base(path))
-	if !exists {
-		return real
-	}
-	if info, err := os.Lstat(real); err == nil && info.Mode()&os.ModeSymlink != 0 {
-		if target, err := filepath.EvalSymlinks(real); err == nil {
-			return target
-		}
-	}
+	real, _ := l.dirs.within(filepath.Dir(path), filepath.Base(path))
 	return real
 }
 
@@ -114,14 +105,28 @@ func (d directories) resolve(dir string) (real string, exists bool) {
 	if r, ok := d[dir]; ok {
 		return r.path, r.exists
 	}
-	real, err := filepath.EvalSymlinks(dir)
-	exists = err == nil
-	if parent := filepath.Dir(dir); !exists && parent != dir {
-		above, _ := d.resolve(parent)
-		real = filepath.Join(above, filepath.Base(dir))
-	} else if !exists {
-		real = dir
+	if parent := filepath.Dir(dir); parent != dir {
+		real, exists = d.within(parent, filepath.Base(dir))
+	} else {
+		real, exists = dir, true
 	}
 	d[dir] = resolved{real, exists}
 	return real, exists
+}
+
+// within is where the name in a directory really is.
+func (d directories) within(dir, name string) (real string, exists bool) {
+	above, exists := d.resolve(dir)
+	real = filepath.Join(above, name)
+	if !exists {
+		return real, false
+	}
+	info, err := os.Lstat(real)
+	if err == nil && info.Mode()&os.ModeSymlink != 0 {
+		var target string
+		if target, err = filepath.EvalSymlinks(real); err == nil {
+			real = target
+		}
+	}
+	return real, err == nil
 }

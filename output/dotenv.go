@@ -167,15 +167,18 @@ func scanStatement(content []byte, start int) statement {
 // bareEnd returns where the value without quotes that starts at i ends: before
 // the blanks of a comment, where it is clear that one follows, else at stop.
 func bareEnd(content []byte, i, stop int) int {
-	for j := i; j < stop; j++ {
-		switch c := content[j]; {
-		case isQuote(c) || c == '\\':
+	for j := i; ; j++ {
+		n := bytes.IndexAny(content[j:stop], "'\"`\\#")
+		if n < 0 {
 			return stop
-		case c == '#' && j > i && isBlank(content[j-1]):
+		}
+		switch j += n; {
+		case content[j] != '#':
+			return stop
+		case j > i && isBlank(content[j-1]):
 			return i + len(bytes.TrimRight(content[i:j], " \t"))
 		}
 	}
-	return stop
 }
 
 // shellWord returns the end of the shell word that starts at i. open is the

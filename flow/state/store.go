@@ -1,9 +1,7 @@
 package state
 
 import (
-	"bytes"
 	"errors"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -41,25 +39,17 @@ func (s *Store) Read(name string) (*Token, error) {
 	if err := s.trust(); err != nil {
 		return nil, err
 	}
-	var size int64
-	if info, err := os.Stat(path); err == nil {
-		if size = info.Size(); !info.Mode().IsRegular() {
-			return nil, broken(path, "is not a regular file", "move it away, and log in again") // opening a pipe waits for ever
-		}
-	}
-	f, err := os.Open(path)
+	b, _, err := atomicfile.ReadSome(path, maxBytes)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
+	}
+	if _, ok := errors.AsType[*atomicfile.NotRegularError](err); ok {
+		return nil, broken(path, cause(err), "move it away, and log in again")
 	}
 	if err != nil {
 		return nil, broken(path, cause(err), "make it readable for this user")
 	}
-	defer f.Close()
-	b := bytes.NewBuffer(make([]byte, 0, min(size, maxBytes)+bytes.MinRead))
-	if _, err := b.ReadFrom(io.LimitReader(f, maxBytes+1)); err != nil {
-		return nil, broken(path, cause(err), "")
-	}
-	return decode(path, name, b.Bytes())
+	return decode(path, name, b)
 }
 
 // Names are the profiles that have a token here, sorted.

@@ -95,7 +95,10 @@ func Rescue(path string, whole func([]byte) bool) {
 
 // Read returns the content and the permissions of the file that [Write] to
 // path would replace. It never waits for a pipe's other end.
-func Read(path string) ([]byte, fs.FileMode, error) {
+func Read(path string) ([]byte, fs.FileMode, error) { return ReadSome(path, 1<<62) }
+
+// ReadSome is [Read] that stops one byte after the first most ones.
+func ReadSome(path string, most int64) ([]byte, fs.FileMode, error) {
 	info, err := stat(path)
 	if err != nil {
 		return nil, 0, err
@@ -103,13 +106,16 @@ func Read(path string) ([]byte, fs.FileMode, error) {
 	if info == nil {
 		return nil, 0, &fs.PathError{Op: "open", Path: path, Err: fs.ErrNotExist}
 	}
-	f, err := os.Open(path)
+	// So that it does not wait even if it has become a pipe since, and is not first
+	// registered with the poller, which takes more calls than all the rest.
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, 0, err
 	}
 	defer f.Close()
-	data, err := io.ReadAll(f)
-	return data, info.Mode().Perm(), err
+	b := bytes.NewBuffer(make([]byte, 0, min(info.Size(), most)+bytes.MinRead))
+	_, err = b.ReadFrom(io.LimitReader(f, most+1))
+	return b.Bytes(), info.Mode().Perm(), err
 }
 
 // NotRegularError is the cause of the [fs.PathError] for a path that holds

@@ -140,7 +140,7 @@ func (b *bench) build() error {
 	if err := os.Mkdir(b.bin, 0o700); err != nil {
 		return err
 	}
-	for name, pkg := range map[string]string{"tokenform": "tokenform", "hello": "tokenform/examples/benchmarks/hello", "reference": "tokenform/examples/benchmarks/reference"} {
+	for name, pkg := range map[string]string{"tokenform": "tokenform", "hello": "tokenform/examples/benchmarks/hello", "floor": "tokenform/examples/benchmarks/floor", "reference": "tokenform/examples/benchmarks/reference"} {
 		linked := filepath.Join(b.dir, name)
 		cmd := exec.Command("go", "build", "-trimpath", "-tags=nethttpomithttp2", "-ldflags=-s", "-o", linked, pkg)
 		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")

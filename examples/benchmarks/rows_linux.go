@@ -35,12 +35,13 @@ func (b *bench) nothing() error {
 	if err != nil {
 		return err
 	}
-	f, err := inTurn(5*b.runs, b.hello(), p.tokenform("token", "token"), p.tokenform("apply", "apply"))
+	f, err := inTurn(5*b.runs, b.hello(), p.tokenform("token", "token"), p.tokenform("apply", "apply"), p.other("floor", filepath.Join(b.bin, "floor")))
 	if err != nil {
 		return err
 	}
 	b.add("token, valid", "hello", f[1].over(f[0]), 1.6, "×")
 	b.add("apply, nothing to do", "hello", f[2].over(f[0]), 1.6, "×")
+	b.add("the same libraries, doing nothing", "hello", f[3].over(f[0]), 0, "×")
 	return nil
 }
 
@@ -104,6 +105,7 @@ func (b *bench) refresh(kind, url string, env []string, goal float64) error {
 	list := []contender{
 		p.other("reference", filepath.Join(b.bin, "reference"), url),
 		p.tokenform("tokenform", "apply"),
+		p.other("the reference, storing its token twice", filepath.Join(b.bin, "floor"), url),
 	}
 	list = append(list, b.peers(p, url)...)
 	f, err := inTurn(2*b.runs, list...)

@@ -157,7 +157,7 @@ func TestDisk(t *testing.T) {
 		{name: "state file 0000", ordinary: true, before: permit(stateFileName, 0), after: permit(stateFileName, 0o600),
 			exit: 1, message: "dev.json: permission denied", hint: "make it readable for this user", state: "old", outputs: "old old", next: 1},
 		{name: "state file is a named pipe", before: and(moving(stateFileName, "saved"), func(d *disk) { d.must(syscall.Mkfifo(d.path(stateFileName), 0o600)) }), after: moving("saved", stateFileName),
-			exit: 1, message: "dev.json: is not a regular file", hint: "move it away", state: "none", outputs: "old old", next: 1},
+			exit: 1, message: "dev.json: is a named pipe", hint: "move it away", state: "none", outputs: "old old", next: 1},
 		{name: "no state directory, project 0500", first: true, args: login, ordinary: true, before: and(removing(state), permit(".", 0o500)), after: permit(".", 0o700),
 			exit: 1, message: ".tokenform: permission denied", hint: "make its parent writable", state: "none", outputs: "old none", next: 1},
 		{name: "state is a file", first: true, args: login, before: and(removing(state), func(d *disk) { write(d.T, d.path(state), "") }), after: removing(state),

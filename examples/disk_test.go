@@ -167,11 +167,13 @@ func (x *foreign) content() []byte {
 	return []byte(strings.Repeat("# a line of theirs\n", 100) + fmt.Sprintf("COUNT=%d\n", x.n))
 }
 
+// work changes the file until stop, and then once more, with nobody beside it: the
+// change before that may be lost like others.
 func (x *foreign) work(t *testing.T, stop <-chan struct{}) {
-	for {
+	for last := false; !last; {
 		select {
 		case <-stop:
-			return
+			last = true
 		case <-time.After(rand.N(10 * time.Millisecond)):
 		}
 		b, err := os.ReadFile(x.path)

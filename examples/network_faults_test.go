@@ -85,7 +85,7 @@ func useless(o outcome) [5]outcome {
 
 func faults(thief string) []row {
 	const always = -1
-	const elsewhere = "log in where a browser is: tokenform apply -p dev"
+	const elsewhere = "log in where a browser is: tokenform token -p dev"
 	const counted = "an earlier try may have counted although its answer was lost: log in again"
 	const network = "check the network, and HTTPS_PROXY where a proxy is needed"
 	const usedCode, rotatedOut = "invalid authorization code (invalid_grant)", "refresh token revoked (invalid_grant)"

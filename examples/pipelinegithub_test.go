@@ -61,9 +61,9 @@ func TestPipelineGitHub(t *testing.T) {
 // exit code 4, says what to do, and starts no browser.
 func TestPipelineGitHubNeedsAPerson(t *testing.T) {
 	t.Parallel()
-	steps := `hint: log in where a browser is: tokenform apply -p github spotify/github.yaml
-hint: print the refresh token there: tokenform token -p github --format refresh_token spotify/github.yaml
-hint: store it here as a secret that the profile reads: refresh_token: \$\{SPOTIFY_REFRESH_TOKEN\}
+	steps := `hint: log in where a browser is: tokenform token -p github --format refresh_token spotify/github.yaml
+hint: store what that prints as a secret here: SPOTIFY_REFRESH_TOKEN
+hint: let the profile read it: refresh_token: \$\{SPOTIFY_REFRESH_TOKEN\}
 
 Applied: 1 failed
 `

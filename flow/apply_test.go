@@ -200,7 +200,7 @@ func TestInvalidGrant(t *testing.T) {
 
 	w.server.Inject("/api/token", sandbox.FalseInvalidGrant(), 1)
 	sent := w.server.Count("/api/token")
-	w.fails(w.apply(p), flow.LoginNeeded, "invalid_grant", "tokenform apply -p dev")
+	w.fails(w.apply(p), flow.LoginNeeded, "invalid_grant", "tokenform token -p dev --format refresh_token")
 	if n := w.server.Count("/api/token") - sent; n != 1 {
 		t.Errorf("invalid_grant was asked for %d times, want once", n)
 	}

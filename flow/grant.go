@@ -361,7 +361,7 @@ func hintOfWire(err error) string {
 
 // unattendedHint says how to log in where nobody can: one line for each step.
 func (r *Runner) unattendedHint(p config.Profile) string {
-	return fmt.Sprintf(`log in where a browser is: tokenform apply -p %[1]s%[2]s
-print the refresh token there: tokenform token -p %[1]s --format refresh_token%[2]s
-store it here as a secret that the profile reads: refresh_token: ${SPOTIFY_REFRESH_TOKEN}`, p.Name, r.Files)
+	return fmt.Sprintf(`log in where a browser is: tokenform token -p %s --format refresh_token%s
+store what that prints as a secret here: SPOTIFY_REFRESH_TOKEN
+let the profile read it: refresh_token: ${SPOTIFY_REFRESH_TOKEN}`, p.Name, r.Files)
 }

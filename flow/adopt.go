@@ -53,18 +53,30 @@ func (r *Runner) adoptable(p config.Profile, t *state.Token, d Decision) (_ Deci
 }
 
 // adopt stores next, the token that was found in an output. One with another
-// refresh token than t's must be of the same account: whose login it is, the
-// file does not say.
-func (r *Runner) adopt(ctx context.Context, p config.Profile, entry *state.Entry, t *state.Token, found Found, next *state.Token) error {
-	if next.Refresh != t.Refresh {
-		err := r.sameAccount(ctx, p, oauth.App{ID: t.ClientID, Endpoints: r.Endpoints, HTTP: r.HTTP}, t, next)
-		if err != nil {
-			kind := KindOf(wire("", err))
-			return &Error{Kind: kind, Message: found.Shown + " holds a newer token of another login; nothing is overwritten", Err: err,
-				Hint: fmt.Sprintf("if it is to be used here: tokenform destroy -p %[1]s%[2]s, then tokenform import -p %[1]s%[2]s --from FILE with a copy of it; else move it away", p.Name, r.Here+r.Files)}
+// refresh token than t's takes the place of a login, so it must be of the same
+// account and of this app. The Web API tells the one and a refresh the other: the
+// file says neither. A token comes back where one was stored, even beside an
+// error.
+func (r *Runner) adopt(ctx context.Context, p config.Profile, entry *state.Entry, t *state.Token, found Found, next *state.Token) (*state.Token, error) {
+	if next.Refresh == t.Refresh {
+		if err := r.keep(entry, p, next, "nothing is lost: the token is still in "+found.Shown); err != nil {
+			return nil, err
+		}
+		return next, nil
+	}
+	app, err := r.app(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	var n *state.Token
+	err = r.sameAccount(ctx, p, app, t, next)
+	if err == nil {
+		if n, err = r.refresh(ctx, p, app, entry, source{refresh: next.Refresh, base: next, foreign: true}); !refused(err) {
+			return n, err
 		}
 	}
-	return r.keep(entry, p, next, "nothing is lost: the token is still in "+found.Shown)
+	return nil, &Error{Kind: KindOf(wire("", err)), Message: found.Shown + " holds a newer token of another login; nothing is overwritten", Err: err,
+		Hint: fmt.Sprintf("if it is to be used here: tokenform destroy -p %[1]s%[2]s, then tokenform import -p %[1]s%[2]s --from FILE with a copy of it; else move it away", p.Name, r.Here+r.Files)}
 }
 
 // sameAccount asks the Web API whose token next is, and refuses everybody but the

@@ -126,11 +126,16 @@ func TestAdopt(t *testing.T) {
 		p := w.profile(clientFile(w.dir))
 		w.must(p, flow.Login)
 		w.pass(time.Minute)
-		f := w.clientRefreshes()
-		w.adopts(p, f)
-		if w.stored(p).Refresh != f.Refresh {
-			t.Error("state keeps a refresh token that is dead")
+		w.clientRefreshes()
+		asked := w.server.Count("/api/token")
+		tok := w.must(p, flow.Adopt)
+		if n := w.server.Count("/api/token") - asked; n != 1 || tok.Account == nil {
+			t.Errorf("%d tokens were asked for, account %v", n, tok.Account)
 		}
+		if has := w.clientHas(); has.Refresh != tok.Refresh || has.Access != tok.Access || !strings.Contains(w.env(), tok.Access) {
+			t.Error("the outputs are not in line with state")
+		}
+		w.must(p, flow.Keep)
 		w.pass(time.Hour)
 		w.must(p, flow.Refresh)
 	})
@@ -147,7 +152,7 @@ func TestAdopt(t *testing.T) {
 		w.must(p, flow.Refresh)
 	})
 	t.Run("for a token alone", func(t *testing.T) {
-		w := newWorld(t, sandbox.Options{RotateAll: true})
+		w := newWorld(t, sandbox.Options{})
 		p := w.profile(clientFile(w.dir))
 		w.must(p, flow.Login)
 		w.pass(58 * time.Minute)
@@ -181,6 +186,46 @@ func TestNotAdopted(t *testing.T) {
 		w.fails(w.apply(p), flow.Temporary, "nothing is overwritten")
 		if w.clientHas() != file {
 			t.Error("the file was overwritten")
+		}
+	})
+	// The same user, but a refresh token is good for its own app alone.
+	t.Run("of another app", func(t *testing.T) {
+		w := newWorld(t, sandbox.Options{AnyApp: true})
+		p := w.profile(clientFile(w.dir))
+		before := w.must(p, flow.Login)
+		w.pass(time.Minute)
+		other := w.must(w.profile(func(p *config.Profile) {
+			p.Name, p.Outputs = "other", nil
+			p.Client = config.Client{ID: config.Literal("other-app"), Secret: config.Literal("other-secret")}
+		}), flow.Login)
+		w.clientWrites(theirs{other.Access, other.Refresh, other.Expires, "Bearer"})
+		file := w.clientHas()
+		w.fails(w.apply(p), flow.Failed, "token.json holds a newer token of another login; nothing is overwritten", "invalid_grant")
+		if w.stored(p).Refresh != before.Refresh || w.clientHas() != file {
+			t.Error("something changed")
+		}
+	})
+	// What stands where an output is declared for the first time was never ours.
+	t.Run("never written here", func(t *testing.T) {
+		w := newWorld(t, sandbox.Options{AnyApp: true})
+		p := w.profile()
+		before := w.must(p, flow.Login)
+		w.pass(time.Minute)
+		w.clientWrites(theirs{"BQanybody's", "", w.clock().Add(time.Hour), "Bearer"})
+		clientFile(w.dir)(&p)
+		if w.must(p, flow.Keep).Access != before.Access {
+			t.Error("a token was taken that is of nobody knows whom")
+		}
+	})
+	t.Run("of another profile", func(t *testing.T) {
+		w := newWorld(t, sandbox.Options{AnyApp: true})
+		shared := []config.Output{{Type: "json", Format: "tokenform", Path: filepath.Join(w.dir, "token.json"), Shown: "token.json"}}
+		bob := w.profile(func(p *config.Profile) { p.Name, p.Outputs = "bob", shared })
+		before := w.must(bob, flow.Login)
+		w.pass(time.Minute)
+		w.must(w.profile(func(p *config.Profile) { p.Name, p.Outputs = "alice", shared }), flow.Login)
+		if w.must(bob, flow.Keep).Access != before.Access {
+			t.Error("alice's token was taken")
 		}
 	})
 	for name, change := range map[string]func(*theirs, time.Time){

@@ -163,10 +163,13 @@ func (r *Runner) apply(ctx context.Context, p config.Profile, f Forecast, free f
 	switch res.Decision.Action {
 	case Keep:
 	case Adopt:
-		if err := r.adopt(ctx, p, entry, t, found, next); err != nil {
+		n, err := r.adopt(ctx, p, entry, t, found, next)
+		if n != nil {
+			res.Token, res.Granted = n, true
+		}
+		if err != nil {
 			return fail(err)
 		}
-		res.Token, res.Granted = next, true
 	default:
 		n, err := r.grant(ctx, p, entry, t, &res.Decision, free)
 		if n != nil {

@@ -524,6 +524,38 @@ func TestSeedOfAnotherAccount(t *testing.T) {
 	w.must(p, flow.Refresh)
 }
 
+// A seed that the server replaces, and a Web API that does not say whose it is:
+// what replaced it is stored, used by nobody, and asked about again.
+func TestSeedRotatedAndNobodyKnowsWhose(t *testing.T) {
+	for account, kind := range map[string]flow.Kind{"sandbox-user": -1, "somebody-else": flow.Failed} {
+		t.Run(account, func(t *testing.T) {
+			w := newWorld(t, sandbox.Options{RotateAll: true})
+			login := w.must(w.profile(func(p *config.Profile) { p.Name = "laptop" }), flow.Login)
+			w.unattended()
+			p := w.profile(func(p *config.Profile) {
+				p.RefreshToken, p.Account, p.Outputs = config.Literal(login.Refresh), account, nil
+			})
+			w.server.Inject("/v1/me", sandbox.Outage(503), 4)
+			w.fails(w.apply(p), flow.Temporary, "does not say who logged in")
+			if tok := w.stored(p); tok == nil || tok.Access != "" || tok.Account != nil {
+				t.Fatal("not stored, or with a token that may be anybody's")
+			}
+			if kind < 0 {
+				if w.must(p, flow.Refresh).Account == nil {
+					t.Error("the account was not asked for again")
+				}
+				return
+			}
+			for range 2 { // it stays refused, and is not lost
+				w.fails(w.apply(p), kind, "the profile wants the account somebody-else")
+			}
+			if w.stored(p).Access != "" {
+				t.Error("the wrong account's token is there to be used")
+			}
+		})
+	}
+}
+
 // The disk fails while the server answers: the failure says which login is
 // lost, and nobody sees the token.
 func TestCannotStore(t *testing.T) {

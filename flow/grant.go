@@ -155,12 +155,18 @@ func (r *Runner) refresh(ctx context.Context, p config.Profile, app oauth.App, e
 		n.Refresh = from.refresh // RFC 6749 section 6: without a new one the old one stays
 	}
 	switch {
-	case from.foreign && p.Account != "":
+	case p.Account != "" && n.Account == nil:
 		n.Account, err = r.account(ctx, p, app, nil, n)
 	case from.found:
 		n.Account, err = r.account(ctx, p, app, from.base, n)
 	}
 	if err != nil {
+		// The wrong account's login is not ours to keep, but for one that is stored
+		// already. Where nobody said whose it is, the next apply asks again.
+		_, silent := errors.AsType[*oauth.Error](err)
+		if n.Refresh != from.refresh && (silent || !from.foreign && !from.found) {
+			err = errors.Join(err, r.salvage(p, app, entry, from, n.Refresh, sent))
+		}
 		return nil, err
 	}
 	cure := "nothing is lost: the old refresh token still works"
@@ -198,11 +204,20 @@ func (r *Runner) rescue(p config.Profile, app oauth.App, entry *state.Entry, fro
 	if !ok || e.Rotated == "" || e.Rotated == from.refresh {
 		return nil
 	}
+	return r.salvage(p, app, entry, from, e.Rotated, sent)
+}
+
+// salvage stores a refresh token that was sent instead of from's, and nothing
+// else that came with it.
+func (r *Runner) salvage(p config.Profile, app oauth.App, entry *state.Entry, from source, rotated string, sent time.Time) error {
 	n := r.unused(p, app, from, sent)
 	if !from.foreign {
 		*n = *from.base // its access token is as good as it was
 	}
-	n.Refresh, n.Rejected = e.Rotated, time.Time{}
+	if from.found {
+		n.Account = nil // not known until the Web API says it
+	}
+	n.Refresh, n.Rejected = rotated, time.Time{}
 	return r.keep(entry, p, n, "log in to "+p.Name+" again")
 }
 

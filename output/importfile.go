@@ -26,6 +26,7 @@ type Imported struct {
 	Scopes       []string  // granted, sorted; nil: it does not say
 	ClientID     string    // empty: it does not say
 
+	profile string // of our own format
 	secret  string // the client secret, where the format has one
 	several bool   // there are other refresh tokens beside RefreshToken
 }
@@ -58,8 +59,9 @@ func ReadClientFile(name string, data []byte) (Imported, error) {
 	return i, nil
 }
 
-// Newer implements [flow.Outputs]. Only clients' formats that tell when the
-// token ends are looked at.
+// Newer implements [flow.Outputs]. Only what was ours is looked at, in formats
+// that tell when the token ends: a file that was never written here is of
+// somebody else's login, or another app's, for all that is known.
 func (f *Files) Newer(p config.Profile, t *state.Token) []flow.Found {
 	var list []flow.Found
 	for _, o := range p.Outputs {
@@ -67,11 +69,12 @@ func (f *Files) Newer(p config.Profile, t *state.Token) []flow.Found {
 			continue
 		}
 		data, _, err := atomicfile.Read(o.Path)
-		if before := find(t.Outputs, o.Type, o.Path); err != nil || before != nil && before.Digest == state.Digest(string(data)) {
+		before := find(t.Outputs, o.Type, o.Path)
+		if err != nil || before == nil || before.Digest == state.Digest(string(data)) {
 			continue // as we left it
 		}
 		i := recognise(data)
-		if !strings.Contains(i.From, o.Format) || !IsToken(i.Access) || i.RefreshToken != "" && !IsToken(i.RefreshToken) || i.several {
+		if i.profile != "" && i.profile != p.Name || !strings.Contains(i.From, o.Format) || !IsToken(i.Access) || i.RefreshToken != "" && !IsToken(i.RefreshToken) || i.several {
 			continue
 		}
 		if i.Access != t.Access && i.Expires.After(t.Expires) {
@@ -117,7 +120,7 @@ func recognise(data []byte) Imported {
 	i := Imported{Access: f.text("access_token"), RefreshToken: f.text("refresh_token"), Scopes: scopes(f.text("scope")), ClientID: f.text("client_id")}
 	switch {
 	case f.has("profile"):
-		i.From, i.Expires = "tokenform", f.time("expires_at")
+		i.From, i.Expires, i.profile = "tokenform", f.time("expires_at"), f.text("profile")
 	case f.has("expires"):
 		i.From, i.Expires = "web-api-ts-sdk", unix(f.number("expires"), time.Millisecond)
 	case f.text("expires_at") != "":

@@ -38,18 +38,24 @@ func main() {
 	// sent.
 	log.SetOutput(io.Discard)
 	ctx, cancel := context.WithCancel(context.Background())
+	var once sync.Once
 	os.Exit(run(ctx, os.Args[1:], os.LookupEnv, streams{
 		in: os.Stdin, out: os.Stdout, err: os.Stderr,
 		inTerminal: isTerminal(os.Stdin), outTerminal: isTerminal(os.Stdout), errTerminal: isTerminal(os.Stderr),
-		guard: sync.OnceFunc(func() { cancelOnSignal(cancel) }),
+		guard: func(signals ...os.Signal) { once.Do(func() { cancelOn(signals, cancel) }) },
 	}))
 }
 
-// cancelOnSignal lets what must not be torn come to its end when the first
-// signal arrives. The second one kills, as ever.
-func cancelOnSignal(cancel func()) {
+// cancelOn lets what must not be torn come to its end when the first of signals
+// arrives. The second one kills, as ever. One that is ignored, as nohup(1) wants
+// it, stays so.
+func cancelOn(signals []os.Signal, cancel func()) {
+	signals = slices.DeleteFunc(signals, signal.Ignored)
+	if len(signals) == 0 {
+		return // to Notify none are all
+	}
 	ch := make(chan os.Signal, 1)
-	signal.Notify(ch, os.Interrupt, syscall.SIGTERM)
+	signal.Notify(ch, signals...)
 	go func() {
 		<-ch
 		signal.Stop(ch)
@@ -67,7 +73,7 @@ type streams struct {
 	// guard makes signals end the context instead of the process. It is called
 	// when work begins that must not be torn: it costs a fifth of the time in
 	// which a run with nothing to do is over.
-	guard func()
+	guard func(...os.Signal)
 }
 
 func isTerminal(f *os.File) bool { return term.IsTerminal(int(f.Fd())) }
@@ -105,6 +111,10 @@ type program struct {
 
 	gone []config.Profile // no longer declared, selected like those that are
 }
+
+// guard is for what must not be torn, by the end of a terminal or of an SSH
+// session neither.
+func (p *program) guard() { p.streams.guard(os.Interrupt, syscall.SIGTERM, syscall.SIGHUP) }
 
 // run is the whole program as a function of its context, arguments,
 // environment and streams. It returns the exit code.
@@ -241,7 +251,7 @@ func (p *program) init(ctx context.Context) int {
 	}
 	var s config.Starter
 	if p.streams.inTerminal && p.streams.errTerminal {
-		p.streams.guard()
+		p.guard()
 		var err error
 		if s, err = p.interview(ctx); err != nil {
 			return p.refuse(err)
@@ -403,7 +413,7 @@ func (p *program) plan(ctx context.Context, r *flow.Runner, profiles []config.Pr
 func (p *program) forecast(ctx context.Context, r *flow.Runner, profiles []config.Profile) []flow.Forecast {
 	forecasts := r.Plan(profiles)
 	if p.Verify {
-		p.streams.guard()
+		p.guard()
 		r.Check(ctx, forecasts)
 	}
 	return forecasts
@@ -425,12 +435,12 @@ func (p *program) apply(ctx context.Context, r *flow.Runner, profiles []config.P
 		p.say.Say("these tokens come from a stand-in; Spotify itself will not take them")
 	}
 	r.Due = func(due []config.Profile) {
-		p.streams.guard()
+		p.guard()
 		p.inspect(ctx, due)
 	}
 	results := r.Apply(ctx, profiles)
 	if len(p.gone) > 0 {
-		p.streams.guard()
+		p.guard()
 		results = append(results, r.Prune(ctx, p.gone)...)
 	}
 	p.say.Results(results)
@@ -479,7 +489,7 @@ func (p *program) token(ctx context.Context, r *flow.Runner, profiles []config.P
 // valid applies without outputs.
 func (p *program) valid(ctx context.Context, r *flow.Runner, profiles []config.Profile) []flow.Result {
 	r.TokenOnly = true
-	r.Due = func([]config.Profile) { p.streams.guard() }
+	r.Due = func([]config.Profile) { p.guard() }
 	return r.Apply(ctx, profiles)
 }
 
@@ -504,6 +514,9 @@ func (p *program) exec(ctx context.Context, r *flow.Runner, profiles []config.Pr
 	if code := p.failed(results); code != 0 {
 		return code
 	}
+	if err := ctx.Err(); err != nil { // what is stored stays, and nothing is begun
+		return p.refuse(err)
+	}
 	env, err := output.Environment(ctx, os.Environ(), results)
 	if err != nil {
 		return p.refuse(err)
@@ -519,7 +532,7 @@ func (p *program) watch(ctx context.Context, r *flow.Runner, profiles []config.P
 	if p.JSON && slices.ContainsFunc(profiles, prints) {
 		return p.refuse(bothWantStdout)
 	}
-	p.streams.guard()
+	p.streams.guard(os.Interrupt, syscall.SIGTERM) // SIGHUP wakes it
 	p.inspect(ctx, profiles)
 	wake := make(chan os.Signal, 1)
 	signal.Notify(wake, syscall.SIGHUP)
@@ -548,7 +561,7 @@ func (p *program) importToken(ctx context.Context, r *flow.Runner, profiles []co
 		return p.refuse(one("import stores one login", profiles))
 	}
 	r.Outputs = nil
-	p.streams.guard()
+	p.guard()
 	token, err := p.foreignToken(ctx, profiles[0])
 	if err != nil {
 		return p.refuse(err)
@@ -639,7 +652,7 @@ func names(profiles []config.Profile) []string {
 }
 
 func (p *program) destroy(ctx context.Context, r *flow.Runner, profiles []config.Profile) int {
-	p.streams.guard()
+	p.guard()
 	remains := r.Remains(append(profiles, p.gone...))
 	if !p.Yes && slices.ContainsFunc(remains, flow.Remains.Any) {
 		p.say.Remains(remains)
@@ -773,7 +786,7 @@ func (p *program) serve(ctx context.Context) int {
 		return p.refuse(err)
 	}
 	defer server.Close()
-	p.streams.guard()
+	p.guard()
 	p.say.Say("the stand-in for Spotify runs at " + url + "; Ctrl-C ends it")
 	p.say.Say("in another terminal, run these lines and then tokenform apply:")
 	fmt.Fprintf(p.streams.out, "export TOKENFORM_ACCOUNTS_URL=%s\nexport TOKENFORM_API_URL=%s\n", url, url)

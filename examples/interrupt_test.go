@@ -1,0 +1,84 @@
+//go:build !windows
+
+package examples
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"tokenform/flow/sandbox"
+)
+
+// TestInterrupted: a signal that arrives while a refresh token is being replaced
+// ends the program, but not before the new one is stored; and exec begins nothing.
+// An ignored one, as under nohup, changes nothing.
+func TestInterrupted(t *testing.T) {
+	t.Parallel()
+	apply := []string{"apply"}
+	touch := []string{"exec", "--", "touch", "begun"}
+	for _, c := range []struct {
+		name    string
+		signal  syscall.Signal
+		args    []string
+		ignored bool
+		want    int
+	}{
+		{"SIGINT, apply", syscall.SIGINT, apply, false, 0}, // there was nothing left to do
+		{"SIGTERM, apply", syscall.SIGTERM, apply, false, 0},
+		{"SIGHUP, apply", syscall.SIGHUP, apply, false, 0},
+		{"SIGTERM, exec", syscall.SIGTERM, touch, false, 130},
+		{"SIGHUP, exec", syscall.SIGHUP, touch, false, 130},
+		{"SIGHUP, exec under nohup", syscall.SIGHUP, touch, true, 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			server, url := spotify(t, sandbox.Options{AnyApp: true, RotateAll: true})
+			dir := t.TempDir()
+			env := surroundings(dir, url, "BROWSER="+robot(t))
+			write(t, filepath.Join(dir, "tokenform.yaml"), "profile: dev\nclient: {id: app}\nredirect_uri: http://127.0.0.1/callback\n")
+			if code, _, stderr := run(t, dir, env, "apply", "--login", "browser"); code != 0 {
+				t.Fatal(stderr)
+			}
+			if err := ageState(filepath.Join(dir, ".tokenform", "dev.json"), time.Hour); err != nil {
+				t.Fatal(err)
+			}
+			asked := server.Count("/api/token")
+			server.Inject("/api/token", sandbox.Slow(300*time.Millisecond), 1)
+			cmd := exec.Command(program, c.args...)
+			if c.ignored {
+				cmd = exec.Command("sh", append([]string{"-c", `trap "" HUP; exec "$0" "$@"`, program}, c.args...)...)
+			}
+			cmd.Dir, cmd.Env = dir, env
+			var out bytes.Buffer
+			cmd.Stdout, cmd.Stderr = &out, &out
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			for end := time.Now().Add(10 * time.Second); server.Count("/api/token") == asked && time.Now().Before(end); {
+				time.Sleep(time.Millisecond)
+			}
+			if err := cmd.Process.Signal(c.signal); err != nil {
+				t.Fatal(err)
+			}
+			if err := cmd.Wait(); err != nil && !errors.As(err, new(*exec.ExitError)) {
+				t.Fatal(err)
+			}
+			_, err := os.Stat(filepath.Join(dir, "begun"))
+			code, begun := cmd.ProcessState.ExitCode(), err == nil
+			if code != c.want || begun != c.ignored {
+				t.Errorf("exit %d, begun: %v\n%s", code, begun, &out)
+			}
+			code, _, stderr := run(t, dir, env, "apply", "--login", "never")
+			if code != 0 || !strings.Contains(stderr, "dev: kept") || server.Count("/api/token") != asked+1 {
+				t.Errorf("the next apply: exit %d\n%s", code, stderr)
+			}
+		})
+	}
+}

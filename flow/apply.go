@@ -35,6 +35,9 @@ func (r *Runner) Apply(ctx context.Context, profiles []config.Profile) []Result 
 		if len(due) == 0 || due[0].place != i {
 			if r.writes() {
 				_, results[i].Err = r.Outputs.Print(p, results[i].Token)
+				if _, moved := declaredIn(p, results[i].Token); moved {
+					r.claim(ctx, p)
+				}
 			}
 			r.remind(p, results[i].Token)
 			continue
@@ -238,7 +241,9 @@ func (r *Runner) write(ctx context.Context, p config.Profile, entry *state.Entry
 	// remembered could never be taken back. Save comes for free after a grant,
 	// which has stored this record with its token.
 	want := r.Outputs.Record(p, res.Token)
-	if !res.Granted && !covers(res.Token.Outputs, want) {
+	source, moved := declaredIn(p, res.Token)
+	if !res.Granted && (moved || !covers(res.Token.Outputs, want)) {
+		res.Token.Source = source
 		res.Token.Outputs = merge(res.Token.Outputs, want)
 		if err := entry.Save(res.Token); err != nil {
 			return stored(err)

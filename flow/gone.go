@@ -63,6 +63,40 @@ func cameFrom(source, stateDir string, files map[string]bool, dirs []string) boo
 	return errors.Is(err, fs.ErrNotExist) && slices.Contains(dirs, filepath.Dir(path))
 }
 
+// declaredIn is what state is to remember of the file that p is declared in, and
+// whether t has something else.
+func declaredIn(p config.Profile, t *state.Token) (source string, moved bool) {
+	source = p.File()
+	if source == "" {
+		return t.Source, false
+	}
+	if way, err := filepath.Rel(p.State, source); err == nil {
+		source = filepath.ToSlash(way)
+	}
+	return source, source != t.Source
+}
+
+// claim notes the file that p, which there is nothing else to do for, is now
+// declared in: else it would be pruned with the one it was in before. What hinders
+// it hinders nothing else.
+func (r *Runner) claim(ctx context.Context, p config.Profile) {
+	me := r.Me
+	me.Since = r.Now().UTC()
+	entry, err := r.store(p).Lock(ctx, p.Name, me, state.Waiting{})
+	if err != nil {
+		return
+	}
+	defer entry.Unlock()
+	t, err := entry.Token()
+	if err != nil || t == nil {
+		return
+	}
+	if source, moved := declaredIn(p, t); moved {
+		t.Source = source
+		_ = entry.Save(t)
+	}
+}
+
 // NotDeclared is the reason for taking something away.
 const NotDeclared = "no longer declared"
 

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -295,12 +294,7 @@ func reserve(entry *state.Entry) error {
 // keep stores n with what its outputs will be. Past this line the token
 // survives everything; where it cannot be stored nobody sees it.
 func (r *Runner) keep(entry *state.Entry, p config.Profile, n *state.Token, cure string) error {
-	if file := p.File(); file != "" {
-		n.Source = file
-		if way, err := filepath.Rel(p.State, file); err == nil {
-			n.Source = filepath.ToSlash(way)
-		}
-	}
+	n.Source, _ = declaredIn(p, n)
 	if r.writes() {
 		n.Outputs = merge(n.Outputs, r.Outputs.Record(p, n))
 	}

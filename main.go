@@ -109,6 +109,7 @@ type program struct {
 	streams streams
 	say     *output.Printer
 
+	all  []config.Profile // that are declared, selected or not
 	gone []config.Profile // no longer declared, selected like those that are
 }
 
@@ -335,6 +336,7 @@ func (p *program) read() (profiles []config.Profile, problems config.Problems, e
 	if errs := problems.Errors(); len(errs) > 0 {
 		return nil, problems, &flow.Error{Kind: flow.Invalid, Err: errs}
 	}
+	p.all = profiles
 	if profiles, err = p.choose(profiles); err != nil {
 		return nil, problems, &flow.Error{Kind: flow.Invalid, Err: err}
 	}
@@ -719,7 +721,7 @@ func (p *program) runner() (r *flow.Runner, end func(), err error) {
 	}
 	r = &flow.Runner{
 		Endpoints: endpoints, HTTP: oauth.NewHTTP(options), Now: time.Now, Notify: p.say.Event,
-		Outputs:     &output.Files{Out: p.streams.out, Err: p.streams.err, Env: p.env, Warn: p.say.Warn},
+		Outputs:     &output.Files{Out: p.streams.out, Err: p.streams.err, Env: p.env, Warn: p.say.Warn, Declared: func() []config.Profile { return p.all }},
 		Me:          state.Holder{Command: p.Name},
 		LockTimeout: p.LockTimeout, LoginTimeout: p.LoginTimeout, Parallelism: p.Parallelism,
 		Verify: p.Verify, Renew: p.Renew,

@@ -27,7 +27,7 @@ func (e edit) deletes() bool { return e.change.Action == flow.DeleteOutput && le
 // declared says what becomes of output o, which is an env, json or template file and now
 // holds old, for the token t; nil is a token yet to come. recorded is what was
 // written before, to this and other outputs of the profile.
-func declared(p config.Profile, o config.Output, t *state.Token, recorded []state.Written, old *file) (edit, error) {
+func declared(p config.Profile, o config.Output, t *state.Token, recorded []state.Written, old *file, others others) (edit, error) {
 	switch o.Type {
 	case "template":
 		return templateEdit(p, o, t, find(recorded, "template", o.Path), old)
@@ -40,8 +40,12 @@ func declared(p config.Profile, o config.Output, t *state.Token, recorded []stat
 			old = &file{mode: old.mode}
 		}
 	}
-	return envEdit(p, o, t, find(recorded, "env", o.Path), old)
+	return envEdit(p, o, t, find(recorded, "env", o.Path), old, others)
 }
+
+// others reports whether another profile declares a file, and in an env file the
+// variable: what it has there now may look like what this one wrote before.
+type others func(variable string) bool
 
 func jsonEdit(p config.Profile, o config.Output, t *state.Token, recorded *state.Written, old *file) edit {
 	e := edit{change: flow.Change{Type: o.Type, Path: o.Path, Shown: o.Shown, Action: flow.Update}, private: true}
@@ -106,7 +110,7 @@ const (
 	differs  = "differs"   // somebody has written it
 )
 
-func envEdit(p config.Profile, o config.Output, t *state.Token, recorded *state.Written, old *file) (edit, error) {
+func envEdit(p config.Profile, o config.Output, t *state.Token, recorded *state.Written, old *file, others others) (edit, error) {
 	e := edit{change: flow.Change{Type: o.Type, Path: o.Path, Shown: o.Shown, Action: flow.Update}}
 	var data []byte
 	if old != nil {
@@ -145,7 +149,7 @@ func envEdit(p config.Profile, o config.Output, t *state.Token, recorded *state.
 			fresh = true
 		}
 	}
-	drop, left := takeable(data, recorded, o.Keys)
+	drop, left := takeable(data, recorded, o.Keys, others)
 	e.left = strings.Join(left, ", ")
 	e.change.Vars = append(e.change.Vars, drop...)
 	switch {
@@ -179,16 +183,17 @@ func reason(missing, differ []string, fresh bool, drop []string) string {
 
 // undeclared says what becomes of w, which was written before and is to go.
 // Only what is as tokenform left it is taken back.
-func undeclared(w state.Written, old *file) (e edit, err error) {
+func undeclared(w state.Written, old *file, others others) (e edit, err error) {
 	e.change = flow.Change{Type: w.Type, Path: w.Path, Action: flow.KeepOutput}
 	switch {
 	case old == nil:
+	case w.Type != "env" && others(""):
 	case w.Type != "env" && w.Digest != state.Digest(string(old.data)):
 		e.left = "it"
 	case w.Type != "env":
 		e.change.Action = flow.DeleteOutput
 	default:
-		drop, left := takeable(old.data, &w, nil)
+		drop, left := takeable(old.data, &w, nil, others)
 		e.left = strings.Join(left, ", ")
 		if len(drop) > 0 {
 			e.change.Action, e.change.Vars = flow.DeleteOutput, drop
@@ -199,8 +204,9 @@ func undeclared(w state.Written, old *file) (e edit, err error) {
 }
 
 // takeable sorts the recorded variables that are not in keys by whether they
-// are as they were written. One that is gone is nobody's concern.
-func takeable(data []byte, recorded *state.Written, keys []config.Key) (drop, left []string) {
+// are as they were written. One that is gone, or another profile's, is nobody's
+// concern.
+func takeable(data []byte, recorded *state.Written, keys []config.Key, others others) (drop, left []string) {
 	if recorded == nil {
 		return nil, nil
 	}
@@ -208,7 +214,7 @@ func takeable(data []byte, recorded *state.Written, keys []config.Key) (drop, le
 		declared := slices.ContainsFunc(keys, func(k config.Key) bool { return k.Variable == name })
 		values, _ := dotenvValues(data, name)
 		switch {
-		case declared || len(values) == 0:
+		case declared || len(values) == 0 || others(name):
 		case asRecorded(data, name, recorded):
 			drop = append(drop, name)
 		default:

@@ -19,6 +19,10 @@ type Files struct {
 	Env  func(string) (string, bool)      // the process environment
 	Warn func(profile, text, hint string) // called concurrently
 
+	// Declared are all profiles there are: what is one's is not taken back for
+	// another. Nil: there are no others.
+	Declared func() []config.Profile
+
 	out sync.Mutex // one profile prints at a time
 }
 
@@ -50,7 +54,7 @@ func (f *Files) Stale(p config.Profile, t *state.Token, fresh bool) ([]flow.Chan
 			continue
 		}
 		e, _, err := look(place{o.Path, o.Shown}, func(old *file) (edit, error) {
-			return declared(p, o, t, recorded, old)
+			return declared(p, o, t, recorded, old, f.others(p, o.Path))
 		})
 		if err != nil {
 			errs = append(errs, err)
@@ -58,7 +62,7 @@ func (f *Files) Stale(p config.Profile, t *state.Token, fresh bool) ([]flow.Chan
 		}
 		changes = append(changes, e.change)
 	}
-	goes, err := leftovers(gone(p, recorded), p)
+	goes, err := f.leftovers(gone(p, recorded), p)
 	for i := range goes {
 		goes[i].Reason = flow.NotDeclared
 	}
@@ -118,10 +122,11 @@ func (f *Files) Write(ctx context.Context, p config.Profile, t *state.Token) ([]
 			continue
 		}
 		jobs = append(jobs, job{place{o.Path, o.Shown}, func(old *file) (edit, error) {
-			e, err := declared(p, o, t, t.Outputs, old)
+			others := f.others(p, o.Path)
+			e, err := declared(p, o, t, t.Outputs, old, others)
 			if err == nil && e.unknown {
 				if err = resolve(ctx, p); err == nil {
-					e, err = declared(p, o, t, t.Outputs, old)
+					e, err = declared(p, o, t, t.Outputs, old, others)
 				}
 			}
 			return e, err
@@ -180,7 +185,7 @@ func resolve(ctx context.Context, p config.Profile) error {
 
 // Leftovers implements [flow.Outputs].
 func (f *Files) Leftovers(p config.Profile, t *state.Token) ([]flow.Change, error) {
-	return leftovers(files(t.Outputs), p)
+	return f.leftovers(files(t.Outputs), p)
 }
 
 // TakeBack implements [flow.Outputs].
@@ -189,11 +194,11 @@ func (f *Files) TakeBack(ctx context.Context, p config.Profile, t *state.Token) 
 }
 
 // leftovers says what takeBack would do with list.
-func leftovers(list []state.Written, p config.Profile) ([]flow.Change, error) {
+func (f *Files) leftovers(list []state.Written, p config.Profile) ([]flow.Change, error) {
 	var changes []flow.Change
 	var errs []error
 	for _, w := range list {
-		e, _, err := look(placeOf(w, p), func(old *file) (edit, error) { return undeclared(w, old) })
+		e, _, err := look(placeOf(w, p), func(old *file) (edit, error) { return undeclared(w, old, f.others(p, w.Path)) })
 		switch {
 		case occupied(err):
 		case err != nil:
@@ -209,7 +214,7 @@ func (f *Files) takeBack(ctx context.Context, p config.Profile, list []state.Wri
 	var changes []flow.Change
 	var errs []error
 	for _, w := range list {
-		made, err := f.put(ctx, p.Name, job{placeOf(w, p), func(old *file) (edit, error) { return undeclared(w, old) }})
+		made, err := f.put(ctx, p.Name, job{placeOf(w, p), func(old *file) (edit, error) { return undeclared(w, old, f.others(p, w.Path)) }})
 		if occupied(err) {
 			continue // not what was written, and nothing to take back from
 		}
@@ -219,6 +224,21 @@ func (f *Files) takeBack(ctx context.Context, p config.Profile, list []state.Wri
 		changes, errs = append(changes, made...), append(errs, err)
 	}
 	return changes, errors.Join(errs...)
+}
+
+// others finds out about the profiles beside p. It is asked only about what might
+// be taken back.
+func (f *Files) others(p config.Profile, path string) others {
+	return func(variable string) bool {
+		if f.Declared == nil {
+			return false
+		}
+		return slices.ContainsFunc(f.Declared(), func(x config.Profile) bool {
+			return (x.Name != p.Name || x.State != p.State) && slices.ContainsFunc(x.Outputs, func(o config.Output) bool {
+				return o.Path == path && (o.Type != "env" || slices.ContainsFunc(o.Keys, func(k config.Key) bool { return k.Variable == variable }))
+			})
+		})
+	}
 }
 
 // outputs are those of p, with outputs that share an env file made one.

@@ -78,14 +78,8 @@ type streams struct {
 
 func isTerminal(f *os.File) bool { return term.IsTerminal(int(f.Fd())) }
 
-// The exit codes of SPEC section 7, in the order in which the first that
-// occurs wins where several profiles fail.
-var exitCodes = []struct {
-	kind flow.Kind
-	code int
-}{
-	{flow.Interrupted, 130}, {flow.Invalid, 3}, {flow.LoginNeeded, 4}, {flow.Failed, 1}, {flow.Temporary, 5},
-}
+// exitCodes are those of SPEC section 7.
+var exitCodes = [...]int{flow.Interrupted: 130, flow.Invalid: 3, flow.LoginNeeded: 4, flow.Failed: 1, flow.Temporary: 5}
 
 const (
 	exitChanges = 2
@@ -94,12 +88,11 @@ const (
 
 // exitCode is the code for all of errs together; nil errors do not count.
 func exitCode(errs ...error) int {
-	for _, e := range exitCodes {
-		if slices.ContainsFunc(errs, func(err error) bool { return err != nil && flow.KindOf(err) == e.kind }) {
-			return e.code
-		}
+	err := errors.Join(errs...)
+	if err == nil {
+		return 0
 	}
-	return 0
+	return exitCodes[flow.KindOf(err)]
 }
 
 // program is one run: the command line and the world around it.

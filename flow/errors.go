@@ -39,8 +39,21 @@ func (e *Error) Error() string {
 func (e *Error) Unwrap() error { return e.Err }
 
 // KindOf is the kind of the outermost *Error in err's chain, Interrupted for a
-// canceled context, and Failed for any other error.
+// canceled context, and Failed for any other error. Of several errors, joined, it
+// is the kind that is to be dealt with first.
 func KindOf(err error) Kind {
+	if list := split(err); list != nil {
+		kinds := map[Kind]bool{}
+		for _, e := range list {
+			kinds[KindOf(e)] = true
+		}
+		for _, kind := range []Kind{Interrupted, Invalid, LoginNeeded, Failed} {
+			if kinds[kind] {
+				return kind
+			}
+		}
+		return Temporary
+	}
 	if errors.Is(err, context.Canceled) {
 		return Interrupted
 	}
@@ -50,17 +63,28 @@ func KindOf(err error) Kind {
 	return Failed
 }
 
-// HintOf is the first hint in err's chain.
+// HintOf is the first hint in err's chain, or of several errors, joined, the
+// first that any of them has.
 func HintOf(err error) string {
-	for err != nil {
-		e, ok := errors.AsType[*Error](err)
-		if !ok {
-			return ""
+	for _, e := range split(err) {
+		if hint := HintOf(e); hint != "" {
+			return hint
 		}
-		if e.Hint != "" {
-			return e.Hint
-		}
-		err = e.Err
 	}
-	return ""
+	e, ok := errors.AsType[*Error](err)
+	switch {
+	case !ok:
+		return ""
+	case e.Hint != "":
+		return e.Hint
+	}
+	return HintOf(e.Err)
+}
+
+// split takes joined errors apart; nil: err is one, or none.
+func split(err error) []error {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		return joined.Unwrap()
+	}
+	return nil
 }

@@ -133,12 +133,12 @@ func run(ctx context.Context, args []string, env func(string) (string, bool), s 
 		return p.init(ctx)
 	}
 
-	profiles, code := p.load()
+	profiles, warnings, code := p.load()
 	if code != 0 {
 		return code
 	}
 	if cmd.Name == "validate" {
-		return p.validate(ctx, profiles)
+		return p.validate(ctx, profiles, warnings)
 	}
 	r, end, err := p.runner()
 	if err != nil {
@@ -362,17 +362,17 @@ const sandboxState = "sandbox"
 
 // load reads the profiles and says what is wrong with them; a code other than
 // zero ends the run.
-func (p *program) load() ([]config.Profile, int) {
+func (p *program) load() (_ []config.Profile, warnings config.Problems, code int) {
 	profiles, problems, err := p.read()
 	p.say.Problems(problems)
 	if len(problems.Errors()) > 0 {
 		p.view(output.View{Problems: output.ViewProblems(problems)})
-		return nil, exitInvalid
+		return nil, nil, exitInvalid
 	}
 	if err != nil {
-		return nil, p.refuse(err)
+		return nil, nil, p.refuse(err)
 	}
-	return profiles, 0
+	return profiles, problems, 0
 }
 
 // inspect warns of what is unwise about profiles and the files they name.
@@ -382,8 +382,8 @@ func (p *program) inspect(ctx context.Context, profiles []config.Profile) config
 	return found
 }
 
-func (p *program) validate(ctx context.Context, profiles []config.Profile) int {
-	found := p.inspect(ctx, profiles)
+func (p *program) validate(ctx context.Context, profiles []config.Profile, warnings config.Problems) int {
+	found := append(warnings, p.inspect(ctx, profiles)...)
 	p.view(output.View{OK: true, Problems: output.ViewProblems(found), Profiles: output.ViewProfiles(profiles)})
 	if !p.JSON && !p.Quiet {
 		fmt.Fprintf(p.streams.out, "%d %s valid\n", len(profiles), output.Plural(len(profiles), "profile"))

@@ -240,6 +240,8 @@ func commands(c *Command, args []string) *cobra.Command {
 // check finds what flags say in spite of each other.
 func (c *Command) check() error {
 	switch {
+	case c.Name == "sandbox" && c.JSON:
+		return &UsageError{Message: "sandbox prints lines for a shell, and no JSON", Hint: "leave out --json"}
 	case (c.Name == "apply" || c.Name == "watch") && c.Parallelism < 1:
 		return &UsageError{Message: "--parallelism: must be at least 1", Hint: "leave it out for 10"}
 	case c.Name == "exec" && len(c.Run) == 0:

@@ -44,13 +44,14 @@ func commandChange(p config.Profile, o config.Output, t *state.Token, recorded [
 	return change, text, nil
 }
 
-// commandID tells commands apart in state: the same words are the same command.
+// commandID tells commands apart in state: the same words, given the same field,
+// are the same command.
 func commandID(o config.Output) string {
 	words := make([]string, len(o.Command))
 	for i, w := range o.Command {
 		words[i] = ShellWord(w)
 	}
-	return strings.Join(words, " ")
+	return strings.Join(append(words, "<", o.Value), " ")
 }
 
 // commandValue is what o's command gets on its standard input: a field as it

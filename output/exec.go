@@ -39,7 +39,8 @@ func Environment(ctx context.Context, environ []string, results []flow.Result) (
 	}
 	env := make([]string, 0, len(environ)+len(set))
 	for _, kv := range environ {
-		if name, _, _ := strings.Cut(kv, "="); set[name] == "" {
+		name, _, _ := strings.Cut(kv, "=")
+		if _, ours := set[name]; !ours {
 			env = append(env, kv)
 		}
 	}

@@ -589,6 +589,17 @@ func TestLitter(t *testing.T) {
 	if _, err := os.Lstat(litter); !os.IsNotExist(err) {
 		t.Errorf("it is still there: %v", err)
 	}
+	// It may be all there is, with a token in it.
+	if err := os.Rename(filepath.Join(p.State, "dev.json"), litter); err != nil {
+		t.Fatal(err)
+	}
+	done := w.runner.Destroy(w.Context(), w.runner.Remains([]config.Profile{p}))
+	if _, err := os.Lstat(litter); !done[0].Any() || !os.IsNotExist(err) {
+		t.Errorf("destroyed %v, and %v", done[0].Any(), err)
+	}
+	if strings.Contains(w.env(), "BQ") {
+		t.Error("its output was not taken back")
+	}
 }
 
 func TestDestroy(t *testing.T) {

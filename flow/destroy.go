@@ -11,18 +11,19 @@ import (
 type Remains struct {
 	Profile config.Profile
 	Token   *state.Token // nil: none
+	Litter  bool         // a killed process has left a token, or part of one
 	Changes []Change     // to its outputs, planned or made
 	Err     error
 }
 
 // Any reports whether there is something to take away.
-func (r Remains) Any() bool { return r.Err == nil && r.Token != nil }
+func (r Remains) Any() bool { return r.Err == nil && (r.Token != nil || r.Litter) }
 
 // Remains looks at what there is of each profile.
 func (r *Runner) Remains(profiles []config.Profile) []Remains {
 	remains := make([]Remains, len(profiles))
 	for i, p := range profiles {
-		x := Remains{Profile: p}
+		x := Remains{Profile: p, Litter: r.store(p).Littered(p.Name)}
 		t, err := r.store(p).Read(p.Name)
 		switch {
 		case err != nil:

@@ -179,7 +179,7 @@ func (p *Printer) Destroyed(remains []flow.Remains) {
 		case x.Err != nil:
 			p.Error(x.Profile.Name, x.Err)
 		case p.Quiet:
-		case x.Token == nil:
+		case !x.Any():
 			p.line(visible(x.Profile.Name) + ": nothing stored")
 		default:
 			var b strings.Builder

@@ -717,7 +717,7 @@ func (p *program) runner() (r *flow.Runner, end func(), err error) {
 		Outputs:     &output.Files{Out: p.streams.out, Err: p.streams.err, Env: p.env, Warn: p.say.Warn, Declared: func() []config.Profile { return p.all }},
 		Me:          state.Holder{Command: p.Name},
 		LockTimeout: p.LockTimeout, LoginTimeout: p.LoginTimeout, Parallelism: p.Parallelism,
-		Verify: p.Verify, Renew: p.Renew,
+		Verify: p.Verify, Renew: p.Renew, Twin: sandboxState,
 	}
 	if p.State != "" {
 		r.Here = " --state " + output.ShellWord(p.State)
@@ -735,7 +735,7 @@ func (p *program) runner() (r *flow.Runner, end func(), err error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	r.Apart = sandboxState
+	r.Apart, r.Twin = sandboxState, ""
 	r.Endpoints = oauth.Endpoints{Accounts: url, API: url}
 	if p.Login == "auto" {
 		r.Browse, r.Pasted = flow.Robot, nil

@@ -3,6 +3,8 @@ package flow
 import (
 	"context"
 	"fmt"
+	"path/filepath"
+	"slices"
 	"time"
 
 	"tokenform/config"
@@ -13,6 +15,8 @@ import (
 // Found is a token that another program has written into an output.
 type Found struct {
 	Shown   string // the output
+	Path    string
+	Digest  string // of all that the file holds
 	Access  string
 	Refresh string // empty: it has dropped it
 	Expires time.Time
@@ -35,7 +39,7 @@ func (r *Runner) adoptable(p config.Profile, t *state.Token, d Decision) (_ Deci
 		return d, Found{}, nil
 	}
 	now := r.Now()
-	for _, f := range r.Outputs.Newer(p, t) {
+	for _, f := range r.newer(p, t) {
 		n := *t
 		n.Access, n.Expires, n.Rejected = f.Access, f.Expires.UTC().Truncate(time.Second), time.Time{}
 		n.Obtained = now.UTC().Truncate(time.Second) // at the latest
@@ -50,6 +54,22 @@ func (r *Runner) adoptable(p config.Profile, t *state.Token, d Decision) (_ Deci
 		}
 	}
 	return d, Found{}, nil
+}
+
+// newer are the tokens that clients have written into outputs after t, but not
+// what the stand-in's run has written there, or the real one: see [Runner.Twin].
+func (r *Runner) newer(p config.Profile, t *state.Token) []Found {
+	list := r.Outputs.Newer(p, t)
+	if len(list) == 0 {
+		return nil
+	}
+	twin, err := state.Open(filepath.Join(p.State, r.Twin)).Read(p.Name)
+	if err != nil || twin == nil || r.Twin == r.Apart {
+		return list
+	}
+	return slices.DeleteFunc(list, func(f Found) bool {
+		return slices.ContainsFunc(twin.Outputs, func(w state.Written) bool { return w.Path == f.Path && w.Digest == f.Digest })
+	})
 }
 
 // adopt stores next, the token that was found in an output. One with another

@@ -188,7 +188,7 @@ func (r *Runner) clients(p config.Profile, from source) string {
 	if r.Outputs == nil {
 		return ""
 	}
-	for _, f := range r.Outputs.Newer(p, from.base) {
+	for _, f := range r.newer(p, from.base) {
 		if f.Refresh != "" && f.Refresh != from.refresh {
 			return f.Refresh
 		}

@@ -41,6 +41,7 @@ type Runner struct {
 	Verify       bool   // ask the Web API about tokens that would be kept
 	Renew        bool   // log in again although the login still holds
 	Apart        string // subdirectory of the state directory; empty: that itself
+	Twin         string // the same of runs that write the same outputs with tokens of another server; as Apart: there are none
 
 	logins chan struct{} // holds one token while a person is being asked
 }

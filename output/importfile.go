@@ -26,7 +26,6 @@ type Imported struct {
 	Scopes       []string  // granted, sorted; nil: it does not say
 	ClientID     string    // empty: it does not say
 
-	profile string // of our own format
 	secret  string // the client secret, where the format has one
 	several bool   // there are other refresh tokens beside RefreshToken
 }
@@ -59,13 +58,13 @@ func ReadClientFile(name string, data []byte) (Imported, error) {
 	return i, nil
 }
 
-// Newer implements [flow.Outputs]. Only what was ours is looked at, in formats
-// that tell when the token ends: a file that was never written here is of
-// somebody else's login, or another app's, for all that is known.
+// Newer implements [flow.Outputs]. Only clients' files that were ours are looked
+// at, in formats that tell when the token ends: one that was never written here is
+// of somebody else's login, or another app's, for all that is known.
 func (f *Files) Newer(p config.Profile, t *state.Token) []flow.Found {
 	var list []flow.Found
 	for _, o := range p.Outputs {
-		if o.Type != "json" {
+		if o.Type != "json" || o.Format == "tokenform" {
 			continue
 		}
 		data, _, err := atomicfile.Read(o.Path)
@@ -74,11 +73,11 @@ func (f *Files) Newer(p config.Profile, t *state.Token) []flow.Found {
 			continue // as we left it
 		}
 		i := recognise(data)
-		if i.profile != "" && i.profile != p.Name || !strings.Contains(i.From, o.Format) || !IsToken(i.Access) || i.RefreshToken != "" && !IsToken(i.RefreshToken) || i.several {
+		if !strings.Contains(i.From, o.Format) || !IsToken(i.Access) || i.RefreshToken != "" && !IsToken(i.RefreshToken) || i.several {
 			continue
 		}
 		if i.Access != t.Access && i.Expires.After(t.Expires) {
-			list = append(list, flow.Found{Shown: o.Shown, Access: i.Access, Refresh: i.RefreshToken, Expires: i.Expires, Scopes: i.Scopes})
+			list = append(list, flow.Found{Shown: o.Shown, Path: o.Path, Digest: state.Digest(string(data)), Access: i.Access, Refresh: i.RefreshToken, Expires: i.Expires, Scopes: i.Scopes})
 		}
 	}
 	sort.SliceStable(list, func(i, j int) bool { return list[i].Expires.After(list[j].Expires) })
@@ -120,7 +119,7 @@ func recognise(data []byte) Imported {
 	i := Imported{Access: f.text("access_token"), RefreshToken: f.text("refresh_token"), Scopes: scopes(f.text("scope")), ClientID: f.text("client_id")}
 	switch {
 	case f.has("profile"):
-		i.From, i.Expires, i.profile = "tokenform", f.time("expires_at"), f.text("profile")
+		i.From, i.Expires = "tokenform", f.time("expires_at")
 	case f.has("expires"):
 		i.From, i.Expires = "web-api-ts-sdk", unix(f.number("expires"), time.Millisecond)
 	case f.text("expires_at") != "":

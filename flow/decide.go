@@ -51,6 +51,11 @@ func Decide(p config.Profile, t *state.Token, now time.Time) Decision {
 	case t.Grant != string(p.Grant):
 		return Decision{Action: Login, Reason: fmt.Sprintf("grant changed from %s to %s", t.Grant, p.Grant)}
 	}
+	if t.Account != nil {
+		if ok, known := expected(p, nil, t.Account); known && !ok {
+			return Decision{Action: Login, Reason: fmt.Sprintf("logged in as %s, not as %s", name(t.Account), p.Account)}
+		}
+	}
 	if missing := Missing(p, t); len(missing) > 0 {
 		return Decision{Action: Login, Reason: "scopes added: " + strings.Join(missing, " ")}
 	}

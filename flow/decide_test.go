@@ -65,6 +65,12 @@ func TestDecide(t *testing.T) {
 		{"client credentials: scopes never matter", with(machine(), func(p *config.Profile) { p.Scopes = []string{"streaming"} }), machineToken(),
 			Decision{Action: Keep, Reason: "valid for 52m"}},
 
+		{"another account declared than the one logged in", with(user(), func(p *config.Profile) { p.Account = "me" }), token(good(), func(t *state.Token) { t.Account = &state.Account{ID: "you", Name: "You"} }),
+			Decision{Action: Login, Reason: "logged in as You (you), not as me"}},
+		{"the account declared by either id", with(user(), func(p *config.Profile) { p.Account = "me" }), token(good(), func(t *state.Token) { t.Account = &state.Account{ID: "x", AccountID: "me"} }),
+			Decision{Action: Keep, Reason: "valid for 52m; login until 2027-05-21"}},
+		{"an account declared, and not known who logged in", with(user(), func(p *config.Profile) { p.Account = "me" }), good(),
+			Decision{Action: Keep, Reason: "valid for 52m; login until 2027-05-21"}},
 		{"no state, a seed", seeded, nil, Decision{Refresh, "from the profile's refresh_token", true}},
 		{"another seed than the one taken up", seeded, token(good(), func(t *state.Token) { t.Seed = state.Digest("AQ-older-seed") }),
 			Decision{Refresh, "refresh_token changed", true}},

@@ -41,7 +41,13 @@ func (f *Files) Stale(p config.Profile, t *state.Token, fresh bool) ([]flow.Chan
 	var errs []error
 	for _, o := range outputs(p) {
 		switch o.Type {
-		case "stdout", "github":
+		case "github":
+			if _, err := f.gitHubFile(o); err != nil {
+				errs = append(errs, err)
+				continue
+			}
+			fallthrough
+		case "stdout":
 			prints = append(prints, printing(o))
 			continue
 		case "command":

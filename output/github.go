@@ -11,15 +11,23 @@ import (
 	"tokenform/flow/state"
 )
 
+// gitHubFile is the file that the job's runner reads.
+func (f *Files) gitHubFile(o config.Output) (string, error) {
+	path, _ := f.Env(strings.TrimPrefix(o.Shown, "$"))
+	if path == "" {
+		return "", &flow.Error{Message: o.Shown + " is not set: this is no step of GitHub Actions", Hint: "keep outputs of type github in a profile that only the workflow applies"}
+	}
+	return path, nil
+}
+
 // toGitHub hands values to the later steps of a GitHub Actions job: it appends
 // to the file that $GITHUB_ENV or $GITHUB_OUTPUT names ("Workflow commands for
 // GitHub Actions", environment files). Every secret is masked first; the runner
 // swallows these lines.
 func (f *Files) toGitHub(p config.Profile, o config.Output, t *state.Token) error {
-	variable := strings.TrimPrefix(o.Shown, "$")
-	path, _ := f.Env(variable)
-	if path == "" {
-		return &flow.Error{Message: o.Shown + " is not set: this is no step of GitHub Actions", Hint: "keep outputs of type github in a profile that only the workflow applies"}
+	path, err := f.gitHubFile(o)
+	if err != nil {
+		return err
 	}
 	var masks, values strings.Builder
 	for _, k := range o.Keys {

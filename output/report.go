@@ -33,9 +33,8 @@ func (p *Printer) Results(results []flow.Result) {
 	for _, r := range results {
 		if r.Err != nil {
 			p.Error(r.Profile.Name, r.Err)
-			continue
 		}
-		if p.Quiet {
+		if p.Quiet || r.Err != nil && !r.Granted && len(r.Changes) == 0 {
 			continue
 		}
 		state := r.Decision.Reason

@@ -8,7 +8,8 @@ import (
 )
 
 // Summary counts profiles by their action, and what becomes of their outputs.
-// Each profile counts once: what failed counts as nothing else.
+// Each profile counts once: what failed counts as nothing else, but for the
+// outputs that were written all the same.
 type Summary struct {
 	Refresh int `json:"refresh"`
 	Login   int `json:"login"`
@@ -28,7 +29,9 @@ func planSummary(forecasts []flow.Forecast) *Summary {
 	var s Summary
 	for i := range forecasts {
 		f := &forecasts[i]
-		s.count(f.Decision.Action, f.Changes, f.Err)
+		if s.count(f.Decision.Action, f.Err); f.Err == nil {
+			s.outputs(f.Changes)
+		}
 	}
 	return &s
 }
@@ -37,12 +40,13 @@ func resultSummary(results []flow.Result) *Summary {
 	var s Summary
 	for i := range results {
 		r := &results[i]
-		s.count(r.Decision.Action, r.Changes, r.Err)
+		s.count(r.Decision.Action, r.Err)
+		s.outputs(r.Changes) // made, even where another one failed
 	}
 	return &s
 }
 
-func (s *Summary) count(action flow.Action, changes []flow.Change, err error) {
+func (s *Summary) count(action flow.Action, err error) {
 	if err != nil {
 		s.Failed++
 		return
@@ -63,6 +67,9 @@ func (s *Summary) count(action flow.Action, changes []flow.Change, err error) {
 	default:
 		s.Keep++
 	}
+}
+
+func (s *Summary) outputs(changes []flow.Change) {
 	for _, c := range changes {
 		switch c.Action {
 		case flow.Create, flow.Update:

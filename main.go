@@ -3,6 +3,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -113,15 +114,49 @@ func (p *program) guard() { p.streams.guard(os.Interrupt, syscall.SIGTERM, sysca
 // run is the whole program as a function of its context, arguments,
 // environment and streams. It returns the exit code.
 func run(ctx context.Context, args []string, env func(string) (string, bool), s streams) int {
+	out := &checked{Writer: s.out}
+	s.out = out
 	cmd, err := config.ParseCommandLine(args)
 	p := &program{Command: cmd, env: env, streams: s, say: printer(cmd, env, s)}
 	if err != nil {
 		p.say.JSON = slices.Contains(args, "--json")
 		return p.refuse(err)
 	}
-	switch cmd.Name {
+	code := p.command(ctx)
+	if err := out.failed(); err != nil && code == 0 {
+		p.say.Error("", &flow.Error{Message: "standard output", Err: reason(err), Hint: "what was to be printed is not complete: make room for it, or print it elsewhere"})
+		return exitCode(err)
+	}
+	return code
+}
+
+// checked remembers that something could not be written: a command that could not
+// say what it had to say has failed.
+type checked struct {
+	io.Writer
+	mu  sync.Mutex
+	err error
+}
+
+func (c *checked) Write(b []byte) (int, error) {
+	n, err := c.Writer.Write(b)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.err = cmp.Or(c.err, err)
+	return n, err
+}
+
+func (c *checked) failed() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.err
+}
+
+// command does what the command line says.
+func (p *program) command(ctx context.Context) int {
+	switch p.Name {
 	case "print":
-		fmt.Fprintln(s.out, strings.TrimRight(cmd.Text, "\n"))
+		fmt.Fprintln(p.streams.out, strings.TrimRight(p.Text, "\n"))
 		return 0
 	case "version":
 		return p.version()
@@ -137,7 +172,7 @@ func run(ctx context.Context, args []string, env func(string) (string, bool), s 
 	if code != 0 {
 		return code
 	}
-	if cmd.Name == "validate" {
+	if p.Name == "validate" {
 		return p.validate(ctx, profiles, warnings)
 	}
 	r, end, err := p.runner()
@@ -145,7 +180,7 @@ func run(ctx context.Context, args []string, env func(string) (string, bool), s 
 		return p.refuse(err)
 	}
 	defer end()
-	switch cmd.Name {
+	switch p.Name {
 	case "plan":
 		return p.plan(ctx, r, profiles)
 	case "apply":
@@ -163,7 +198,7 @@ func run(ctx context.Context, args []string, env func(string) (string, bool), s 
 	case "destroy":
 		return p.destroy(ctx, r, profiles)
 	}
-	panic("no case for the command " + cmd.Name)
+	panic("no case for the command " + p.Name)
 }
 
 func printer(cmd config.Command, env func(string) (string, bool), s streams) *output.Printer {
@@ -203,9 +238,7 @@ func (p *program) refuse(err error) int {
 func (p *program) view(v output.View) {
 	if p.say.JSON {
 		v.Command = p.Name
-		if err := p.say.View(v); err != nil {
-			p.say.Error("", err)
-		}
+		_ = p.say.View(v) // run looks at what became of it
 	}
 }
 
@@ -516,7 +549,8 @@ func (p *program) exec(ctx context.Context, r *flow.Runner, profiles []config.Pr
 	if err != nil {
 		return p.refuse(err)
 	}
-	code, err := output.Exec(p.Run, env, p.streams.in, p.streams.out, p.streams.err)
+	stdout := p.streams.out.(*checked).Writer // the command gets the stream itself
+	code, err := output.Exec(p.Run, env, p.streams.in, stdout, p.streams.err)
 	if err != nil {
 		p.refuse(err)
 	}

@@ -1,12 +1,15 @@
 package examples
 
 import (
+	"bytes"
 	"fmt"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strings"
 	"syscall"
 	"testing"
 )
@@ -206,4 +209,29 @@ func TestDisk(t *testing.T) {
 			before: and(permit(stateFileName, 0o400), and(permit(state, 0o500), permit(".", 0o500))), after: and(permit(".", 0o700), and(permit(state, 0o700), permit(stateFileName, 0o600))),
 			state: "old", outputs: "old old"},
 	})
+}
+
+// TestFullOutput: what cannot be printed is a failure, whatever was to be said.
+func TestFullOutput(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "tokenform.yaml"), "profile: dev\nclient: {id: app}\noutputs: [{type: stdout, format: export}]\n")
+	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+	if err != nil {
+		t.Skip(err)
+	}
+	defer full.Close()
+	for _, args := range []string{
+		"plan --sandbox", "plan --sandbox --json", "status --sandbox", "status --sandbox --json", "validate", "validate --json",
+		"schema", "version", "help", "completion bash", "apply --sandbox", "token --sandbox",
+	} {
+		cmd := exec.Command(program, strings.Fields(args)...)
+		cmd.Dir, cmd.Env, cmd.Stdout = dir, surroundings(dir, ""), full
+		var errs bytes.Buffer
+		cmd.Stderr = &errs
+		_ = cmd.Run()
+		if code := cmd.ProcessState.ExitCode(); code != 1 || strings.Count(errs.String(), "standard output: no space left on device") != 1 {
+			t.Errorf("%s: exit %d\n%s", args, code, &errs)
+		}
+	}
 }

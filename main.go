@@ -18,6 +18,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -103,8 +104,8 @@ type program struct {
 	streams streams
 	say     *output.Printer
 
-	all  []config.Profile // that are declared, selected or not
-	gone []config.Profile // no longer declared, selected like those that are
+	all  atomic.Pointer[[]config.Profile] // that are declared, selected or not
+	gone []config.Profile                 // no longer declared, selected like those that are
 }
 
 // guard is for what must not be torn, by the end of a terminal or of an SSH
@@ -168,6 +169,10 @@ func (p *program) command(ctx context.Context) int {
 		return p.init(ctx)
 	}
 
+	var stamp string
+	if p.Name == "watch" {
+		stamp = config.Stamp(p.sources(), p.Args) // what changes from here on is seen
+	}
 	profiles, warnings, code := p.load()
 	if code != 0 {
 		return code
@@ -192,7 +197,7 @@ func (p *program) command(ctx context.Context) int {
 	case "exec":
 		return p.exec(ctx, r, profiles)
 	case "watch":
-		return p.watch(ctx, r, profiles)
+		return p.watch(ctx, r, profiles, warnings, stamp)
 	case "import":
 		return p.importToken(ctx, r, profiles)
 	case "destroy":
@@ -362,7 +367,8 @@ func (p *program) read() (profiles []config.Profile, problems config.Problems, e
 	if errs := problems.Errors(); len(errs) > 0 {
 		return nil, problems, &flow.Error{Kind: flow.Invalid, Err: errs}
 	}
-	p.all = profiles
+	all := profiles
+	p.all.Store(&all)
 	if profiles, err = p.choose(profiles); err != nil {
 		return nil, problems, &flow.Error{Kind: flow.Invalid, Err: err}
 	}
@@ -557,20 +563,30 @@ func (p *program) exec(ctx context.Context, r *flow.Runner, profiles []config.Pr
 	return code
 }
 
-func (p *program) watch(ctx context.Context, r *flow.Runner, profiles []config.Profile) int {
+func (p *program) watch(ctx context.Context, r *flow.Runner, profiles []config.Profile, warnings config.Problems, stamp string) int {
 	if p.JSON && slices.ContainsFunc(profiles, prints) {
 		return p.refuse(bothWantStdout)
 	}
 	p.streams.guard(os.Interrupt, syscall.SIGTERM) // SIGHUP wakes it
-	p.inspect(ctx, profiles)
+	said := map[string]bool{}                      // each once, however often the profiles are read
+	for _, w := range append(warnings, p.inspect(ctx, profiles)...) {
+		said[w.Error()] = true
+	}
 	wake := make(chan os.Signal, 1)
 	signal.Notify(wake, syscall.SIGHUP)
 	defer signal.Stop(wake)
-	stamp := config.Stamp(p.sources(), p.Args)
 	r.Watch(ctx, profiles, flow.Watch{
 		Load: func() ([]config.Profile, error) {
-			again, _, err := p.read()
-			return again, err
+			again, found, err := p.read()
+			if err != nil {
+				return nil, err
+			}
+			found = slices.DeleteFunc(append(found, config.Inspect(ctx, again)...), func(w *config.Problem) bool { return said[w.Error()] })
+			for _, w := range found {
+				said[w.Error()] = true
+			}
+			p.say.Problems(found)
+			return again, nil
 		},
 		Changed: func() bool {
 			before := stamp
@@ -748,7 +764,7 @@ func (p *program) runner() (r *flow.Runner, end func(), err error) {
 	}
 	r = &flow.Runner{
 		Endpoints: endpoints, HTTP: oauth.NewHTTP(options), Now: time.Now, Notify: p.say.Event,
-		Outputs:     &output.Files{Out: p.streams.out, Err: p.streams.err, Env: p.env, Warn: p.say.Warn, Declared: func() []config.Profile { return p.all }},
+		Outputs:     &output.Files{Out: p.streams.out, Err: p.streams.err, Env: p.env, Warn: p.say.Warn, Declared: func() []config.Profile { return *p.all.Load() }},
 		Me:          state.Holder{Command: p.Name},
 		LockTimeout: p.LockTimeout, LoginTimeout: p.LoginTimeout, Parallelism: p.Parallelism,
 		Verify: p.Verify, Renew: p.Renew, Twin: sandboxState,

@@ -67,7 +67,7 @@ func TestWatch(t *testing.T) {
 		}
 	}
 
-	write(t, profile, text+"  - {type: json, path: other.json}\n")
+	write(t, profile, text+"  - {type: json, path: other.json}\n  - {type: env, path: .env, keys: {access_token: VITE_TOKEN}}\n")
 	if err := cmd.Process.Signal(syscall.SIGHUP); err != nil {
 		t.Fatal(err)
 	}
@@ -79,6 +79,11 @@ func TestWatch(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(dir, "token.json")); err == nil {
 		t.Error("the output that is no longer declared is still there")
 	}
+
+	if err := cmd.Process.Signal(syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+	next() // read once more
 
 	// A profile that has become wrong is said, and the old one goes on.
 	write(t, profile, "nonsense: [\n")
@@ -99,6 +104,9 @@ func TestWatch(t *testing.T) {
 	}
 	if !strings.Contains(errs.String(), "error: tokenform.yaml:") {
 		t.Errorf("nothing was said of the wrong profile:\n%s", errs.String())
+	}
+	if n := strings.Count(errs.String(), "front-end tools publish"); n != 1 {
+		t.Errorf("what is unwise in the new profile was said %d times:\n%s", n, errs.String())
 	}
 	if n := server.Count("/api/token"); n < 5 || n > 20 {
 		t.Errorf("%d token requests", n)

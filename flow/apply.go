@@ -26,11 +26,25 @@ type Result struct {
 // fails does not stop the others. It goes by its own forecasts, each decided
 // anew under the profile's lock.
 func (r *Runner) Apply(ctx context.Context, profiles []config.Profile) []Result {
-	r.logins = make(chan struct{}, 1)
+	results := make([]Result, len(profiles))
+	// A goroutine's stack would have to grow first.
+	here := len(profiles) == 1
+	r.start(ctx, profiles, here, func(i int, res Result) { results[i] = res })()
+	return results
+}
+
+// start is Apply that comes back when each profile is done or waits for a person,
+// and not before all are done where it is to do the work here, on this goroutine.
+// done is told each result with its place, from several goroutines; wait is over
+// when it has all.
+func (r *Runner) start(ctx context.Context, profiles []config.Profile, here bool, done func(int, Result)) (wait func()) {
+	if r.logins == nil {
+		r.logins = make(chan struct{}, 1)
+	}
 	slots := make(chan struct{}, max(r.Parallelism, 1))
 	results, due := r.sort(ctx, profiles)
 	r.tellDue(due)
-	var wg sync.WaitGroup
+	var all, busy sync.WaitGroup
 	for i, p := range profiles {
 		if len(due) == 0 || due[0].place != i {
 			if r.writes() {
@@ -40,27 +54,30 @@ func (r *Runner) Apply(ctx context.Context, profiles []config.Profile) []Result 
 				}
 			}
 			r.remind(p, results[i].Token)
+			done(i, results[i])
 			continue
 		}
 		f := due[0].Forecast
 		due = due[1:]
 		slots <- struct{}{}
+		busy.Add(1)
 		one := func() {
-			free := sync.OnceFunc(func() { <-slots })
+			free := sync.OnceFunc(func() { <-slots; busy.Done() })
 			defer free()
-			results[i] = r.apply(ctx, p, f, free)
-			if results[i].Err == nil {
-				r.remind(p, results[i].Token)
+			res := r.apply(ctx, p, f, free)
+			if res.Err == nil {
+				r.remind(p, res.Token)
 			}
+			done(i, res)
 		}
-		if len(profiles) == 1 {
-			one() // a goroutine's stack would have to grow first
+		if here {
+			one()
 		} else {
-			wg.Go(one)
+			all.Go(one)
 		}
 	}
-	wg.Wait()
-	return results
+	busy.Wait()
+	return all.Wait
 }
 
 // task is what is to be done for the profile at a place of Apply's list.

@@ -3,6 +3,7 @@ package flow
 import (
 	"context"
 	"os"
+	"sync"
 	"time"
 
 	"tokenform/config"
@@ -34,86 +35,153 @@ type Watch struct {
 
 // Watch keeps the tokens of profiles valid until ctx ends. It goes by the wall
 // clock, because expiry does: it looks at it every quarter of a minute, so that a
-// machine that was suspended, or whose clock was set, is noticed.
+// machine that was suspended, or whose clock was set, is noticed. Who waits for a
+// person holds up nobody else.
 func (r *Runner) Watch(ctx context.Context, profiles []config.Profile, w Watch) {
 	if w.Sleep == nil {
 		w.Sleep = sleep
 	}
-	waits := map[string]*wait{}
+	x := watcher{Runner: r, tell: w.Tell, waits: map[string]*wait{}, busy: map[string]bool{}}
+	defer x.people.Wait()
 	for ctx.Err() == nil {
-		r.round(ctx, profiles, waits, w.Tell)
+		x.round(ctx, profiles)
 		if ctx.Err() != nil {
 			break
 		}
-		woken := w.Sleep(ctx, r.pause(profiles, waits), w.Wake)
-		if woken || w.Changed != nil && w.Changed() {
+		woken := w.Sleep(ctx, x.pause(profiles), w.Wake)
+		changed := w.Changed != nil && w.Changed()
+		if w.Load != nil && (woken || changed || x.retries()) {
 			if fresh, err := w.Load(); err != nil {
 				w.Error(err)
 			} else {
 				profiles = fresh
 			}
-			clear(waits)
+		}
+		if woken || changed {
+			x.forget()
 		}
 	}
 }
 
-// wait is when a profile that failed is tried again.
+// watcher is one call of Watch.
+type watcher struct {
+	*Runner
+	tell   func(Result)
+	people sync.WaitGroup // the profiles that wait for one
+
+	mu    sync.Mutex
+	waits map[string]*wait
+	busy  map[string]bool // being applied
+}
+
+// wait is when a profile is looked at again.
 type wait struct {
-	until time.Time
-	last  time.Duration
+	until  time.Time
+	last   time.Duration
+	person bool // only a person can mend it, maybe in what the profile refers to
+	rest   bool // it has a new token; its outputs are looked after
 }
 
 // round applies what is due and is not waiting.
-func (r *Runner) round(ctx context.Context, profiles []config.Profile, waits map[string]*wait, tell func(Result)) {
-	now := r.Now()
-	var due []config.Profile
-	for _, p := range profiles {
-		if f := r.forecast(p); f.Err == nil && !f.Due() {
-			delete(waits, p.Name) // mended, here or by somebody else
-			continue
-		}
-		if x := waits[p.Name]; x == nil || !now.Before(x.until) {
-			due = append(due, p)
-		}
-	}
+func (x *watcher) round(ctx context.Context, profiles []config.Profile) {
+	due := x.due(profiles)
 	if len(due) == 0 {
 		return
 	}
-	for _, res := range r.Apply(ctx, due) {
-		if ctx.Err() != nil && KindOf(res.Err) == Interrupted {
-			continue
+	wait := x.start(ctx, due, false, func(_ int, res Result) {
+		x.mu.Lock()
+		defer x.mu.Unlock()
+		delete(x.busy, res.Profile.Name)
+		if ctx.Err() == nil || KindOf(res.Err) != Interrupted {
+			x.tell(res)
+			x.postpone(res)
 		}
-		tell(res)
-		if res.Err == nil {
-			delete(waits, res.Profile.Name)
-			continue
-		}
-		x := waits[res.Profile.Name]
-		if x == nil {
-			x = &wait{}
-			waits[res.Profile.Name] = x
-		}
-		x.postpone(res.Err, r.Now())
-	}
+	})
+	x.people.Go(wait)
 }
 
-// postpone doubles the wait for what passes by itself, and takes a long one
-// for what does not. What the server asked for counts.
-func (x *wait) postpone(err error, now time.Time) {
-	switch {
-	case KindOf(err) != Temporary:
-		x.last = personRetry
-	case x.last == 0:
-		x.last = firstRetry
-	default:
-		x.last = min(2*x.last, longRetry)
+func (x *watcher) due(profiles []config.Profile) []config.Profile {
+	now := x.Now()
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	var due []config.Profile
+	for _, p := range profiles {
+		if x.busy[p.Name] {
+			continue
+		}
+		f, w := x.forecast(p), x.waits[p.Name]
+		switch {
+		case f.Err == nil && !f.Due():
+			if w != nil && !w.rest {
+				delete(x.waits, p.Name) // mended, here or by somebody else
+			}
+			continue
+		case w != nil && now.Before(w.until) && !(w.rest && f.Decision.Action == Keep):
+			continue
+		}
+		x.busy[p.Name] = true
+		due = append(due, p)
 	}
-	x.until = now.Add(max(x.last, retryAfter(err)))
+	return due
+}
+
+// postpone says when the profile of res is looked at again. After a failure the
+// wait doubles for what passes by itself, and is a long one for what does not.
+// What the server asked for counts. A token that lives less than twice as long as
+// min_ttl is due at once, or soon: it has half of its life.
+func (x *watcher) postpone(res Result) {
+	name, now := res.Profile.Name, x.Now()
+	w := x.waits[name]
+	switch {
+	case res.Err == nil && res.Granted:
+		x.waits[name] = &wait{until: now.Add(res.Token.Expires.Sub(now) / 2), rest: true}
+		return
+	case res.Err == nil:
+		if w != nil && !w.rest {
+			delete(x.waits, name)
+		}
+		return
+	case w == nil || w.rest:
+		w = &wait{}
+		x.waits[name] = w
+	}
+	w.person = KindOf(res.Err) != Temporary
+	switch {
+	case w.person:
+		w.last = personRetry
+	case w.last == 0:
+		w.last = firstRetry
+	default:
+		w.last = min(2*w.last, longRetry)
+	}
+	w.until = now.Add(max(w.last, retryAfter(res.Err)))
+}
+
+// retries reports whether what only a person can mend is about to be tried again:
+// a secret, say, that the profile takes from a file or a command.
+func (x *watcher) retries() bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	for _, w := range x.waits {
+		if w.person && !x.Now().Before(w.until) {
+			return true
+		}
+	}
+	return false
+}
+
+// forget makes everything be looked at now.
+func (x *watcher) forget() {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	clear(x.waits)
 }
 
 // pause is how long nothing needs to be done, at most a glance.
-func (r *Runner) pause(profiles []config.Profile, waits map[string]*wait) time.Duration {
-	now := r.Now()
+func (x *watcher) pause(profiles []config.Profile) time.Duration {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	now := x.Now()
 	next := now.Add(glance)
 	earlier := func(t time.Time) {
 		if t.Before(next) {
@@ -121,10 +189,15 @@ func (r *Runner) pause(profiles []config.Profile, waits map[string]*wait) time.D
 		}
 	}
 	for _, p := range profiles {
-		if x := waits[p.Name]; x != nil {
-			earlier(x.until)
-		} else if t, err := r.store(p).Read(p.Name); err == nil && t != nil {
-			earlier(t.Expires.Add(-p.MinTTL + time.Second))
+		if x.busy[p.Name] {
+			continue
+		}
+		if w := x.waits[p.Name]; w != nil && now.Before(w.until) {
+			earlier(w.until)
+		} else if w == nil || w.rest {
+			if t, err := x.store(p).Read(p.Name); err == nil && t != nil {
+				earlier(t.Expires.Add(-p.MinTTL + time.Second))
+			}
 		}
 	}
 	return max(next.Sub(now), time.Second)

@@ -4,9 +4,11 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"path/filepath"
 	"runtime"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -48,8 +50,13 @@ func (w *world) watching(profiles []config.Profile, sleeps int, each func(i int)
 func TestWatch(t *testing.T) {
 	w := newWorld(t, sandbox.Options{RotateAll: true})
 	p := w.profile()
-	told := w.watching([]config.Profile{p}, 4*60*3, nil) // three hours of glances
-	want := []string{"12:00:00 dev: login", "12:55:01 dev: refresh", "13:50:02 dev: refresh", "14:45:03 dev: refresh"}
+	w.must(p, flow.Login)
+	told := w.watching([]config.Profile{p}, 4*60*3, func(i int) { // three hours of glances
+		if i == 4*60 {
+			os.Remove(filepath.Join(w.dir, ".env")) // outputs are looked after, too
+		}
+	})
+	want := []string{"12:55:01 dev: refresh", "13:00:01 dev: keep", "13:50:02 dev: refresh", "14:45:03 dev: refresh"}
 	if got := strings.Join(told, "\n"); got != strings.Join(want, "\n") {
 		t.Errorf("told:\n%s", got)
 	}
@@ -99,6 +106,107 @@ func TestWatchNeedsPerson(t *testing.T) {
 	})
 	if len(told) != 2 || !strings.HasPrefix(told[0], "12:00:00") || !strings.HasPrefix(told[1], "13:00:00") {
 		t.Errorf("told %q", told)
+	}
+}
+
+// A login that nobody answers holds up nobody else, and is not asked for twice at
+// once.
+func TestWatchWaitsForPerson(t *testing.T) {
+	w := newWorld(t, sandbox.Options{})
+	plain := func(name string) config.Profile {
+		return w.profile(func(p *config.Profile) { p.Name, p.Outputs = name, nil })
+	}
+	a, b, c := plain("a"), plain("b"), plain("c")
+	w.must(a, flow.Login)
+	var asked atomic.Int32
+	w.runner.Browse = func(context.Context, string) error { asked.Add(1); return nil } // and nobody looks
+	w.runner.LoginTimeout = time.Minute
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	begin := time.Now()
+	var told []string
+	w.runner.Watch(ctx, []config.Profile{a, b, c}, flow.Watch{
+		Tell: func(r flow.Result) {
+			told = append(told, r.Profile.Name)
+			if len(told) == 2 {
+				cancel()
+			}
+		},
+		Sleep: func(_ context.Context, d time.Duration, _ <-chan os.Signal) bool {
+			for asked.Load() == 0 {
+				time.Sleep(time.Millisecond)
+			}
+			w.pass(d)
+			return false
+		},
+	})
+	if got := strings.Join(told, " "); got != "a a" || asked.Load() != 1 || time.Since(begin) > 15*time.Second {
+		t.Errorf("told of %s, asked %d times, in %s", got, asked.Load(), time.Since(begin))
+	}
+}
+
+// Tokens that live hardly longer than min_ttl, or less, are refreshed at half of
+// their life, not all the time.
+func TestWatchShortLives(t *testing.T) {
+	w := newWorld(t, sandbox.Options{TokenLife: 4 * time.Minute}) // min_ttl is five
+	p := w.profile()
+	w.must(p, flow.Login)
+	asked := w.server.Count("/api/token")
+	w.watching([]config.Profile{p}, 4*60, nil)
+	if n := w.server.Count("/api/token") - asked; n < 25 || n > 35 {
+		t.Errorf("%d refreshes in an hour", n)
+	}
+}
+
+// A secret that was replaced in the file the profile takes it from is read again
+// before it is tried again.
+func TestWatchReplacedSecret(t *testing.T) {
+	w := newWorld(t, sandbox.Options{})
+	write := func(name, text string) {
+		if err := os.WriteFile(filepath.Join(w.dir, name), []byte(text), 0o600); err != nil {
+			t.Error(err)
+		}
+	}
+	write("secret", "app-secret\n")
+	write("p.yaml", "profile: dev\nclient: {id: app, secret: {file: secret}}\nredirect_uri: http://127.0.0.1/callback\n")
+	load := func() ([]config.Profile, error) {
+		ps, problems := config.Load(config.Sources{Env: os.LookupEnv, Dir: w.dir}, []string{"p.yaml"})
+		if errs := problems.Errors(); len(errs) > 0 {
+			return nil, errs
+		}
+		return ps, nil
+	}
+	ps, err := load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.must(ps[0], flow.Login)
+	write("secret", "old-secret\n")
+	if ps, err = load(); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	var told []string
+	sleeps := 0
+	w.runner.Watch(ctx, ps, flow.Watch{
+		Load: load,
+		Tell: func(r flow.Result) {
+			told = append(told, fmt.Sprint(r.Err == nil))
+			if r.Err == nil {
+				cancel()
+			}
+			write("secret", "app-secret\n")
+		},
+		Sleep: func(_ context.Context, d time.Duration, _ <-chan os.Signal) bool {
+			if sleeps++; sleeps > 4*60*5 {
+				cancel()
+			}
+			w.pass(d)
+			return false
+		},
+	})
+	if got := strings.Join(told, " "); got != "false true" {
+		t.Errorf("told %s", got)
 	}
 }
 

@@ -67,7 +67,7 @@ func (f *Files) Newer(p config.Profile, t *state.Token) []flow.Found {
 		if o.Type != "json" || o.Format == "tokenform" {
 			continue
 		}
-		data, _, err := atomicfile.Read(o.Path)
+		data, _, err := atomicfile.Read(o.Path, maxFile)
 		before := find(t.Outputs, o.Type, o.Path)
 		if err != nil || before == nil || before.Digest == state.Digest(string(data)) {
 			continue // as we left it

@@ -29,10 +29,14 @@ type file struct {
 	mode fs.FileMode
 }
 
+// maxFile bounds what is read of an output: those that are written here, and the
+// dotenv files they are written into, are some KiB.
+const maxFile = 16 << 20
+
 // look reads what stands at a place and makes a plan for it.
 func look(at place, plan func(*file) (edit, error)) (edit, *file, error) {
 	var old *file
-	data, mode, err := atomicfile.Read(at.path)
+	data, mode, err := atomicfile.Read(at.path, maxFile)
 	switch {
 	case errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR):
 	case err != nil:
@@ -242,6 +246,8 @@ func (at place) wrap(err error) error {
 		e.Hint = "make the file and its directory readable and writable for this user"
 	case errors.Is(err, syscall.EROFS):
 		e.Hint = "mount it writable, or name another path in the profile"
+	case errors.Is(err, atomicfile.ErrTooLarge):
+		e.Err, e.Hint = errors.New("larger than 16 MiB"), "name another path in the profile, or move away what is there"
 	case errors.Is(err, syscall.ENOSPC):
 		e.Hint = "make room on the disk and try again"
 	}

@@ -4,13 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"slices"
 	"strings"
 
 	"tokenform/config"
 	"tokenform/flow"
 	"tokenform/flow/state"
+	"tokenform/output/atomicfile"
 )
 
 // unknownValue stands for a value that is not known, in a text that is not to
@@ -36,16 +36,16 @@ const maxTemplate = 1 << 20
 // rendered is o's template with the fields of t in it. known is false where one
 // of them is not known without running a command.
 func rendered(p config.Profile, o config.Output, t *state.Token) (content []byte, known bool, err error) {
-	text, err := os.ReadFile(o.Template)
+	text, _, err := atomicfile.Read(o.Template, maxTemplate)
+	if errors.Is(err, atomicfile.ErrTooLarge) {
+		return nil, false, &flow.Error{Message: o.TemplateShown + ": larger than 1 MiB", Hint: "put the token in a file of its own"}
+	}
 	if err != nil {
 		hint := "correct the path of the template"
 		if !errors.Is(err, fs.ErrNotExist) {
 			hint = "make it a file that this user can read"
 		}
 		return nil, false, &flow.Error{Message: o.TemplateShown, Err: cause(err), Hint: hint}
-	}
-	if len(text) > maxTemplate {
-		return nil, false, &flow.Error{Message: o.TemplateShown + ": larger than 1 MiB", Hint: "put the token in a file of its own"}
 	}
 	return fill(string(text), o.TemplateShown, func(field string) (string, bool) { return value(p, t, field) })
 }

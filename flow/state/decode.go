@@ -7,16 +7,14 @@ import (
 	"time"
 )
 
+const repair = "restore the file from a backup, or delete it and log in again"
+
 // decode reads a state file's content. What it cannot vouch for is an error
 // that names the file: starting over would throw a login away.
 //
 // It goes through a map, field by field: json's reflection on [Token] would be
 // the largest part of a run that has nothing to do.
 func decode(path, name string, b []byte) (*Token, error) {
-	const repair = "restore the file from a backup, or delete it and log in again"
-	if len(b) > maxBytes {
-		return nil, broken(path, "larger than 1 MiB", repair)
-	}
 	f := fields{}
 	if err := json.Unmarshal(b, &f.values); err != nil {
 		return nil, broken(path, "not a state file: "+shape(b), repair)

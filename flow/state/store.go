@@ -39,9 +39,12 @@ func (s *Store) Read(name string) (*Token, error) {
 	if err := s.trust(); err != nil {
 		return nil, err
 	}
-	b, _, err := atomicfile.ReadSome(path, maxBytes)
+	b, _, err := atomicfile.Read(path, maxBytes)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
+	}
+	if errors.Is(err, atomicfile.ErrTooLarge) {
+		return nil, broken(path, "larger than 1 MiB", repair)
 	}
 	if _, ok := errors.AsType[*atomicfile.NotRegularError](err); ok {
 		return nil, broken(path, cause(err), "move it away, and log in again")

@@ -93,12 +93,13 @@ func Rescue(path string, whole func([]byte) bool) {
 	_, _ = unlink(tmp) // the next Write tries again and tells
 }
 
-// Read returns the content and the permissions of the file that [Write] to
-// path would replace. It never waits for a pipe's other end.
-func Read(path string) ([]byte, fs.FileMode, error) { return ReadSome(path, 1<<62) }
+// ErrTooLarge says that a file is larger than it may be.
+var ErrTooLarge = errors.New("too large")
 
-// ReadSome is [Read] that stops one byte after the first most ones.
-func ReadSome(path string, most int64) ([]byte, fs.FileMode, error) {
+// Read returns the content and the permissions of the file that [Write] to
+// path would replace. One of more than most bytes is [ErrTooLarge]. It never waits
+// for a pipe's other end.
+func Read(path string, most int64) ([]byte, fs.FileMode, error) {
 	info, err := stat(path)
 	if err != nil {
 		return nil, 0, err
@@ -114,7 +115,9 @@ func ReadSome(path string, most int64) ([]byte, fs.FileMode, error) {
 	}
 	defer f.Close()
 	b := bytes.NewBuffer(make([]byte, 0, min(info.Size(), most)+bytes.MinRead))
-	_, err = b.ReadFrom(io.LimitReader(f, most+1))
+	if _, err = b.ReadFrom(io.LimitReader(f, most+1)); err == nil && int64(b.Len()) > most {
+		err = &fs.PathError{Op: "read", Path: path, Err: ErrTooLarge}
+	}
 	return b.Bytes(), info.Mode().Perm(), err
 }
 

@@ -139,7 +139,7 @@ func TestMissingDirectory(t *testing.T) {
 	if _, err := Write(path, nil, 0o600); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("write: %v", err)
 	}
-	if _, _, err := Read(path); !errors.Is(err, fs.ErrNotExist) {
+	if _, _, err := Read(path, 1<<20); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("read: %v", err)
 	}
 }
@@ -196,7 +196,7 @@ func TestDirectoryTarget(t *testing.T) {
 	if _, err := Write(dir, []byte("x"), 0o600); !notRegular(err) {
 		t.Errorf("write: %v", err)
 	}
-	if _, _, err := Read(dir); !notRegular(err) {
+	if _, _, err := Read(dir, 1<<20); !notRegular(err) {
 		t.Errorf("read: %v", err)
 	}
 	only(t, dir)

@@ -24,7 +24,7 @@ func TestNotRegular(t *testing.T) {
 		"/dev/null": "is a device",
 	} {
 		_, err := Write(path, nil, 0o600)
-		_, _, rerr := Read(path) // must not wait for a writer
+		_, _, rerr := Read(path, 1<<20) // must not wait for a writer
 		for _, err := range []error{err, rerr} {
 			if !notRegular(err) || bare(err).Error() != want {
 				t.Errorf("%s: %v, want %q", path, err, want)

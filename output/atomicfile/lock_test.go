@@ -47,7 +47,7 @@ func countUp(path string) error {
 		return err
 	}
 	defer unlock()
-	b, _, err := Read(path)
+	b, _, err := Read(path, 1<<20)
 	if err != nil {
 		return err
 	}

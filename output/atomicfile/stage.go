@@ -26,10 +26,12 @@ type Staged struct {
 // nothing has changed yet. The rest is as for [Write].
 func Stage(path string, old, data []byte, mode fs.FileMode) (*Staged, error) {
 	return stage(path, data, mode, func() error {
-		now, _, err := Read(path)
+		now, _, err := Read(path, int64(len(old)))
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
 			now = nil
+		case errors.Is(err, ErrTooLarge):
+			return ErrChanged
 		case err != nil:
 			return err
 		}

@@ -278,10 +278,14 @@ func (p *program) init(ctx context.Context) int {
 	exists := func() int {
 		return p.refuse(&flow.Error{Message: file + " is there already", Hint: "edit it, or name another file: tokenform init FILE"})
 	}
+	var s config.Starter
+	if file == "-" {
+		fmt.Fprint(p.streams.out, s.Text())
+		return 0
+	}
 	if _, err := os.Lstat(file); err == nil {
 		return exists() // before anybody answers for nothing
 	}
-	var s config.Starter
 	if p.streams.inTerminal && p.streams.errTerminal {
 		p.guard()
 		var err error
@@ -785,6 +789,9 @@ func (p *program) runner() (r *flow.Runner, end func(), err error) {
 	}
 	if p.State != "" {
 		r.Here = " --state " + output.ShellWord(p.State)
+		if ci, _ := p.env("CI"); ci == "" {
+			r.There = r.Here // nobody sits at this terminal, but they may at another one
+		}
 	}
 	for _, file := range p.Args {
 		r.Files += " " + output.ShellWord(file)

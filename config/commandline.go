@@ -242,6 +242,8 @@ func (c *Command) check() error {
 	switch {
 	case c.Name == "sandbox" && c.JSON:
 		return &UsageError{Message: "sandbox prints lines for a shell, and no JSON", Hint: "leave out --json"}
+	case c.Name == "sandbox" && (c.Server.TokenLife < time.Second || c.Server.LoginLife < 0):
+		return &UsageError{Message: "a life must be a second at least", Hint: "write for example --token-life 10m"}
 	case (c.Name == "apply" || c.Name == "watch") && c.Parallelism < 1:
 		return &UsageError{Message: "--parallelism: must be at least 1", Hint: "leave it out for 10"}
 	case c.Name == "exec" && len(c.Run) == 0:

@@ -8,7 +8,7 @@ first login in the browser, a refresh, or client credentials.
   tokenform apply --sandbox FILE  try it without a Spotify account`
 
 const longInit = `Writes a commented profile to FILE, by default tokenform.yaml, and never over a
-file that is there. On a terminal it asks for the client id and the scopes;
+file that is there; - is standard output. On a terminal it asks for the client id and the scopes;
 elsewhere the profile reads the client id from SPOTIFY_CLIENT_ID.`
 
 const longSchema = `Prints the JSON Schema (2020-12) of a profile, for editors, or with "output" that

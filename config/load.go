@@ -85,7 +85,7 @@ func (l *loader) defaultFile() []string {
 			return []string{name}
 		}
 	}
-	l.report(Pos{}, "name a file or a directory; tokenform help profiles shows what goes into one", "no tokenform.yaml in the current directory")
+	l.report(Pos{}, "name a file or a directory, or write a first profile with tokenform init", "no tokenform.yaml in the current directory")
 	return nil
 }
 

@@ -372,5 +372,5 @@ func hintOfWire(err error) string {
 func (r *Runner) unattendedHint(p config.Profile) string {
 	return fmt.Sprintf(`log in where a browser is: tokenform token -p %s --format refresh_token%s
 store what that prints as a secret here: SPOTIFY_REFRESH_TOKEN
-let the profile read it: refresh_token: ${SPOTIFY_REFRESH_TOKEN}`, p.Name, r.Files)
+let the profile read it: refresh_token: ${SPOTIFY_REFRESH_TOKEN}`, p.Name, r.There+r.Files)
 }

@@ -31,8 +31,9 @@ type Runner struct {
 	Pasted func() <-chan string
 
 	// What names the profiles on a command line, for hints: " team/a.yaml". Here is
-	// what is true of this machine only: " --state kept".
-	Files, Here string
+	// what is true of this machine only: " --state kept". There is what holds where a
+	// person logs in instead.
+	Files, Here, There string
 
 	Me           state.Holder // who we are in lock messages; Since is set per lock
 	LockTimeout  time.Duration

@@ -10,13 +10,14 @@ import (
 
 // Exec runs the program argv[0], found on the PATH, with the environment env,
 // and returns its exit code. Ctrl-C reaches it by itself, as everything on the
-// console; here it only must not end us before it.
+// console; here it only must not end us before it, which it does where nobody
+// waits for it: to ignore it is not enough on this system.
 func Exec(argv, env []string, in io.Reader, out, errs io.Writer) (code int, err error) {
 	path, code, err := executable(argv[0])
 	if err != nil {
 		return code, err
 	}
-	signal.Ignore(os.Interrupt)
+	signal.Notify(make(chan os.Signal, 1), os.Interrupt)
 	cmd := &exec.Cmd{Path: path, Args: argv, Env: env, Stdin: in, Stdout: out, Stderr: errs}
 	err = cmd.Run()
 	if exit, ok := errors.AsType[*exec.ExitError](err); ok {

@@ -103,15 +103,19 @@ func (p *Printer) Error(profile string, err error) {
 		p.Problems(problems)
 		return
 	}
-	message := err.Error()
-	if errors.Is(err, context.Canceled) {
-		message = "interrupted"
-	}
+	text := message(err)
 	if profile != "" {
-		message = profile + ": " + message
+		text = profile + ": " + text
 	}
-	p.line(paint(p.Color, red, "error:") + " " + visible(message))
+	p.line(paint(p.Color, red, "error:") + " " + visible(text))
 	p.Hint(hint(err))
+}
+
+func message(err error) string {
+	if errors.Is(err, context.Canceled) {
+		return "interrupted"
+	}
+	return err.Error()
 }
 
 func hint(err error) string {

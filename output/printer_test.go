@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -197,6 +199,36 @@ func TestSpinner(t *testing.T) {
 	if last := text[strings.LastIndex(text, "\n")+1:]; strings.Contains(last, "left") && !strings.HasSuffix(last, "\r\x1b[K") {
 		t.Errorf("the spinner is left on the screen: %q", last)
 	}
+}
+
+// A tick that comes while the spinner is stopped draws no more.
+func TestSpinnerStops(t *testing.T) {
+	var wg sync.WaitGroup
+	var left atomic.Int32
+	for i := range 300 {
+		wg.Go(func() {
+			out := &slow{}
+			p := &Printer{Err: out, Now: time.Now, Live: true}
+			p.start(time.Now().Add(time.Minute))
+			time.Sleep(360*time.Millisecond + time.Duration(i%20)*50*time.Microsecond)
+			p.stop()
+			if s := out.String(); !strings.HasSuffix(s, "\r\x1b[K") {
+				left.Add(1)
+			}
+		})
+	}
+	wg.Wait()
+	if n := left.Load(); n > 0 {
+		t.Errorf("%d spinners are left on the screen", n)
+	}
+}
+
+// slow is a terminal whose writes take a moment.
+type slow struct{ bytes.Buffer }
+
+func (s *slow) Write(p []byte) (int, error) {
+	time.Sleep(time.Millisecond)
+	return s.Buffer.Write(p)
 }
 
 // TestViewHasNoSecrets: what --json prints is one object with everything in

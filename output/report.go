@@ -112,6 +112,9 @@ func changes(w io.Writer, color bool, list []flow.Change, why bool) {
 			continue
 		}
 		fmt.Fprintf(w, "  %s %s", paint(color, sgr, sign), visible(c.Shown))
+		if c.Action == flow.DeleteOutput && len(c.Vars) > 0 {
+			fmt.Fprintf(w, " (%s)", strings.Join(c.Vars, ", ")) // all else in the file stays
+		}
 		if why && c.Reason != "" {
 			fmt.Fprintf(w, ": %s", visible(c.Reason))
 		}

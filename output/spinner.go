@@ -32,7 +32,9 @@ func (p *Printer) start(until time.Time) {
 				return
 			case <-tick.C:
 				p.mu.Lock()
-				s.draw(p.Err, i, until.Sub(p.Now()))
+				if p.spin == s { // stop may have been quicker
+					s.draw(p.Err, i, until.Sub(p.Now()))
+				}
 				p.mu.Unlock()
 			}
 		}

@@ -106,7 +106,7 @@ func ViewError(err error) *ErrorView {
 	if _, ok := errors.AsType[*config.UsageError](err); ok {
 		kind = flow.Invalid
 	}
-	return &ErrorView{Kind: kinds[kind], Message: err.Error(), Hint: hint(err)}
+	return &ErrorView{Kind: kinds[kind], Message: message(err), Hint: hint(err)}
 }
 
 // ViewProblems are problems for a [View].

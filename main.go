@@ -548,6 +548,9 @@ func (p *program) failed(results []flow.Result) int {
 }
 
 func (p *program) exec(ctx context.Context, r *flow.Runner, profiles []config.Profile) int {
+	if err := output.Clash(profiles); err != nil {
+		return p.refuse(err)
+	}
 	results := p.valid(ctx, r, profiles)
 	if code := p.failed(results); code != 0 {
 		return code

@@ -162,6 +162,8 @@ func TestRedirect(t *testing.T) {
 		}
 	}
 	refused := map[string]string{
+		"http://127.0.0.1:8888/../cb":  "browsers take out",
+		"https://example.com/a/./b":    "browsers take out",
 		"http://localhost/":            "localhost",
 		"https://localhost:8888/":      "localhost",
 		"http://localhost.:8888/":      "localhost",

@@ -33,6 +33,11 @@ func checkRedirect(s string) *fault {
 	case u.Hostname() == "":
 		return &fault{"no host in the address", "write it in full, " + example}
 	}
+	for _, segment := range strings.Split(u.Path, "/") {
+		if segment == "." || segment == ".." {
+			return &fault{"a . or .. in the path, which browsers take out", "write the path in full, " + example}
+		}
+	}
 	host, port := u.Hostname(), u.Port()
 	if wrong := checkPort(u.Host, port); wrong != nil {
 		return wrong

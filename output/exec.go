@@ -13,18 +13,11 @@ import (
 
 // Environment returns environ with the tokens of results in it, as NAME=value:
 // under the variables of the profiles' env outputs, or under those of standard
-// output for a profile without one.
+// output for a profile without one. There is no [Clash].
 func Environment(ctx context.Context, environ []string, results []flow.Result) ([]string, error) {
-	owner := map[string]string{}
 	set := map[string]string{}
 	for _, r := range results {
 		for _, k := range variables(r.Profile) {
-			if other, taken := owner[k.Variable]; taken && other != r.Profile.Name {
-				return nil, &config.UsageError{
-					Message: "the profiles " + other + " and " + r.Profile.Name + " would both set " + k.Variable,
-					Hint:    "choose one with -p NAME, or declare env outputs with other variables",
-				}
-			}
 			if k.Field == "client_secret" {
 				if err := resolve(ctx, r.Profile); err != nil {
 					return nil, err
@@ -34,7 +27,7 @@ func Environment(ctx context.Context, environ []string, results []flow.Result) (
 			if !known || strings.Contains(text, "\x00") {
 				return nil, &flow.Error{Message: r.Profile.Name + ": " + k.Variable + " has no value that an environment can hold"}
 			}
-			owner[k.Variable], set[k.Variable] = r.Profile.Name, text
+			set[k.Variable] = text
 		}
 	}
 	env := make([]string, 0, len(environ)+len(set))
@@ -50,6 +43,24 @@ func Environment(ctx context.Context, environ []string, results []flow.Result) (
 		}
 	}
 	return env, nil
+}
+
+// Clash is the error that two of profiles would set the same variable of one
+// environment; nil: none would.
+func Clash(profiles []config.Profile) error {
+	owner := map[string]string{}
+	for _, p := range profiles {
+		for _, k := range variables(p) {
+			if other, taken := owner[k.Variable]; taken && other != p.Name {
+				return &config.UsageError{
+					Message: "the profiles " + other + " and " + p.Name + " would both set " + k.Variable,
+					Hint:    "choose one with -p NAME, or declare env outputs with other variables",
+				}
+			}
+			owner[k.Variable] = p.Name
+		}
+	}
+	return nil
 }
 
 // variables are what a profile puts into an environment.

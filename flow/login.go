@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
-	"net/url"
 	"strings"
 	"time"
 
@@ -194,7 +192,7 @@ func (a *asking) finish(p config.Profile, n *state.Token, err error) {
 func (r *Runner) ask(ctx context.Context, p config.Profile, app oauth.App, reason string) (*asking, error) {
 	a := &asking{}
 	prompt := Prompt{Reason: reason, RedirectURI: p.RedirectURI, Paste: r.Pasted != nil}
-	if r.Browse != nil && (p.Listen != "" || loopback(p.RedirectURI)) {
+	if r.Browse != nil && (p.Listen != "" || oauth.Hears(p.RedirectURI)) {
 		// The listener is bound before anything opens: nobody else may get the answer.
 		callback, err := oauth.Listen(p.RedirectURI, p.Listen)
 		if err != nil {
@@ -311,15 +309,4 @@ func (r *Runner) timedOut(p config.Profile) error {
 		Hint: "if Spotify's page showed an error: register exactly " + p.RedirectURI +
 			" in the app's settings at https://developer.spotify.com/dashboard and press Save, and check client.id and scopes; else run apply again, with --login-timeout for more time",
 	}
-}
-
-// loopback reports whether a redirect URI leads to a listener on this machine
-// (RFC 8252 section 7.3).
-func loopback(uri string) bool {
-	u, err := url.Parse(uri)
-	if err != nil || u.Scheme != "http" {
-		return false
-	}
-	ip := net.ParseIP(u.Hostname())
-	return ip != nil && ip.IsLoopback()
 }

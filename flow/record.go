@@ -10,7 +10,7 @@ import (
 // of want.
 func covers(have, want []state.Written) bool {
 	for _, w := range want {
-		h := find(have, w)
+		h := state.Find(have, w.Type, w.Path)
 		if h == nil || h.Digest != w.Digest {
 			return false
 		}
@@ -28,7 +28,7 @@ func covers(have, want []state.Written) bool {
 func merge(have, want []state.Written) []state.Written {
 	merged := make([]state.Written, 0, len(have)+len(want))
 	for _, h := range have {
-		if w := find(want, h); w != nil {
+		if w := state.Find(want, h.Type, h.Path); w != nil {
 			vars := maps.Clone(h.Vars)
 			if vars == nil {
 				vars = map[string]string{}
@@ -42,19 +42,9 @@ func merge(have, want []state.Written) []state.Written {
 		merged = append(merged, h)
 	}
 	for _, w := range want {
-		if find(have, w) == nil {
+		if state.Find(have, w.Type, w.Path) == nil {
 			merged = append(merged, w)
 		}
 	}
 	return merged
-}
-
-// find returns the entry of list for the same file and type as w.
-func find(list []state.Written, w state.Written) *state.Written {
-	for i := range list {
-		if list[i].Type == w.Type && list[i].Path == w.Path {
-			return &list[i]
-		}
-	}
-	return nil
 }

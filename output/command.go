@@ -19,7 +19,7 @@ import (
 // value that it last got, of which state keeps the digest, is another one.
 func commandChange(p config.Profile, o config.Output, t *state.Token, recorded []state.Written) (change flow.Change, text string, err error) {
 	change = flow.Change{Type: o.Type, Path: commandID(o), Shown: o.Shown, Action: flow.Update, Reason: newToken}
-	last := find(recorded, o.Type, change.Path)
+	last := state.Find(recorded, o.Type, change.Path)
 	if last == nil {
 		change.Action, change.Reason = flow.Create, "never run"
 	}

@@ -30,17 +30,17 @@ func (e edit) deletes() bool { return e.change.Action == flow.DeleteOutput && le
 func declared(p config.Profile, o config.Output, t *state.Token, recorded []state.Written, old *file, others others) (edit, error) {
 	switch o.Type {
 	case "template":
-		return templateEdit(p, o, t, find(recorded, "template", o.Path), old)
+		return templateEdit(p, o, t, state.Find(recorded, "template", o.Path), old)
 	case "json":
-		return jsonEdit(p, o, t, find(recorded, "json", o.Path), old), nil
+		return jsonEdit(p, o, t, state.Find(recorded, "json", o.Path), old), nil
 	}
 	for _, kind := range []string{"json", "template"} {
-		if w := find(recorded, kind, o.Path); w != nil && old != nil && w.Digest == state.Digest(string(old.data)) {
+		if w := state.Find(recorded, kind, o.Path); w != nil && old != nil && w.Digest == state.Digest(string(old.data)) {
 			// The profile had this path for such an output: nothing in it is the user's.
 			old = &file{mode: old.mode}
 		}
 	}
-	return envEdit(p, o, t, find(recorded, "env", o.Path), old, others)
+	return envEdit(p, o, t, state.Find(recorded, "env", o.Path), old, others)
 }
 
 // others reports whether another profile declares a file, and in an env file the
@@ -235,14 +235,4 @@ func asRecorded(data []byte, name string, recorded *state.Written) bool {
 		plain = plain && state.Digest(v) == recorded.Vars[name]
 	}
 	return plain && len(values) > 0
-}
-
-// find returns the entry for a type and a path, or nil.
-func find(list []state.Written, kind, path string) *state.Written {
-	for i := range list {
-		if list[i].Type == kind && list[i].Path == path {
-			return &list[i]
-		}
-	}
-	return nil
 }

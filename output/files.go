@@ -83,14 +83,14 @@ func (f *Files) Record(p config.Profile, t *state.Token) []state.Written {
 		switch o.Type {
 		case "template":
 			content, known, err := rendered(p, o, t)
-			if before := find(t.Outputs, o.Type, o.Path); err == nil && known {
+			if before := state.Find(t.Outputs, o.Type, o.Path); err == nil && known {
 				w.Digest = state.Digest(string(content))
 			} else if before != nil {
 				w.Digest = before.Digest
 			}
 		case "command":
 			w.Path = commandID(o)
-			before := find(t.Outputs, o.Type, w.Path)
+			before := state.Find(t.Outputs, o.Type, w.Path)
 			if before == nil {
 				continue // nothing yet
 			}
@@ -98,11 +98,11 @@ func (f *Files) Record(p config.Profile, t *state.Token) []state.Written {
 		case "json":
 			if secret, known := clientSecret(p, o); known {
 				w.Digest = state.Digest(string(fileContent(p, o, t, secret)))
-			} else if before := find(t.Outputs, "json", o.Path); before != nil {
+			} else if before := state.Find(t.Outputs, "json", o.Path); before != nil {
 				w.Digest = before.Digest
 			}
 		case "env":
-			before := find(t.Outputs, "env", o.Path)
+			before := state.Find(t.Outputs, "env", o.Path)
 			w.Vars = map[string]string{}
 			for _, k := range o.Keys {
 				if text, known := value(p, t, k.Field); known {

@@ -68,7 +68,7 @@ func (f *Files) Newer(p config.Profile, t *state.Token) []flow.Found {
 			continue
 		}
 		data, _, err := atomicfile.Read(o.Path, maxFile)
-		before := find(t.Outputs, o.Type, o.Path)
+		before := state.Find(t.Outputs, o.Type, o.Path)
 		if err != nil || before == nil || before.Digest == state.Digest(string(data)) {
 			continue // as we left it
 		}

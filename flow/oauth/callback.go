@@ -64,7 +64,7 @@ func Listen(redirectURI, listen string) (*Callback, error) {
 	if err != nil || u.Hostname() == "" {
 		return nil, &ListenError{Message: "redirect_uri is not a URL with a host", Hint: "use http://127.0.0.1:8888/callback, or log in with --login paste"}
 	}
-	local := u.Scheme == "http" && loopback(u.Hostname())
+	local := ownMachine(u)
 	address := listen
 	if listen == "" {
 		if !local {

@@ -180,9 +180,9 @@ func TestFailedExchange(t *testing.T) {
 	w := await(t, "http://127.0.0.1/callback", "")
 	page := make(chan reply)
 	go func() { page <- send(t, "GET", w.url(goodQuery)) }()
-	w.result().answer.Finish(Outcome{Profile: "dev", Title: "Another account", Message: "logged in as <joe>, not jane", Hint: "set show_dialog: true"})
+	w.result().answer.Finish(Outcome{Profile: "dev", Message: "logged in as <joe>, not jane", Hint: "set show_dialog: true"})
 	r := <-page
-	for _, part := range []string{"<h1>Another account</h1>", "&lt;joe&gt;", "show_dialog: true", "<dd>dev</dd>"} {
+	for _, part := range []string{"<h1>Login failed</h1>", "&lt;joe&gt;", "show_dialog: true", "<dd>dev</dd>"} {
 		r.want(t, 200, part)
 	}
 	if strings.Contains(r.body, "Account</dt>") {

@@ -52,7 +52,17 @@ func origin(s string) (string, error) {
 // safe reports whether credentials may be sent to u: over TLS, or to this very
 // machine. A name such as localhost does not count: it can resolve to anything.
 func safe(u *url.URL) bool {
-	return u.Scheme == "https" || u.Scheme == "http" && loopback(u.Hostname())
+	return u.Scheme == "https" || ownMachine(u)
+}
+
+// ownMachine reports whether u is plain http to a loopback IP literal.
+func ownMachine(u *url.URL) bool { return u.Scheme == "http" && loopback(u.Hostname()) }
+
+// Hears reports whether [Listen] can hear the answer to redirectURI without being
+// told where: it leads to this machine (RFC 8252 section 7.3).
+func Hears(redirectURI string) bool {
+	u, err := url.Parse(redirectURI)
+	return err == nil && ownMachine(u)
 }
 
 // loopback reports whether host is a loopback IP literal (RFC 8252 section 8.3).

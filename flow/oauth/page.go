@@ -13,24 +13,14 @@ type Outcome struct {
 	OK      bool
 	Profile string
 	Account string // as people know it
-	Title   string // empty: "Logged in" or "Login failed"
 	Message string
 	Hint    string
 }
 
 func (o Outcome) page() page {
-	p := page{Mark: markFailed, Title: o.Title, Message: sentence(o.Message), Hint: sentence(o.Hint), Facts: [][2]string{{"Profile", o.Profile}, {"Account", o.Account}}}
+	p := page{Mark: markFailed, Title: "Login failed", Foot: "Go on in the terminal.", Message: sentence(o.Message), Hint: sentence(o.Hint), Facts: [][2]string{{"Profile", o.Profile}, {"Account", o.Account}}}
 	if o.OK {
-		p.Mark = markDone
-		p.Foot = "You can close this tab."
-		if p.Title == "" {
-			p.Title = "Logged in"
-		}
-		return p
-	}
-	p.Foot = "Go on in the terminal."
-	if p.Title == "" {
-		p.Title = "Login failed"
+		p.Mark, p.Title, p.Foot = markDone, "Logged in", "You can close this tab."
 	}
 	return p
 }

@@ -51,6 +51,16 @@ type Written struct {
 	Vars   map[string]string `json:"variables,omitempty"` // env: variable to Digest of its value
 }
 
+// Find returns the entry of list for a type and a path, or nil.
+func Find(list []Written, kind, path string) *Written {
+	for i := range list {
+		if list[i].Type == kind && list[i].Path == path {
+			return &list[i]
+		}
+	}
+	return nil
+}
+
 // Digest is how a secret is remembered without being kept.
 func Digest(s string) string {
 	sum := sha256.Sum256([]byte(s))

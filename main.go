@@ -812,10 +812,20 @@ func (p *program) runner() (r *flow.Runner, end func(), err error) {
 	r.Apart, r.Twin = sandboxState, ""
 	r.Endpoints = oauth.Endpoints{Accounts: url, API: url}
 	if p.Login == "auto" {
-		r.Browse, r.Pasted = flow.Robot, nil
+		pasted := make(chan string)
+		r.Browse, r.Pasted = flow.Robot, func() <-chan string { return pasted }
 		r.Notify = func(e flow.Event) {
-			if e.Kind != flow.Asking { // nobody needs to do anything
+			switch {
+			case e.Kind != flow.Asking: // else nobody needs to do anything
 				p.say.Event(e)
+			case !e.Prompt.Browser:
+				go func() {
+					address, err := flow.RobotPaste(context.Background(), e.Prompt.URL)
+					if err != nil {
+						p.say.Error(e.Profile, err)
+					}
+					pasted <- address
+				}()
 			}
 		}
 	}

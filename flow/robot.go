@@ -5,27 +5,51 @@ import (
 	"io"
 	"net/http"
 	"time"
+
+	"tokenform/flow/oauth"
 )
 
 // Robot is the browser of `--sandbox`: it opens the address, follows where it
 // leads and reads the last page, as a person would who agrees to everything.
 func Robot(ctx context.Context, url string) error {
+	_, err := browse(ctx, url)
+	return err
+}
+
+// RobotPaste is the person who pastes the address that such a browser ends at,
+// where that is not on this machine.
+func RobotPaste(ctx context.Context, url string) (address string, err error) {
+	return browse(ctx, url)
+}
+
+// browse follows redirects on this machine, and returns the first address that
+// leads away from it; empty: none does.
+func browse(ctx context.Context, address string) (away string, err error) {
 	// The login ends, and with it ctx, before the last page has been read.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
-		return err
+		return "", err
 	}
-	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}} // loopback: no proxy
+	client := &http.Client{
+		Transport: &http.Transport{DisableKeepAlives: true}, // loopback: no proxy
+		CheckRedirect: func(next *http.Request, _ []*http.Request) error {
+			if oauth.Hears(next.URL.String()) {
+				return nil
+			}
+			away = next.URL.String()
+			return http.ErrUseLastResponse
+		},
+	}
 	resp, err := client.Do(req)
 	if err != nil {
-		return nil // the listener has its answer, or its own error to report
+		return "", nil // the listener has its answer, or its own error to report
 	}
 	defer resp.Body.Close()
 	_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, 1<<20))
-	if resp.Request.URL.Path == "/authorize" {
-		return &Error{Message: "the sandbox's login page shows an error, as Spotify's would", Hint: "check scopes and redirect_uri, or look at the page yourself: --login browser"}
+	if away == "" && resp.Request.URL.Path == "/authorize" {
+		return "", &Error{Message: "the sandbox's login page shows an error, as Spotify's would", Hint: "check scopes and redirect_uri, or look at the page yourself: --login browser"}
 	}
-	return nil
+	return away, nil
 }

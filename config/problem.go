@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"sort"
 	"strings"
 )
 
@@ -69,13 +70,14 @@ func (ps Problems) only(warning bool) Problems {
 // sorted orders problems by place and drops those said twice, which happens
 // where an anchor with something wrong in it is used more than once.
 func (ps Problems) sorted() Problems {
-	slices.SortStableFunc(ps, func(a, b *Problem) int {
+	sort.SliceStable(ps, func(i, j int) bool {
+		a, b := ps[i], ps[j]
 		return cmp.Or(
 			cmp.Compare(a.Pos.File, b.Pos.File),
 			cmp.Compare(a.Pos.Line, b.Pos.Line),
 			cmp.Compare(a.Pos.Col, b.Pos.Col),
 			cmp.Compare(a.Message, b.Message),
-		)
+		) < 0
 	})
 	return slices.CompactFunc(ps, func(a, b *Problem) bool {
 		return a.Pos == b.Pos && a.Message == b.Message

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sort"
 	"sync"
 
 	"tokenform/config"
@@ -26,18 +27,17 @@ type Result struct {
 // fails does not stop the others. It goes by its own forecasts, each decided
 // anew under the profile's lock.
 func (r *Runner) Apply(ctx context.Context, profiles []config.Profile) []Result {
-	results := make([]Result, len(profiles))
-	// A goroutine's stack would have to grow first.
-	here := len(profiles) == 1
-	r.start(ctx, profiles, here, func(i int, res Result) { results[i] = res })()
+	here := len(profiles) == 1 // a goroutine's stack would have to grow first
+	results, wait := r.start(ctx, profiles, here, func(Result) {})
+	wait()
 	return results
 }
 
 // start is Apply that comes back when each profile is done or waits for a person,
 // and not before all are done where it is to do the work here, on this goroutine.
-// done is told each result with its place, from several goroutines; wait is over
-// when it has all.
-func (r *Runner) start(ctx context.Context, profiles []config.Profile, here bool, done func(int, Result)) (wait func()) {
+// done is told each result, from several goroutines; wait is over when it has all,
+// and then all are in results.
+func (r *Runner) start(ctx context.Context, profiles []config.Profile, here bool, done func(Result)) (results []Result, wait func()) {
 	if r.logins == nil {
 		r.logins = make(chan struct{}, 1)
 	}
@@ -54,7 +54,7 @@ func (r *Runner) start(ctx context.Context, profiles []config.Profile, here bool
 				}
 			}
 			r.remind(p, results[i].Token)
-			done(i, results[i])
+			done(results[i])
 			continue
 		}
 		f := due[0].Forecast
@@ -64,11 +64,11 @@ func (r *Runner) start(ctx context.Context, profiles []config.Profile, here bool
 		one := func() {
 			free := sync.OnceFunc(func() { <-slots; busy.Done() })
 			defer free()
-			res := r.apply(ctx, p, f, free)
-			if res.Err == nil {
-				r.remind(p, res.Token)
+			results[i] = r.apply(ctx, p, f, free)
+			if results[i].Err == nil {
+				r.remind(p, results[i].Token)
 			}
-			done(i, res)
+			done(results[i])
 		}
 		if here {
 			one()
@@ -77,7 +77,7 @@ func (r *Runner) start(ctx context.Context, profiles []config.Profile, here bool
 		}
 	}
 	busy.Wait()
-	return all.Wait
+	return results, all.Wait
 }
 
 // task is what is to be done for the profile at a place of Apply's list.
@@ -118,7 +118,7 @@ func (r *Runner) sort(ctx context.Context, profiles []config.Profile) ([]Result,
 	} else {
 		each(len(profiles), func(i int) { take(i, r.forecast(profiles[i])) })
 	}
-	slices.SortFunc(due, func(a, b *task) int { return a.place - b.place })
+	sort.Slice(due, func(i, j int) bool { return due[i].place < due[j].place })
 	return results, due
 }
 

@@ -88,7 +88,7 @@ func (x *watcher) round(ctx context.Context, profiles []config.Profile) {
 	if len(due) == 0 {
 		return
 	}
-	wait := x.start(ctx, due, false, func(_ int, res Result) {
+	_, wait := x.start(ctx, due, false, func(res Result) {
 		x.mu.Lock()
 		defer x.mu.Unlock()
 		delete(x.busy, res.Profile.Name)

@@ -48,36 +48,21 @@ func mergeDotenv(content []byte, set []assignment, drop []string) ([]byte, error
 	if bytes.IndexByte(content, 0) >= 0 {
 		return nil, &flow.Error{Message: "is not a text file in UTF-8", Hint: "save it as UTF-8; PowerShell's > writes UTF-16"}
 	}
-	var out bytes.Buffer
-	out.Grow(len(content) + 256)
+	m := merger{content: content}
 	found := make([]bool, len(set))
 	var opens []statement // of others
-	var ours strings.Builder
-	write := func(before []byte, a assignment, comment, eol string) error {
-		text, err := dotenvValue(a, comment)
-		ours.WriteString(text)
-		if text == "" {
-			before = bytes.TrimRight(before, " \t") // blanks would be all of the value
-		}
-		out.Write(before)
-		out.WriteString(text + comment + eol)
-		return err
-	}
 	for s := range scanDotenv(content) {
 		i := slices.IndexFunc(set, func(a assignment) bool { return a.name == s.name })
 		switch {
 		case s.name != "" && i >= 0:
 			found[i] = true
-			if err := write(content[s.start:s.from], set[i], s.comment, lineEnding(content[s.to:s.end])); err != nil {
+			if err := m.set(s.start, s.end, content[s.start:s.from], set[i], s.comment, lineEnding(content[s.to:s.end])); err != nil {
 				return nil, err
 			}
 		case s.name != "" && slices.Contains(drop, s.name):
-			out.WriteString(bom(content[s.start:])) // the file's, not the line's
-		default:
-			out.Write(content[s.start:s.end])
-			if s.open != 0 {
-				opens = append(opens, s)
-			}
+			m.replace(s.start, s.end, bom(content[s.start:])) // the file's, not the line's
+		case s.open != 0:
+			opens = append(opens, s)
 		}
 	}
 	eol := "\n"
@@ -88,21 +73,78 @@ func mergeDotenv(content []byte, set []assignment, drop []string) ([]byte, error
 		if found[i] {
 			continue
 		}
-		if b := out.Bytes(); len(b) > len(bom(b)) && b[len(b)-1] != '\n' {
-			out.WriteString(eol)
+		if b := m.bytes(); len(b) > len(bom(b)) && b[len(b)-1] != '\n' {
+			m.replace(len(content), len(content), eol)
 		}
-		if err := write([]byte(a.name+"="), a, "", eol); err != nil {
+		if err := m.set(len(content), len(content), []byte(a.name+"="), a, "", eol); err != nil {
 			return nil, err
 		}
 	}
 	for _, s := range opens {
-		if strings.IndexByte(ours.String(), s.open) >= 0 {
+		if m.quotes[s.open] {
 			// Ours would close it, and it would swallow what stands between.
 			n := 1 + bytes.Count(content[:s.to], []byte("\n"))
 			return nil, &flow.Error{Message: fmt.Sprintf("line %d: a quote that is never closed", n), Hint: "close it, or put the whole value in quotes of the other kind"}
 		}
 	}
-	return out.Bytes(), nil
+	return m.bytes(), nil
+}
+
+// merger replaces pieces of content, in their order. As long as nothing changes
+// it copies nothing: that is what most files are looked at for.
+type merger struct {
+	content []byte
+	out     []byte // what has become of content up to done; nil: nothing has changed
+	done    int
+	quotes  map[byte]bool // that values of ours hold
+}
+
+// set makes the piece from start to end the assignment a.
+func (m *merger) set(start, end int, before []byte, a assignment, comment, eol string) error {
+	text, err := dotenvValue(a, comment)
+	for _, quote := range []byte("'\"`") {
+		if strings.IndexByte(text, quote) >= 0 {
+			if m.quotes == nil {
+				m.quotes = map[byte]bool{}
+			}
+			m.quotes[quote] = true
+		}
+	}
+	if text == "" {
+		before = bytes.TrimRight(before, " \t") // blanks would be all of the value
+	}
+	m.replace(start, end, string(before), text, comment, eol)
+	return err
+}
+
+// replace makes the piece from start to end the parts.
+func (m *merger) replace(start, end int, parts ...string) {
+	same := m.content[start:end]
+	for _, part := range parts {
+		if !bytes.HasPrefix(same, []byte(part)) {
+			same = nil
+			break
+		}
+		same = same[len(part):]
+	}
+	if same != nil && len(same) == 0 && start < end {
+		return
+	}
+	if m.out == nil {
+		m.out = make([]byte, 0, len(m.content)+256)
+	}
+	m.out = append(m.out, m.content[m.done:start]...)
+	for _, part := range parts {
+		m.out = append(m.out, part...)
+	}
+	m.done = end
+}
+
+func (m *merger) bytes() []byte {
+	if m.out == nil {
+		return m.content
+	}
+	return append(m.out, m.content[m.done:]...)
 }
 
 // scanDotenv takes content apart without a gap.

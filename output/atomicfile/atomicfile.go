@@ -15,6 +15,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"syscall"
 )
 
@@ -114,11 +115,21 @@ func Read(path string, most int64) ([]byte, fs.FileMode, error) {
 		return nil, 0, err
 	}
 	defer f.Close()
-	b := bytes.NewBuffer(make([]byte, 0, min(info.Size(), most)+bytes.MinRead))
-	if _, err = b.ReadFrom(io.LimitReader(f, most+1)); err == nil && int64(b.Len()) > most {
-		err = &fs.PathError{Op: "read", Path: path, Err: ErrTooLarge}
+	b := make([]byte, 0, min(info.Size(), most)+1) // with room for the read that finds the end
+	for {
+		n, err := f.Read(b[len(b):cap(b)])
+		b = b[:len(b)+n]
+		switch {
+		case int64(len(b)) > most:
+			return nil, 0, &fs.PathError{Op: "read", Path: path, Err: ErrTooLarge}
+		case err == io.EOF:
+			return b, info.Mode().Perm(), nil
+		case err != nil:
+			return nil, 0, err
+		case len(b) == cap(b): // it has grown
+			b = slices.Grow(b, len(b))
+		}
 	}
-	return b.Bytes(), info.Mode().Perm(), err
 }
 
 // NotRegularError is the cause of the [fs.PathError] for a path that holds

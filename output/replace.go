@@ -91,6 +91,17 @@ func (f *Files) put(ctx context.Context, profile string, jobs ...job) (made []fl
 	if len(errs) > 0 || len(due) == 0 {
 		return nil, errors.Join(errs...)
 	}
+	made, err = f.exchange(ctx, profile, due, paths)
+	if len(made) > 0 {
+		if settled := atomicfile.Settle(paths...); settled != nil {
+			err = errors.Join(err, due[0].wrap(settled))
+		}
+	}
+	return made, err
+}
+
+// exchange does jobs under the locks of their directories.
+func (f *Files) exchange(ctx context.Context, profile string, due []job, paths []string) (made []flow.Change, err error) {
 	waiting, cancel := context.WithTimeout(ctx, lockTimeout)
 	defer cancel()
 	unlock, err := atomicfile.Lock(waiting, paths...)
@@ -98,6 +109,7 @@ func (f *Files) put(ctx context.Context, profile string, jobs ...job) (made []fl
 		return nil, cmp.Or(ctx.Err(), unlocked(waiting, due), due[0].wrap(err))
 	}
 	defer unlock()
+	var errs []error
 	ready := make([]replacement, len(due))
 	for i, j := range due {
 		if ready[i], err = prepare(j); err != nil {

@@ -31,7 +31,32 @@ func Write(path string, data []byte, mode fs.FileMode) (inPlace bool, err error)
 	if err != nil {
 		return false, err
 	}
-	return s.Commit()
+	if inPlace, err = s.Commit(); err != nil {
+		return false, err
+	}
+	return inPlace, Settle(path)
+}
+
+// Settle makes what [Staged.Commit] has put at paths last: a rename survives a
+// power cut when its directory has been synced, which needs no lock and is done
+// once for all files of a directory.
+func Settle(paths ...string) error {
+	synced := map[string]bool{}
+	for _, path := range paths {
+		target, err := resolve(path)
+		if err != nil {
+			return err
+		}
+		dir := filepath.Dir(target)
+		if synced[dir] {
+			continue
+		}
+		if err := syncDir(dir); err != nil {
+			return err
+		}
+		synced[dir] = true
+	}
+	return nil
 }
 
 // Remove deletes the file that [Write] to path would replace, and what a killed
@@ -273,7 +298,10 @@ func (p *Pending) Commit(data []byte) error {
 	if err := p.fill(data); err != nil {
 		return err
 	}
-	return p.place(func() error { return nil })
+	if err := p.place(func() error { return nil }); err != nil {
+		return err
+	}
+	return syncDir(filepath.Dir(p.target))
 }
 
 // fill makes data the content of the temporary file, durably. After an error
@@ -297,16 +325,16 @@ func (p *Pending) fill(data []byte) (err error) {
 }
 
 // place makes the temporary file the target, if still says, as late as it can,
-// that it may. After an error there is no such file any more.
+// that it may. After an error there is no such file any more. That it is there is
+// not durable yet.
 func (p *Pending) place(still func() error) (err error) {
 	if err = still(); err == nil {
 		err = rename(p.f.Name(), p.target)
 	}
 	if err != nil {
 		p.Discard()
-		return err
 	}
-	return syncDir(filepath.Dir(p.target))
+	return err
 }
 
 // Discard takes the temporary file away and leaves the target as it is.

@@ -62,7 +62,7 @@ func stage(path string, data []byte, mode fs.FileMode, still func() error) (*Sta
 	return s, f.Close()
 }
 
-// Commit puts the content in place. Where a [Stage]d path holds something else by
+// Commit puts the content in place; [Settle] makes that last. Where a [Stage]d path holds something else by
 // now than what it was made from, that stays as it is, and the error is
 // [ErrChanged]. inPlace is as for [Write].
 //

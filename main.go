@@ -362,7 +362,7 @@ func (p *program) sources() config.Sources {
 
 // spare keeps the memory for thousands of profiles small: while they are read,
 // most of what there is is garbage. Fewer never fill what Go takes at once.
-func spare() { debug.SetGCPercent(33) }
+func spare() { debug.SetGCPercent(30) }
 
 // read loads the profiles that the command line selects. The error is of the
 // selection, or the problems that make them unusable.

@@ -105,7 +105,7 @@ func (b *bench) refresh(kind, url string, env []string, goal float64) error {
 	list := []contender{
 		p.other("reference", filepath.Join(b.bin, "reference"), url),
 		p.tokenform("tokenform", "apply"),
-		p.other("the reference, storing its token twice", filepath.Join(b.bin, "floor"), url),
+		p.other("x/oauth2, storing twice", filepath.Join(b.bin, "floor"), url),
 	}
 	list = append(list, b.peers(p, url)...)
 	f, err := inTurn(2*b.runs, list...)

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 )
 
 // project is a directory with profiles, and Spotify at url.
@@ -45,6 +46,7 @@ func (b *bench) project(name, url string, n int, env ...string) (*project, error
 	if err != nil {
 		return nil, err
 	}
+	defer syscall.Sync() // what is set up is on the disk before anything is timed
 	for i := 1; i < n; i++ {
 		id := fmt.Sprintf("p%d", i)
 		text := strings.NewReplacer(`"p0"`, `"`+id+`"`, "p0.env", id+".env").Replace(string(state))

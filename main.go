@@ -108,8 +108,8 @@ type program struct {
 	gone []config.Profile                 // no longer declared, selected like those that are
 }
 
-// guard is for what must not be torn, by the end of a terminal or of an SSH
-// session neither.
+// guard begins what must not be torn, not even by the end of a terminal or of an
+// SSH session.
 func (p *program) guard() { p.streams.guard(os.Interrupt, syscall.SIGTERM, syscall.SIGHUP) }
 
 // run is the whole program as a function of its context, arguments,
@@ -575,7 +575,8 @@ func (p *program) watch(ctx context.Context, r *flow.Runner, profiles []config.P
 		return p.refuse(bothWantStdout)
 	}
 	p.streams.guard(os.Interrupt, syscall.SIGTERM) // SIGHUP wakes it
-	said := map[string]bool{}                      // each once, however often the profiles are read
+
+	said := map[string]bool{} // each once, however often the profiles are read
 	for _, w := range append(warnings, p.inspect(ctx, profiles)...) {
 		said[w.Error()] = true
 	}

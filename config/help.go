@@ -8,8 +8,9 @@ first login in the browser, a refresh, or client credentials.
   tokenform apply --sandbox FILE  try it without a Spotify account`
 
 const longInit = `Writes a commented profile to FILE, by default tokenform.yaml, and never over a
-file that is there; - is standard output. On a terminal it asks for the client id and the scopes;
-elsewhere the profile reads the client id from SPOTIFY_CLIENT_ID.`
+file that is there; - is standard output. On a terminal it asks for the client
+id and the scopes; elsewhere the profile reads the client id from
+SPOTIFY_CLIENT_ID.`
 
 const longSchema = `Prints the JSON Schema (2020-12) of a profile, for editors, or with "output" that
 of what --json prints. Of the latter, version 1 is only ever added to.

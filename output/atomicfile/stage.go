@@ -62,9 +62,9 @@ func stage(path string, data []byte, mode fs.FileMode, still func() error) (*Sta
 	return s, f.Close()
 }
 
-// Commit puts the content in place; [Settle] makes that last. Where a [Stage]d path holds something else by
-// now than what it was made from, that stays as it is, and the error is
-// [ErrChanged]. inPlace is as for [Write].
+// Commit puts the content in place; [Settle] makes that last. Where a [Stage]d
+// path holds something else by now than what it was made from, that stays as it
+// is, and the error is [ErrChanged]. inPlace is as for [Write].
 //
 // A program that does not know of [Lock] can so lose only what it writes
 // between that look and the rename: some microseconds, where a sync of the

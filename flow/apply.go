@@ -180,6 +180,11 @@ func (r *Runner) apply(ctx context.Context, p config.Profile, f Forecast, free f
 	if res.Decision.Action == Login && f.Err != nil {
 		return fail(f.Err) // nobody is asked to log in for what cannot be written
 	}
+	if r.writes() && res.Decision.Action != Keep {
+		if err := r.Outputs.Ready(p); err != nil {
+			return fail(err)
+		}
+	}
 	switch res.Decision.Action {
 	case Keep:
 	case Adopt:

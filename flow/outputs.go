@@ -45,6 +45,10 @@ type Outputs interface {
 	// there.
 	Newer(p config.Profile, t *state.Token) []Found
 
+	// Ready says what Write for p would want for, where that is known without a
+	// token: nobody should log in for it.
+	Ready(p config.Profile) error
+
 	// Record returns what state must remember once Write has succeeded for p
 	// and t. Of a command that is what it got last, which only running it changes.
 	Record(p config.Profile, t *state.Token) []state.Written

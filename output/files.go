@@ -41,14 +41,12 @@ func (f *Files) Stale(p config.Profile, t *state.Token, fresh bool) ([]flow.Chan
 	var errs []error
 	for _, o := range outputs(p) {
 		switch o.Type {
-		case "github":
+		case "stdout", "github":
+			change := printing(o)
 			if _, err := f.gitHubFile(o); err != nil {
-				errs = append(errs, err)
-				continue
+				change.Reason = "not set here"
 			}
-			fallthrough
-		case "stdout":
-			prints = append(prints, printing(o))
+			prints = append(prints, change)
 			continue
 		case "command":
 			change, _, err := commandChange(p, o, t, recorded)
@@ -73,6 +71,16 @@ func (f *Files) Stale(p config.Profile, t *state.Token, fresh bool) ([]flow.Chan
 		goes[i].Reason = flow.NotDeclared
 	}
 	return slices.Concat(changes, goes, prints), errors.Join(append(errs, err)...)
+}
+
+// Ready implements [flow.Outputs].
+func (f *Files) Ready(p config.Profile) error {
+	var errs []error
+	for _, o := range p.Outputs {
+		_, err := f.gitHubFile(o)
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
 }
 
 // Record implements [flow.Outputs].

@@ -11,8 +11,11 @@ import (
 	"tokenform/flow/state"
 )
 
-// gitHubFile is the file that the job's runner reads.
+// gitHubFile is the file that the job's runner reads, where o is for one.
 func (f *Files) gitHubFile(o config.Output) (string, error) {
+	if o.Type != "github" {
+		return "", nil
+	}
 	path, _ := f.Env(strings.TrimPrefix(o.Shown, "$"))
 	if path == "" {
 		return "", &flow.Error{Message: o.Shown + " is not set: this is no step of GitHub Actions", Hint: "keep outputs of type github in a profile that only the workflow applies"}

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 
 	"tokenform/output/atomicfile"
 )
@@ -50,7 +51,7 @@ func (s *Store) Read(name string) (*Token, error) {
 		return nil, broken(path, cause(err), "move it away, and log in again")
 	}
 	if err != nil {
-		return nil, broken(path, cause(err), "make it readable for this user")
+		return nil, broken(path, cause(err), cure(err, "make it readable for this user"))
 	}
 	return decode(path, name, b)
 }
@@ -94,6 +95,14 @@ func cause(err error) string {
 	return err.Error()
 }
 
+// cure is what helps against err: mostly the usual.
+func cure(err error, usual string) string {
+	if errors.Is(err, syscall.ENOTDIR) {
+		return "move away the file that stands where a directory should, or put state elsewhere with --state DIR"
+	}
+	return usual
+}
+
 // create makes the state directory: private, and ignored by git, so that
 // nobody has to remember it.
 func (s *Store) create() error {
@@ -101,7 +110,7 @@ func (s *Store) create() error {
 		if err := s.trust(); err != nil {
 			return err // a file is in its place
 		}
-		return broken(s.dir, cause(err), "make its parent writable, or put state elsewhere with --state DIR")
+		return broken(s.dir, cause(err), cure(err, "make its parent writable, or put state elsewhere with --state DIR"))
 	}
 	if err := s.trust(); err != nil {
 		return err

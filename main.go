@@ -59,7 +59,10 @@ func cancelOn(signals []os.Signal, cancel func()) {
 	ch := make(chan os.Signal, 1)
 	signal.Notify(ch, signals...)
 	go func() {
-		<-ch
+		if <-ch == syscall.SIGHUP {
+			// The end of a terminal sends it twice: the shell does, and the kernel.
+			signal.Ignore(syscall.SIGHUP)
+		}
 		signal.Stop(ch)
 		cancel()
 	}()
@@ -371,7 +374,7 @@ func (p *program) read() (profiles []config.Profile, problems config.Problems, e
 	if errs := problems.Errors(); len(errs) > 0 {
 		return nil, problems, &flow.Error{Kind: flow.Invalid, Err: errs}
 	}
-	all := profiles
+	all := slices.Clone(profiles)
 	p.all.Store(&all)
 	if profiles, err = p.choose(profiles); err != nil {
 		return nil, problems, &flow.Error{Kind: flow.Invalid, Err: err}
@@ -784,9 +787,10 @@ func (p *program) runner() (r *flow.Runner, end func(), err error) {
 	if p.Debug {
 		options.Debug = p.say.Debug
 	}
+	files := &output.Files{Out: p.streams.out, Err: p.streams.err, Env: p.env, Warn: p.say.Warn, Declared: func() []config.Profile { return *p.all.Load() }}
 	r = &flow.Runner{
 		Endpoints: endpoints, HTTP: oauth.NewHTTP(options), Now: time.Now, Notify: p.say.Event,
-		Outputs:     &output.Files{Out: p.streams.out, Err: p.streams.err, Env: p.env, Warn: p.say.Warn, Declared: func() []config.Profile { return *p.all.Load() }},
+		Outputs:     files,
 		Me:          state.Holder{Command: p.Name},
 		LockTimeout: p.LockTimeout, LoginTimeout: p.LoginTimeout, Parallelism: p.Parallelism,
 		Verify: p.Verify, Renew: p.Renew, Twin: sandboxState,
@@ -810,22 +814,27 @@ func (p *program) runner() (r *flow.Runner, end func(), err error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	r.Apart, r.Twin = sandboxState, ""
+	r.Apart, r.Twin, files.Apart = sandboxState, "", sandboxState
 	r.Endpoints = oauth.Endpoints{Accounts: url, API: url}
 	if p.Login == "auto" {
 		pasted := make(chan string)
-		r.Browse, r.Pasted = flow.Robot, func() <-chan string { return pasted }
+		r.Pasted = func() <-chan string { return pasted }
+		r.Browse = func(ctx context.Context, url string) error {
+			away, err := flow.Robot(ctx, url)
+			if away != "" {
+				pasted <- away
+			}
+			return err
+		}
 		r.Notify = func(e flow.Event) {
 			switch {
 			case e.Kind != flow.Asking: // else nobody needs to do anything
 				p.say.Event(e)
 			case !e.Prompt.Browser:
 				go func() {
-					address, err := flow.RobotPaste(context.Background(), e.Prompt.URL)
-					if err != nil {
+					if err := r.Browse(context.Background(), e.Prompt.URL); err != nil {
 						p.say.Error(e.Profile, err)
 					}
-					pasted <- address
 				}()
 			}
 		}

@@ -26,7 +26,7 @@ func TestMain(m *testing.M) { os.Exit(testMain(m)) }
 func testMain(m *testing.M) int {
 	if canaries = os.Getenv("CANARIES"); canaries != "" { // we are the browser
 		remember(os.Args[1:], "", "")
-		if err := flow.Robot(context.Background(), os.Args[1]); err != nil {
+		if _, err := flow.Robot(context.Background(), os.Args[1]); err != nil {
 			return 1
 		}
 		return 0

@@ -48,7 +48,9 @@ func (r *Runner) start(ctx context.Context, profiles []config.Profile, here bool
 	for i, p := range profiles {
 		if len(due) == 0 || due[0].place != i {
 			if r.writes() {
-				_, results[i].Err = r.Outputs.Print(p, results[i].Token)
+				if printed, err := r.Outputs.Print(p, results[i].Token); err != nil {
+					results[i].Changes, results[i].Err = printed, err
+				}
 				if _, moved := declaredIn(p, results[i].Token); moved {
 					r.claim(ctx, p)
 				}

@@ -556,6 +556,35 @@ func TestSeedRotatedAndNobodyKnowsWhose(t *testing.T) {
 	}
 }
 
+// Our own refresh token was replaced, and it is not known whose login it is: it is
+// on the disk before anybody is asked.
+func TestRotatedBeforeTheAccountIsAsked(t *testing.T) {
+	w := newWorld(t, sandbox.Options{RotateAll: true})
+	p := w.profile(func(p *config.Profile) { p.Outputs = nil })
+	w.server.Inject("/v1/me", sandbox.Outage(503), 4)
+	old := w.must(p, flow.Login)
+	if old.Account != nil {
+		t.Fatal("the account is known")
+	}
+	p.Account = "sandbox-user"
+	w.pass(time.Hour)
+	w.server.Inject("/v1/me", sandbox.Slow(300*time.Millisecond), 1)
+	seen := make(chan *state.Token, 1)
+	go func() {
+		for w.server.Count("/v1/me") < 5 {
+			time.Sleep(time.Millisecond)
+		}
+		seen <- w.stored(p)
+	}()
+	done := w.must(p, flow.Refresh)
+	if between := <-seen; between.Refresh != done.Refresh || between.Refresh == old.Refresh || between.Access != old.Access {
+		t.Error("while the Web API was asked, state did not have the new refresh token alone")
+	}
+	if done.Account == nil || done.Serial <= old.Serial+1 {
+		t.Errorf("account %v, serial %d after %d", done.Account, done.Serial, old.Serial)
+	}
+}
+
 // The disk fails while the server answers: the failure says which login is
 // lost, and nobody sees the token.
 func TestCannotStore(t *testing.T) {

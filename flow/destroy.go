@@ -30,7 +30,9 @@ func (r *Runner) Remains(profiles []config.Profile) []Remains {
 			x.Err = stored(err)
 		case t != nil:
 			x.Token = t
-			x.Changes, x.Err = r.Outputs.Leftovers(p, t)
+			if x.Changes, x.Err = r.Outputs.Leftovers(p, t); x.Err != nil {
+				x.Changes = nil // nothing will be done
+			}
 		}
 		remains[i] = x
 	}

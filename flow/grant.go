@@ -153,17 +153,26 @@ func (r *Runner) refresh(ctx context.Context, p config.Profile, app oauth.App, e
 	if n.Refresh == "" {
 		n.Refresh = from.refresh // RFC 6749 section 6: without a new one the old one stays
 	}
+	asked := p.Account != "" && n.Account == nil
+	if asked && n.Refresh != from.refresh && !from.foreign && !from.found {
+		// Our own login goes on with this token, whoever turns out to have logged in:
+		// it is not left to the memory of a process while the Web API is asked.
+		if err := r.salvage(p, app, entry, from, n.Refresh, sent); err != nil {
+			return nil, err
+		}
+		n.Serial++
+	}
 	switch {
-	case p.Account != "" && n.Account == nil:
+	case asked:
 		n.Account, err = r.account(ctx, p, app, nil, n)
 	case from.found:
 		n.Account, err = r.account(ctx, p, app, from.base, n)
 	}
 	if err != nil {
-		// The wrong account's login is not ours to keep, but for one that is stored
-		// already. Where nobody said whose it is, the next apply asks again.
+		// The wrong account's login is not ours to keep. Where nobody said whose it
+		// is, the next apply asks again.
 		_, silent := errors.AsType[*oauth.Error](err)
-		if n.Refresh != from.refresh && (silent || !from.foreign && !from.found) {
+		if n.Refresh != from.refresh && silent && (from.foreign || from.found) {
 			err = errors.Join(err, r.salvage(p, app, entry, from, n.Refresh, sent))
 		}
 		return nil, err

@@ -10,21 +10,10 @@ import (
 )
 
 // Robot is the browser of `--sandbox`: it opens the address, follows where it
-// leads and reads the last page, as a person would who agrees to everything.
-func Robot(ctx context.Context, url string) error {
-	_, err := browse(ctx, url)
-	return err
-}
-
-// RobotPaste is the person who pastes the address that such a browser ends at,
-// where that is not on this machine.
-func RobotPaste(ctx context.Context, url string) (address string, err error) {
-	return browse(ctx, url)
-}
-
-// browse follows redirects on this machine, and returns the first address that
-// leads away from it; empty: none does.
-func browse(ctx context.Context, address string) (away string, err error) {
+// leads and reads the last page, as a person would who agrees to everything. It
+// never leaves this machine: the first address that leads away from it comes back,
+// for whoever pastes it; empty: none does.
+func Robot(ctx context.Context, address string) (away string, err error) {
 	// The login ends, and with it ctx, before the last page has been read.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
 	defer cancel()

@@ -50,7 +50,7 @@ func (r *Runner) Watch(ctx context.Context, profiles []config.Profile, w Watch) 
 		}
 		woken := w.Sleep(ctx, x.pause(profiles), w.Wake)
 		changed := w.Changed != nil && w.Changed()
-		if w.Load != nil && (woken || changed || x.retries()) {
+		if w.Load != nil && (woken || changed || x.retries(profiles)) {
 			if fresh, err := w.Load(); err != nil {
 				w.Error(err)
 			} else {
@@ -74,12 +74,30 @@ type watcher struct {
 	busy  map[string]bool // being applied
 }
 
+// clock is the wall clock alone: the other one that Go reads with it stands still
+// while the machine is suspended.
+func (x *watcher) clock() time.Time { return x.Now().Round(0) }
+
 // wait is when a profile is looked at again.
 type wait struct {
 	until  time.Time
 	last   time.Duration
 	person bool // only a person can mend it, maybe in what the profile refers to
-	rest   bool // it has a new token; its outputs are looked after
+
+	// Not zero: it was given a token that ends then, and gets no other one in its
+	// place. All else is looked after.
+	token time.Time
+}
+
+// holds reports whether w says to leave f alone.
+func (w *wait) holds(f Forecast, now time.Time) bool {
+	switch {
+	case w == nil || !now.Before(w.until):
+		return false
+	case w.token.IsZero():
+		return true
+	}
+	return f.Token != nil && f.Token.Expires.Equal(w.token) && (f.Decision.Action == Refresh || f.Decision.Action == Request)
 }
 
 // round applies what is due and is not waiting.
@@ -101,7 +119,7 @@ func (x *watcher) round(ctx context.Context, profiles []config.Profile) {
 }
 
 func (x *watcher) due(profiles []config.Profile) []config.Profile {
-	now := x.Now()
+	now := x.clock()
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	var due []config.Profile
@@ -112,11 +130,11 @@ func (x *watcher) due(profiles []config.Profile) []config.Profile {
 		f, w := x.forecast(p), x.waits[p.Name]
 		switch {
 		case f.Err == nil && !f.Due():
-			if w != nil && !w.rest {
+			if w != nil && w.token.IsZero() {
 				delete(x.waits, p.Name) // mended, here or by somebody else
 			}
 			continue
-		case w != nil && now.Before(w.until) && !(w.rest && f.Decision.Action == Keep):
+		case w.holds(f, now):
 			continue
 		}
 		x.busy[p.Name] = true
@@ -130,18 +148,18 @@ func (x *watcher) due(profiles []config.Profile) []config.Profile {
 // What the server asked for counts. A token that lives less than twice as long as
 // min_ttl is due at once, or soon: it has half of its life.
 func (x *watcher) postpone(res Result) {
-	name, now := res.Profile.Name, x.Now()
+	name, now := res.Profile.Name, x.clock()
 	w := x.waits[name]
 	switch {
 	case res.Err == nil && res.Granted:
-		x.waits[name] = &wait{until: now.Add(res.Token.Expires.Sub(now) / 2), rest: true}
+		x.waits[name] = &wait{until: now.Add(res.Token.Expires.Sub(now) / 2), token: res.Token.Expires}
 		return
 	case res.Err == nil:
-		if w != nil && !w.rest {
+		if w != nil && w.token.IsZero() {
 			delete(x.waits, name)
 		}
 		return
-	case w == nil || w.rest:
+	case w == nil || !w.token.IsZero():
 		w = &wait{}
 		x.waits[name] = w
 	}
@@ -159,11 +177,11 @@ func (x *watcher) postpone(res Result) {
 
 // retries reports whether what only a person can mend is about to be tried again:
 // a secret, say, that the profile takes from a file or a command.
-func (x *watcher) retries() bool {
+func (x *watcher) retries(profiles []config.Profile) bool {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	for _, w := range x.waits {
-		if w.person && !x.Now().Before(w.until) {
+	for _, p := range profiles {
+		if w := x.waits[p.Name]; w != nil && w.person && !x.busy[p.Name] && !x.clock().Before(w.until) {
 			return true
 		}
 	}
@@ -181,7 +199,7 @@ func (x *watcher) forget() {
 func (x *watcher) pause(profiles []config.Profile) time.Duration {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	now := x.Now()
+	now := x.clock()
 	next := now.Add(glance)
 	earlier := func(t time.Time) {
 		if t.Before(next) {
@@ -194,7 +212,7 @@ func (x *watcher) pause(profiles []config.Profile) time.Duration {
 		}
 		if w := x.waits[p.Name]; w != nil && now.Before(w.until) {
 			earlier(w.until)
-		} else if w == nil || w.rest {
+		} else if w == nil || !w.token.IsZero() {
 			if t, err := x.store(p).Read(p.Name); err == nil && t != nil {
 				earlier(t.Expires.Add(-p.MinTTL + time.Second))
 			}

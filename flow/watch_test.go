@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+	"unsafe"
 
 	"tokenform/config"
 	"tokenform/flow"
@@ -155,6 +156,96 @@ func TestWatchShortLives(t *testing.T) {
 	w.watching([]config.Profile{p}, 4*60, nil)
 	if n := w.server.Count("/api/token") - asked; n < 25 || n > 35 {
 		t.Errorf("%d refreshes in an hour", n)
+	}
+}
+
+// After a refresh nothing is due for a while, but for what happens in between: the
+// state is deleted, or the machine sleeps (which Go's monotonic clock does not
+// see) past the new token's end.
+func TestWatchAfterRefresh(t *testing.T) {
+	t.Run("state deleted", func(t *testing.T) {
+		w := newWorld(t, sandbox.Options{})
+		p := w.profile(credentials)
+		told := w.watching([]config.Profile{p}, 8, func(i int) {
+			if i == 2 {
+				os.Remove(filepath.Join(p.State, "dev.json"))
+			}
+		})
+		if got := strings.Join(told, "; "); got != "12:00:00 dev: request; 12:00:45 dev: request" {
+			t.Errorf("told %s", got)
+		}
+	})
+	t.Run("suspended", func(t *testing.T) {
+		w := newWorld(t, sandbox.Options{})
+		p := w.profile(credentials)
+		begin, awake, slept := time.Now(), time.Duration(0), time.Duration(0)
+		w.runner.Now = func() time.Time {
+			now := begin.Add(awake) // with a monotonic reading, which is compared where both have one
+			if slept > 0 {
+				now = later(now, slept)
+			}
+			return now
+		}
+		ctx, cancel := context.WithCancel(context.Background())
+		var told []time.Duration
+		w.runner.Watch(ctx, []config.Profile{p}, flow.Watch{
+			Tell: func(flow.Result) {
+				if told = append(told, awake); len(told) == 2 {
+					cancel()
+				}
+			},
+			Sleep: func(_ context.Context, d time.Duration, _ <-chan os.Signal) bool {
+				if awake += d; awake > time.Hour {
+					cancel()
+				}
+				slept = 8 * time.Hour
+				return false
+			},
+		})
+		if len(told) != 2 || told[1] > time.Minute {
+			t.Errorf("applied after %v awake", told)
+		}
+	})
+}
+
+// later is t on a machine whose wall clock went on by d while the monotonic one
+// stood still.
+func later(t time.Time, d time.Duration) time.Time {
+	// As time.Time is made: the wall's seconds from bit 30 on, where the top bit
+	// says that there is a monotonic reading.
+	*(*uint64)(unsafe.Pointer(&t)) += uint64(d/time.Second) << 30
+	return t
+}
+
+// A login that is waited for once more does not have the profiles read at every
+// look.
+func TestWatchReadsOnce(t *testing.T) {
+	w := newWorld(t, sandbox.Options{})
+	p := w.profile()
+	asked := make(chan bool, 10)
+	w.runner.Browse = func(context.Context, string) error { asked <- true; return nil }
+	w.runner.LoginTimeout = 20 * time.Millisecond
+	ctx, cancel := context.WithCancel(context.Background())
+	loads, sleeps := 0, 0
+	failed := make(chan bool, 10)
+	w.runner.Watch(ctx, []config.Profile{p}, flow.Watch{
+		Load: func() ([]config.Profile, error) { loads++; return []config.Profile{p}, nil },
+		Tell: func(flow.Result) { failed <- true },
+		Sleep: func(_ context.Context, d time.Duration, _ <-chan os.Signal) bool {
+			switch sleeps++; sleeps {
+			case 1:
+				<-asked
+				<-failed
+				w.runner.LoginTimeout = time.Minute // the next one waits
+			case 4*60 + 20:
+				cancel()
+			}
+			w.pass(d)
+			return false
+		},
+	})
+	if loads != 1 {
+		t.Errorf("read %d times", loads)
 	}
 }
 

@@ -74,7 +74,7 @@ func newWorld(t *testing.T, o sandbox.Options) *world {
 			defer w.mu.Unlock()
 			w.events = append(w.events, e)
 		},
-		Browse:      flow.Robot,
+		Browse:      func(ctx context.Context, url string) error { _, err := flow.Robot(ctx, url); return err },
 		Me:          state.Holder{Command: "test"},
 		LockTimeout: 10 * time.Second, LoginTimeout: 10 * time.Second, Parallelism: 4,
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"path/filepath"
 	"slices"
 	"sync"
 
@@ -22,6 +23,7 @@ type Files struct {
 	// Declared are all profiles there are: what is one's is not taken back for
 	// another. Nil: there are no others.
 	Declared func() []config.Profile
+	Apart    string // as in [flow.Runner]
 
 	out sync.Mutex // one profile prints at a time
 }
@@ -240,8 +242,8 @@ func (f *Files) takeBack(ctx context.Context, p config.Profile, list []state.Wri
 	return changes, errors.Join(errs...)
 }
 
-// others finds out about the profiles beside p. It is asked only about what might
-// be taken back.
+// others finds out about the profiles beside p: what one declares, and has
+// written, is its own. It is asked only about what might be taken back.
 func (f *Files) others(p config.Profile, path string) others {
 	return func(variable string) bool {
 		if f.Declared == nil {
@@ -249,7 +251,15 @@ func (f *Files) others(p config.Profile, path string) others {
 		}
 		return slices.ContainsFunc(f.Declared(), func(x config.Profile) bool {
 			return (x.Name != p.Name || x.State != p.State) && slices.ContainsFunc(x.Outputs, func(o config.Output) bool {
-				return o.Path == path && (o.Type != "env" || slices.ContainsFunc(o.Keys, func(k config.Key) bool { return k.Variable == variable }))
+				if o.Path != path {
+					return false
+				}
+				t, err := state.Open(filepath.Join(x.State, f.Apart)).Read(x.Name)
+				if err != nil || t == nil {
+					return false
+				}
+				w := state.Find(t.Outputs, o.Type, path)
+				return w != nil && (o.Type != "env" || w.Vars[variable] != "")
 			})
 		})
 	}

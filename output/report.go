@@ -34,7 +34,7 @@ func (p *Printer) Results(results []flow.Result) {
 		if r.Err != nil {
 			p.Error(r.Profile.Name, r.Err)
 		}
-		if p.Quiet || r.Err != nil && !r.Granted && len(r.Changes) == 0 {
+		if p.Quiet || r.Err != nil && (r.Decision.Action == flow.Delete || !r.Granted && len(r.Changes) == 0) {
 			continue
 		}
 		state := r.Decision.Reason

@@ -636,7 +636,10 @@ func (p *program) importToken(ctx context.Context, r *flow.Runner, profiles []co
 // from standard input: typed without echo, or piped.
 func (p *program) foreignToken(ctx context.Context, x config.Profile) (string, error) {
 	if p.From != "" {
-		data, err := readSome(p.From, 1<<20)
+		data, err := config.ReadFile(p.From, 1<<20)
+		if errors.Is(err, config.ErrTooLarge) {
+			err = errors.New("larger than 1 MiB")
+		}
 		if err != nil {
 			return "", &flow.Error{Kind: flow.Invalid, Message: "--from " + p.From, Err: reason(err), Hint: "name the token file of another client"}
 		}
@@ -658,20 +661,6 @@ func (p *program) foreignToken(ctx context.Context, x config.Profile) (string, e
 		return "", &flow.Error{Kind: flow.Invalid, Message: "standard input holds no refresh token: it must be one word", Hint: "pipe it in alone, or use --from FILE for a file of another client"}
 	}
 	return text, nil
-}
-
-// readSome reads a file, which may be a pipe, of at most most bytes.
-func readSome(path string, most int64) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	b, err := io.ReadAll(io.LimitReader(f, most+1))
-	if err == nil && int64(len(b)) > most {
-		err = errors.New("larger than 1 MiB")
-	}
-	return b, err
 }
 
 // typed reads all of standard input, or one line of it without echo where a

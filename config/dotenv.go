@@ -49,8 +49,8 @@ func (l *loader) dotenv(path, shown string) (map[string]string, error) {
 	if f, ok := l.envs[path]; ok {
 		return f.vars, f.err
 	}
-	data, err := readFile(path, maxBytes)
-	if errors.Is(err, errTooLarge) {
+	data, err := ReadFile(path, maxBytes)
+	if errors.Is(err, ErrTooLarge) {
 		err = errors.New("larger than 1 MiB")
 	}
 	var vars map[string]string

@@ -183,7 +183,7 @@ func (f *file) hold(data []byte) {
 }
 
 func (l *loader) unreadable(f *file, err error) {
-	if errors.Is(err, errTooLarge) {
+	if errors.Is(err, ErrTooLarge) {
 		l.report(Pos{File: f.shown}, "split it into several files", "larger than 1 MiB")
 	} else {
 		l.report(Pos{File: f.shown}, "", reason(err))
@@ -274,7 +274,7 @@ func (f *file) parsed() (p parsed) {
 
 func (f *file) parse(take func(tree)) (e ending) {
 	if f.path != "" {
-		data, err := readFile(f.path, maxBytes)
+		data, err := ReadFile(f.path, maxBytes)
 		if err != nil {
 			return ending{err: err}
 		}

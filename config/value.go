@@ -86,7 +86,7 @@ func (v *Value) fetch(ctx context.Context) error {
 		}
 		s = text
 	case v.file != "":
-		b, err := readFile(v.file, maxSecret)
+		b, err := ReadFile(v.file, maxSecret)
 		if err != nil {
 			return v.problem(fmt.Sprintf("cannot read %s: %s", v.shown, reason(err)), "create the file, or change its path in the profile")
 		}
@@ -127,7 +127,7 @@ func (v *Value) run(ctx context.Context) (string, error) {
 		return "", ctx.Err()
 	case limited.Err() != nil:
 		return "", v.problem(fmt.Sprintf("the command %s did not end within %s", v.shown, v.timeout), "run it by hand: does it ask for something?")
-	case errors.Is(err, errTooLarge), out.full:
+	case errors.Is(err, ErrTooLarge), out.full:
 		return "", v.problem(fmt.Sprintf("the command %s printed more than a secret", v.shown), "it must print the bare value and nothing else")
 	case errors.As(err, &exit):
 		return "", v.problem(fmt.Sprintf("the command %s failed (%s)", v.shown, exit.ProcessState), "run it by hand to see why")
@@ -139,7 +139,8 @@ func (v *Value) run(ctx context.Context) (string, error) {
 // maxSecret bounds what is read where a secret is expected.
 const maxSecret = 64 << 10
 
-var errTooLarge = errors.New("too large")
+// ErrTooLarge says that there is more of something than can be meant.
+var ErrTooLarge = errors.New("too large")
 
 // bounded keeps what a command prints, and refuses more than a secret can be.
 type bounded struct {
@@ -150,13 +151,14 @@ type bounded struct {
 func (b *bounded) Write(p []byte) (int, error) {
 	if b.Len()+len(p) > maxSecret {
 		b.full = true
-		return 0, errTooLarge
+		return 0, ErrTooLarge
 	}
 	return b.Builder.Write(p)
 }
 
-// readFile reads a file of at most most bytes, which may be a pipe or a device.
-func readFile(path string, most int64) ([]byte, error) {
+// ReadFile reads a file of at most most bytes, which may be a pipe or a device. One
+// of more is [ErrTooLarge].
+func ReadFile(path string, most int64) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
@@ -168,7 +170,7 @@ func readFile(path string, most int64) ([]byte, error) {
 func readAll(r io.Reader, most int64) ([]byte, error) {
 	b, err := io.ReadAll(io.LimitReader(r, most+1))
 	if err == nil && int64(len(b)) > most {
-		err = errTooLarge
+		err = ErrTooLarge
 	}
 	return b, err
 }

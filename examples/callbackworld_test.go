@@ -117,11 +117,7 @@ func (w *attempt) agree(server *sandbox.Server) {
 		_, _, body := w.get(callback)
 		page <- body
 	}()
-	for deadline := time.Now().Add(10 * time.Second); server.Count("/api/token") == before; time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			w.t.Fatalf("the answer %.40s… is not taken", callback)
-		}
-	}
+	reached(w.t, server, "/api/token", before)
 	if status, _, body := w.get(callback); status != 409 {
 		w.t.Errorf("the same answer again: %d %s", status, body)
 	}

@@ -61,9 +61,7 @@ func TestInterrupted(t *testing.T) {
 			if err := cmd.Start(); err != nil {
 				t.Fatal(err)
 			}
-			for end := time.Now().Add(10 * time.Second); server.Count("/api/token") == asked && time.Now().Before(end); {
-				time.Sleep(time.Millisecond)
-			}
+			reached(t, server, "/api/token", asked)
 			if err := cmd.Process.Signal(c.signal); err != nil {
 				t.Fatal(err)
 			}

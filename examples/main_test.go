@@ -99,6 +99,16 @@ func spotify(t testing.TB, o sandbox.Options) (*sandbox.Server, string) {
 	return s, server.URL
 }
 
+// reached waits until more than asked requests for path have come to server.
+func reached(t testing.TB, server *sandbox.Server, path string, asked int) {
+	t.Helper()
+	for end := time.Now().Add(10 * time.Second); server.Count(path) <= asked; time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("no request for %s", path)
+		}
+	}
+}
+
 // surroundings is a bare environment with the program on the PATH, and with url
 // as Spotify.
 func surroundings(home, url string, more ...string) []string {

@@ -108,9 +108,7 @@ func (d *disk) tokenform(during func(*disk), args ...string) (code, requests int
 	}
 	d.must(cmd.Start())
 	if during != nil {
-		for end := time.Now().Add(5 * time.Second); d.server.Count("/api/token") == asked && time.Now().Before(end); {
-			time.Sleep(time.Millisecond)
-		}
+		reached(d, d.server, "/api/token", asked)
 		during(d)
 	}
 	if err := cmd.Wait(); err != nil && !errors.As(err, new(*exec.ExitError)) {

@@ -60,11 +60,11 @@ func (r *Runner) adoptable(p config.Profile, t *state.Token, d Decision) (_ Deci
 // what the stand-in's run has written there, or the real one: see [Runner.Twin].
 func (r *Runner) newer(p config.Profile, t *state.Token) []Found {
 	list := r.Outputs.Newer(p, t)
-	if len(list) == 0 {
-		return nil
+	if len(list) == 0 || r.Twin == r.Apart {
+		return list
 	}
 	twin, err := state.Open(filepath.Join(p.State, r.Twin)).Read(p.Name)
-	if err != nil || twin == nil || r.Twin == r.Apart {
+	if err != nil || twin == nil {
 		return list
 	}
 	return slices.DeleteFunc(list, func(f Found) bool {

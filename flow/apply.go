@@ -233,12 +233,17 @@ func needsSecret(p config.Profile) bool {
 	return slices.ContainsFunc(p.Outputs, config.Output.NeedsSecret)
 }
 
+// me is who takes a lock now.
+func (r *Runner) me() state.Holder {
+	me := r.Me
+	me.Since = r.Now().UTC() // in another zone the lock file would need that zone's rules
+	return me
+}
+
 // lock takes p's lock, telling who has it when that takes long enough to be
 // noticed.
 func (r *Runner) lock(ctx context.Context, p config.Profile) (*state.Entry, error) {
-	me := r.Me
-	me.Since = r.Now().UTC() // in another zone the lock file would need that zone's rules
-	entry, err := r.store(p).Lock(ctx, p.Name, me, state.Waiting{
+	entry, err := r.store(p).Lock(ctx, p.Name, r.me(), state.Waiting{
 		Timeout: r.LockTimeout,
 		After:   noticeable,
 		Tell:    func(h state.Holder) { r.notify(Event{Kind: Waiting, Profile: p.Name, Holder: h}) },

@@ -42,7 +42,7 @@ func (e *Error) Unwrap() error { return e.Err }
 // canceled context, and Failed for any other error. Of several errors, joined, it
 // is the kind that is to be dealt with first.
 func KindOf(err error) Kind {
-	if list := split(err); list != nil {
+	if list := Split(err); list != nil {
 		kinds := map[Kind]bool{}
 		for _, e := range list {
 			kinds[KindOf(e)] = true
@@ -66,7 +66,7 @@ func KindOf(err error) Kind {
 // HintOf is the first hint in err's chain, or of several errors, joined, the
 // first that any of them has.
 func HintOf(err error) string {
-	for _, e := range split(err) {
+	for _, e := range Split(err) {
 		if hint := HintOf(e); hint != "" {
 			return hint
 		}
@@ -81,8 +81,8 @@ func HintOf(err error) string {
 	return HintOf(e.Err)
 }
 
-// split takes joined errors apart; nil: err is one, or none.
-func split(err error) []error {
+// Split takes joined errors apart; nil: err is one, or none.
+func Split(err error) []error {
 	if joined, ok := err.(interface{ Unwrap() []error }); ok {
 		return joined.Unwrap()
 	}

@@ -80,9 +80,7 @@ func declaredIn(p config.Profile, t *state.Token) (source string, moved bool) {
 // declared in: else it would be pruned with the one it was in before. What hinders
 // it hinders nothing else.
 func (r *Runner) claim(ctx context.Context, p config.Profile) {
-	me := r.Me
-	me.Since = r.Now().UTC()
-	entry, err := r.store(p).Lock(ctx, p.Name, me, state.Waiting{})
+	entry, err := r.store(p).Lock(ctx, p.Name, r.me(), state.Waiting{})
 	if err != nil {
 		return
 	}

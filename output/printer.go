@@ -93,8 +93,8 @@ func (p *Printer) line(s string) {
 // Error prints err, profile first where it has one, and its hint. An error
 // made of several takes several lines.
 func (p *Printer) Error(profile string, err error) {
-	if joined, ok := err.(interface{ Unwrap() []error }); ok {
-		for _, e := range joined.Unwrap() {
+	if list := flow.Split(err); list != nil {
+		for _, e := range list {
 			p.Error(profile, e)
 		}
 		return

@@ -31,10 +31,10 @@ func Write(path string, data []byte, mode fs.FileMode) (inPlace bool, err error)
 	if err != nil {
 		return false, err
 	}
-	if inPlace, err = s.Commit(); err != nil {
-		return false, err
+	if inPlace, err = s.Commit(); err != nil || inPlace {
+		return inPlace, err
 	}
-	return inPlace, Settle(path)
+	return false, Settle(path)
 }
 
 // Settle makes what [Staged.Commit] has put at paths last: a rename survives a

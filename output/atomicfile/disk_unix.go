@@ -25,8 +25,10 @@ func syncDir(dir string) error {
 	}
 	defer d.Close()
 	err = d.Sync()
-	if errors.Is(err, syscall.EINVAL) || errors.Is(err, errors.ErrUnsupported) {
-		return nil // file systems without such a thing (SMB, some of FUSE)
+	if errors.Is(err, syscall.EINVAL) || errors.Is(err, errors.ErrUnsupported) || errors.Is(err, syscall.EROFS) {
+		// File systems without such a thing (SMB, some of FUSE), and those in which
+		// no entry can have changed: what was written there is a mount of its own.
+		return nil
 	}
 	return err
 }

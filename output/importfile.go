@@ -13,8 +13,8 @@ import (
 
 	"tokenform/config"
 	"tokenform/flow"
+	"tokenform/flow/atomicfile"
 	"tokenform/flow/state"
-	"tokenform/output/atomicfile"
 )
 
 // Imported is what a client's token file holds.

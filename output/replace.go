@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"tokenform/flow"
-	"tokenform/output/atomicfile"
+	"tokenform/flow/atomicfile"
 )
 
 // lockTimeout bounds the wait for others that write in the same directory. They

@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"tokenform/flow"
-	"tokenform/output/atomicfile"
+	"tokenform/flow/atomicfile"
 )
 
 // TestOtherWriter: a file that another program changes after it was read is read

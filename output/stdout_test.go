@@ -7,7 +7,7 @@ import (
 
 	"tokenform/config"
 	"tokenform/flow"
-	"tokenform/output/atomicfile"
+	"tokenform/flow/atomicfile"
 )
 
 // lockDir locks the directory of path like another process would.

@@ -9,8 +9,8 @@ import (
 
 	"tokenform/config"
 	"tokenform/flow"
+	"tokenform/flow/atomicfile"
 	"tokenform/flow/state"
-	"tokenform/output/atomicfile"
 )
 
 // unknownValue stands for a value that is not known, in a text that is not to

@@ -12,7 +12,7 @@ import (
 
 	"github.com/gofrs/flock"
 
-	"tokenform/output/atomicfile"
+	"tokenform/flow/atomicfile"
 )
 
 // Holder says who has a lock, for people who wait for it.

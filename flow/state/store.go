@@ -9,7 +9,7 @@ import (
 	"strings"
 	"syscall"
 
-	"tokenform/output/atomicfile"
+	"tokenform/flow/atomicfile"
 )
 
 // maxBytes bounds a state file: a real one is some KiB.

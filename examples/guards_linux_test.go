@@ -28,8 +28,8 @@ func TestGuardSize(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Logf("%d bytes", info.Size())
-	if info.Size() > 8<<20 {
-		t.Errorf("the binary has %d bytes, over 8 MiB", info.Size())
+	if info.Size() > 10<<20 {
+		t.Errorf("the binary has %d bytes, over 10 MiB", info.Size())
 	}
 }
 
@@ -76,7 +76,7 @@ func TestGuardInit(t *testing.T) {
 const (
 	maxInitPackages = 100
 	maxInitAllocs   = 720
-	maxInitBytes    = 92_000
+	maxInitBytes    = 96_000 // a plain build has HTTP/2 in net/http
 )
 
 // counted runs the program to its end and counts its calls on files and

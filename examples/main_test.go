@@ -38,7 +38,7 @@ func testMain(m *testing.M) int {
 	}
 	defer os.RemoveAll(dir)
 	program = filepath.Join(dir, "tokenform")
-	build := exec.Command("go", "build", "-trimpath", "-tags=nethttpomithttp2", "-ldflags=-s", "-gcflags=crypto/tls=-l", "-o", program, "tokenform")
+	build := exec.Command("go", "build", "-ldflags=-s -w", "-o", program, "tokenform")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		fmt.Printf("go build: %v\n%s", err, out)

@@ -21,7 +21,7 @@ func (b *bench) size() error {
 		return err
 	}
 	mib := float64(info.Size()) / (1 << 20)
-	b.add("binary, static, stripped", "-", spread{mib, mib, mib}, 8, "MiB")
+	b.add("binary, static, stripped", "-", spread{mib, mib, mib}, 10, "MiB")
 	return nil
 }
 

@@ -25,6 +25,7 @@ import (
 	"golang.org/x/term"
 
 	"tokenform/config"
+	"tokenform/config/fault"
 	"tokenform/flow"
 	"tokenform/flow/oauth"
 	"tokenform/flow/sandbox"
@@ -84,7 +85,7 @@ type streams struct {
 func isTerminal(f *os.File) bool { return term.IsTerminal(int(f.Fd())) }
 
 // exitCodes are those of SPEC section 7.
-var exitCodes = [...]int{flow.Interrupted: 130, flow.Invalid: 3, flow.LoginNeeded: 4, flow.Failed: 1, flow.Temporary: 5}
+var exitCodes = [...]int{fault.Interrupted: 130, fault.Invalid: 3, fault.LoginNeeded: 4, fault.Failed: 1, fault.Temporary: 5}
 
 const (
 	exitChanges = 2
@@ -97,7 +98,7 @@ func exitCode(errs ...error) int {
 	if err == nil {
 		return 0
 	}
-	return exitCodes[flow.KindOf(err)]
+	return exitCodes[fault.KindOf(err)]
 }
 
 // program is one run: the command line and the world around it.
@@ -128,7 +129,7 @@ func run(ctx context.Context, args []string, env func(string) (string, bool), s 
 	}
 	code := p.command(ctx)
 	if err := out.failed(); err != nil && code == 0 {
-		p.say.Error("", &flow.Error{Message: "standard output", Err: reason(err), Hint: "what was to be printed is not complete: make room for it, or print it elsewhere"})
+		p.say.Error("", &fault.Error{Message: "standard output", Err: fault.Cause(err), Hint: "what was to be printed is not complete: make room for it, or print it elsewhere"})
 		return exitCode(err)
 	}
 	return code
@@ -233,13 +234,9 @@ func printer(cmd config.Command, env func(string) (string, bool), s streams) *ou
 
 // refuse ends a run that could not begin.
 func (p *program) refuse(err error) int {
-	code := exitCode(err)
-	if _, ok := errors.AsType[*config.UsageError](err); ok {
-		code = exitInvalid
-	}
 	p.say.Error("", err)
 	p.view(output.View{Error: output.ViewError(err)})
-	return code
+	return exitCode(err)
 }
 
 // view prints v where --json asks for it.
@@ -279,7 +276,7 @@ func (p *program) init(ctx context.Context) int {
 		file = p.Args[0]
 	}
 	exists := func() int {
-		return p.refuse(&flow.Error{Message: file + " is there already", Hint: "edit it, or name another file: tokenform init FILE"})
+		return p.refuse(&fault.Error{Message: file + " is there already", Hint: "edit it, or name another file: tokenform init FILE"})
 	}
 	var s config.Starter
 	if file == "-" {
@@ -305,7 +302,7 @@ func (p *program) init(ctx context.Context) int {
 		err = errors.Join(err, f.Close())
 	}
 	if err != nil {
-		return p.refuse(&flow.Error{Message: file, Err: reason(err), Hint: "name a file in a directory that is there and that this user can write: tokenform init FILE"})
+		return p.refuse(&fault.Error{Message: file, Err: fault.Cause(err), Hint: "name a file in a directory that is there and that this user can write: tokenform init FILE"})
 	}
 	p.say.Say("wrote " + file)
 	if !p.Quiet {
@@ -313,14 +310,6 @@ func (p *program) init(ctx context.Context) int {
 	}
 	p.view(output.View{OK: true})
 	return 0
-}
-
-// reason is err without the path, for a message that names it.
-func reason(err error) error {
-	if e, ok := errors.AsType[*os.PathError](err); ok {
-		return e.Err
-	}
-	return err
 }
 
 // interview asks until each answer is one that a profile can have.
@@ -335,7 +324,7 @@ func (p *program) interview(ctx context.Context) (s config.Starter, err error) {
 				err = ctx.Err()
 			case answer, ok := <-answers:
 				if !ok {
-					err = &flow.Error{Message: "nothing is written: standard input ended"}
+					err = &fault.Error{Message: "nothing is written: standard input ended"}
 					return
 				}
 				take(strings.TrimSpace(answer))
@@ -343,7 +332,7 @@ func (p *program) interview(ctx context.Context) (s config.Starter, err error) {
 				if len(problems) == 0 {
 					return
 				}
-				p.say.Error("", &flow.Error{Message: problems[0].Message, Hint: problems[0].Hint})
+				p.say.Error("", &fault.Error{Message: problems[0].Message, Hint: problems[0].Hint})
 			}
 		}
 	}
@@ -372,12 +361,12 @@ func spare() { debug.SetGCPercent(30) }
 func (p *program) read() (profiles []config.Profile, problems config.Problems, err error) {
 	profiles, problems = config.Load(p.sources(), p.Args)
 	if errs := problems.Errors(); len(errs) > 0 {
-		return nil, problems, &flow.Error{Kind: flow.Invalid, Err: errs}
+		return nil, problems, &fault.Error{Kind: fault.Invalid, Err: errs}
 	}
 	all := slices.Clone(profiles)
 	p.all.Store(&all)
 	if profiles, err = p.choose(profiles); err != nil {
-		return nil, problems, &flow.Error{Kind: flow.Invalid, Err: err}
+		return nil, problems, &fault.Error{Kind: fault.Invalid, Err: err}
 	}
 	if p.Sandbox {
 		for i := range profiles {
@@ -492,7 +481,7 @@ func (p *program) apply(ctx context.Context, r *flow.Runner, profiles []config.P
 	return code
 }
 
-var bothWantStdout = &config.UsageError{Message: "--json and an output of type stdout both want standard output", Hint: "leave out one of them"}
+var bothWantStdout = &fault.Error{Kind: fault.Invalid, Message: "--json and an output of type stdout both want standard output", Hint: "leave out one of them"}
 
 func prints(x config.Profile) bool {
 	return slices.ContainsFunc(x.Outputs, func(o config.Output) bool { return o.Type == "stdout" })
@@ -641,14 +630,14 @@ func (p *program) foreignToken(ctx context.Context, x config.Profile) (string, e
 			err = errors.New("larger than 1 MiB")
 		}
 		if err != nil {
-			return "", &flow.Error{Kind: flow.Invalid, Message: "--from " + p.From, Err: reason(err), Hint: "name the token file of another client"}
+			return "", &fault.Error{Kind: fault.Invalid, Message: "--from " + p.From, Err: fault.Cause(err), Hint: "name the token file of another client"}
 		}
 		found, err := output.ReadClientFile(p.From, data)
 		if err != nil {
 			return "", err
 		}
 		if id, known := x.Client.ID.Known(); known && found.ClientID != "" && found.ClientID != id {
-			return "", &flow.Error{Kind: flow.Invalid, Message: fmt.Sprintf("%s belongs to the app %s, and the profile is of %s", p.From, found.ClientID, id), Hint: "a refresh token works only with the app it was made for: correct client.id"}
+			return "", &fault.Error{Kind: fault.Invalid, Message: fmt.Sprintf("%s belongs to the app %s, and the profile is of %s", p.From, found.ClientID, id), Hint: "a refresh token works only with the app it was made for: correct client.id"}
 		}
 		return found.RefreshToken, nil
 	}
@@ -658,7 +647,7 @@ func (p *program) foreignToken(ctx context.Context, x config.Profile) (string, e
 	}
 	text = strings.TrimSpace(text)
 	if !output.IsToken(text) {
-		return "", &flow.Error{Kind: flow.Invalid, Message: "standard input holds no refresh token: it must be one word", Hint: "pipe it in alone, or use --from FILE for a file of another client"}
+		return "", &fault.Error{Kind: fault.Invalid, Message: "standard input holds no refresh token: it must be one word", Hint: "pipe it in alone, or use --from FILE for a file of another client"}
 	}
 	return text, nil
 }
@@ -696,9 +685,8 @@ func (p *program) typed(ctx context.Context, prompt string) (string, error) {
 
 // one is the refusal of a command that works on a single profile.
 func one(what string, profiles []config.Profile) error {
-	return &config.UsageError{
-		Message: fmt.Sprintf("%s, and there are %d profiles", what, len(profiles)),
-		Hint:    "choose one with -p NAME: " + strings.Join(names(profiles), ", "),
+	return &fault.Error{Kind: fault.Invalid, Message: fmt.Sprintf("%s, and there are %d profiles", what, len(profiles)),
+		Hint: "choose one with -p NAME: " + strings.Join(names(profiles), ", "),
 	}
 }
 
@@ -733,7 +721,7 @@ func (p *program) destroy(ctx context.Context, r *flow.Runner, profiles []config
 // confirm asks before something is deleted that cannot be had back.
 func (p *program) confirm(ctx context.Context) error {
 	if !p.streams.inTerminal || !p.streams.errTerminal {
-		return &config.UsageError{Message: "destroy asks before it deletes, and nobody is here to answer", Hint: "add --yes"}
+		return &fault.Error{Kind: fault.Invalid, Message: "destroy asks before it deletes, and nobody is here to answer", Hint: "add --yes"}
 	}
 	fmt.Fprint(p.streams.err, "Delete all this? The logins cannot be restored. Only \"yes\" will do: ")
 	select {
@@ -742,7 +730,7 @@ func (p *program) confirm(ctx context.Context) error {
 		return ctx.Err()
 	case answer := <-lines(p.streams.in):
 		if strings.TrimSpace(answer) != "yes" {
-			return &flow.Error{Message: "nothing is deleted"}
+			return &fault.Error{Message: "nothing is deleted"}
 		}
 		return nil
 	}
@@ -769,7 +757,7 @@ func (p *program) runner() (r *flow.Runner, end func(), err error) {
 	api, _ := p.env("TOKENFORM_API_URL")
 	endpoints, err := oauth.ParseEndpoints(accounts, api)
 	if err != nil {
-		return nil, nil, &flow.Error{Kind: flow.Invalid, Err: err}
+		return nil, nil, &fault.Error{Kind: fault.Invalid, Err: err}
 	}
 	certFile, _ := p.env("SSL_CERT_FILE")
 	options := oauth.Options{UserAgent: "tokenform", Now: time.Now, CertFile: certFile, Parallel: p.Parallelism}
@@ -876,11 +864,11 @@ func (p *program) serve(ctx context.Context) int {
 func listen(h http.Handler, address string) (*http.Server, string, error) {
 	host, _, err := net.SplitHostPort(address)
 	if ip := net.ParseIP(host); err != nil || ip == nil || !ip.IsLoopback() {
-		return nil, "", &config.UsageError{Message: "--listen: must be a loopback address and a port", Hint: "write for example 127.0.0.1:8889"}
+		return nil, "", &fault.Error{Kind: fault.Invalid, Message: "--listen: must be a loopback address and a port", Hint: "write for example 127.0.0.1:8889"}
 	}
 	l, err := net.Listen("tcp", address)
 	if err != nil {
-		return nil, "", &flow.Error{Message: "cannot listen on " + address, Err: errors.Unwrap(err), Hint: "choose another port with --listen"}
+		return nil, "", &fault.Error{Message: "cannot listen on " + address, Err: errors.Unwrap(err), Hint: "choose another port with --listen"}
 	}
 	server := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second}
 	go server.Serve(l)

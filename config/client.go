@@ -123,12 +123,12 @@ func (d *document) fetched(v *Value, f *field, name string) *Value {
 
 // blemish is what a credential cannot have in it. Spotify takes none with white
 // space, and one that came along with a copy makes every request fail.
-func blemish(s string) *fault {
+func blemish(s string) *flaw {
 	switch {
 	case strings.ContainsAny(s, "\r\n"):
-		return &fault{"the value has more than one line", "only one newline at the end is dropped; the source must give the bare value"}
+		return &flaw{"the value has more than one line", "only one newline at the end is dropped; the source must give the bare value"}
 	case strings.ContainsFunc(s, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }):
-		return &fault{"the value has white space in it", "copy it again, without anything around it"}
+		return &flaw{"the value has white space in it", "copy it again, without anything around it"}
 	}
 	return nil
 }

@@ -11,6 +11,8 @@ import (
 	"github.com/agnivade/levenshtein"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"tokenform/config/fault"
 )
 
 // Command is a command line, taken apart and checked.
@@ -55,16 +57,13 @@ type Server struct {
 	LoginLife time.Duration
 }
 
-// UsageError is a command line that cannot be understood.
-type UsageError struct {
-	Message string
-	Hint    string
+// usage is the error for a command line that cannot be understood.
+func usage(message, hint string) error {
+	return &fault.Error{Kind: fault.Invalid, Message: message, Hint: hint}
 }
 
-func (e *UsageError) Error() string { return e.Message }
-
-// ParseCommandLine takes apart what follows the program's name. The error is a
-// [*UsageError]. It never quotes the value of a flag, which may be a secret put
+// ParseCommandLine takes apart what follows the program's name. The error is
+// [fault.Invalid]. It never quotes the value of a flag, which may be a secret put
 // in the wrong place.
 func ParseCommandLine(args []string) (Command, error) {
 	var c Command
@@ -75,7 +74,7 @@ func ParseCommandLine(args []string) (Command, error) {
 	root.SetErr(&out)
 	ran, err := root.ExecuteC()
 	if err != nil {
-		return Command{}, usage(ran, err)
+		return Command{}, translated(ran, err)
 	}
 	if c.Name == "" { // help or completion, which cobra has written
 		if wrong := unexplained(root, ran, args); wrong != nil {
@@ -96,10 +95,10 @@ func unexplained(root, ran *cobra.Command, args []string) error {
 	switch ran.Name() {
 	case "help":
 		if found, rest, err := root.Find(words[1:]); err != nil || found == root || len(rest) > 0 {
-			return &UsageError{Message: fmt.Sprintf("no help on %q", clip(strings.Join(words[1:], " "))), Hint: "tokenform help lists commands and topics"}
+			return usage(fmt.Sprintf("no help on %q", clip(strings.Join(words[1:], " "))), "tokenform help lists commands and topics")
 		}
 	case "completion":
-		return &UsageError{Message: fmt.Sprintf("no completion for the shell %q", clip(words[1])), Hint: "one of bash, fish, powershell, zsh"}
+		return usage(fmt.Sprintf("no completion for the shell %q", clip(words[1])), "one of bash, fish, powershell, zsh")
 	}
 	return nil
 }
@@ -122,7 +121,7 @@ func commands(c *Command, args []string) *cobra.Command {
 			if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
 				hint = "did you mean " + near[0] + "?"
 			}
-			return &UsageError{Message: fmt.Sprintf("unknown command %q", clip(args[0])), Hint: hint}
+			return usage(fmt.Sprintf("unknown command %q", clip(args[0])), hint)
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if c.Name == "version" {
@@ -241,28 +240,28 @@ func commands(c *Command, args []string) *cobra.Command {
 func (c *Command) check() error {
 	switch {
 	case c.Name == "sandbox" && c.JSON:
-		return &UsageError{Message: "sandbox prints lines for a shell, and no JSON", Hint: "leave out --json"}
+		return usage("sandbox prints lines for a shell, and no JSON", "leave out --json")
 	case c.Name == "sandbox" && (c.Server.TokenLife < time.Second || c.Server.LoginLife < 0):
-		return &UsageError{Message: "a life must be a second at least", Hint: "write for example --token-life 10m"}
+		return usage("a life must be a second at least", "write for example --token-life 10m")
 	case (c.Name == "apply" || c.Name == "watch") && c.Parallelism < 1:
-		return &UsageError{Message: "--parallelism: must be at least 1", Hint: "leave it out for 10"}
+		return usage("--parallelism: must be at least 1", "leave it out for 10")
 	case c.Name == "exec" && len(c.Run) == 0:
-		return &UsageError{Message: "exec needs a command", Hint: "write it behind --: tokenform exec -- COMMAND ARG..."}
+		return usage("exec needs a command", "write it behind --: tokenform exec -- COMMAND ARG...")
 	case c.Name != "exec" && c.Run != nil:
 		c.Args = append(c.Args, c.Run...) // -- before a file that begins with a dash
 		c.Run = nil
 	case c.Name == "import" && c.From == "" && slices.Contains(c.Args, "-"):
-		return &UsageError{Message: "standard input cannot be both the profile and the refresh token", Hint: "write the profile to a file"}
+		return usage("standard input cannot be both the profile and the refresh token", "write the profile to a file")
 	}
 	switch {
 	case c.Name == "init" && len(c.Args) > 1:
-		return &UsageError{Message: "init writes one file", Hint: "name one; without a name it is tokenform.yaml"}
+		return usage("init writes one file", "name one; without a name it is tokenform.yaml")
 	case c.Name == "schema" && (len(c.Args) > 1 || len(c.Args) == 1 && c.Args[0] != "profile" && c.Args[0] != "output"):
-		return &UsageError{Message: "there is no such schema", Hint: "write tokenform schema profile, or tokenform schema output"}
+		return usage("there is no such schema", "write tokenform schema profile, or tokenform schema output")
 	case c.LockTimeout < 0 || c.LoginTimeout < 0:
-		return &UsageError{Message: "a timeout cannot be negative", Hint: "write for example --lock-timeout 30s"}
+		return usage("a timeout cannot be negative", "write for example --lock-timeout 30s")
 	case c.Login == "paste" && slices.Contains(c.Args, "-"):
-		return &UsageError{Message: "standard input cannot be both the profile and the pasted address", Hint: "write the profile to a file"}
+		return usage("standard input cannot be both the profile and the pasted address", "write the profile to a file")
 	}
 	return nil
 }
@@ -290,24 +289,24 @@ func (v *choiceValue) Set(s string) error {
 	return nil
 }
 
-// usage puts an error of the libraries in our voice.
-func usage(cmd *cobra.Command, err error) error {
-	if u, ok := errors.AsType[*UsageError](err); ok {
+// translated puts an error of the libraries in our voice.
+func translated(cmd *cobra.Command, err error) error {
+	if u, ok := errors.AsType[*fault.Error](err); ok {
 		return u
 	}
 	help := cmd.CommandPath() + " --help lists the flags"
 	if e, ok := errors.AsType[*pflag.NotExistError](err); ok {
 		name := e.GetSpecifiedName()
 		if short := e.GetSpecifiedShortnames(); short != "" {
-			return &UsageError{Message: "unknown flag -" + clip(name), Hint: help}
+			return usage("unknown flag -"+clip(name), help)
 		}
 		if near := nearestFlag(cmd, name); near != "" {
 			help = "did you mean --" + near + "?"
 		}
-		return &UsageError{Message: "unknown flag --" + clip(name), Hint: help}
+		return usage("unknown flag --"+clip(name), help)
 	}
 	if e, ok := errors.AsType[*pflag.ValueRequiredError](err); ok {
-		return &UsageError{Message: "--" + e.GetFlag().Name + " needs a value", Hint: help}
+		return usage("--"+e.GetFlag().Name+" needs a value", help)
 	}
 	if e, ok := errors.AsType[*pflag.InvalidValueError](err); ok {
 		message := e.Unwrap().Error()
@@ -319,15 +318,15 @@ func usage(cmd *cobra.Command, err error) error {
 		case "bool":
 			message = "must be true or false"
 		}
-		return &UsageError{Message: "--" + e.GetFlag().Name + ": " + message, Hint: help}
+		return usage("--"+e.GetFlag().Name+": "+message, help)
 	}
 	if _, ok := errors.AsType[*pflag.InvalidSyntaxError](err); ok {
-		return &UsageError{Message: "a flag is not written as one", Hint: help}
+		return usage("a flag is not written as one", help)
 	}
 	if cmd.HasParent() && cmd.ValidateArgs([]string{"x"}) != nil {
-		return &UsageError{Message: cmd.Name() + " takes no arguments", Hint: help}
+		return usage(cmd.Name()+" takes no arguments", help)
 	}
-	return &UsageError{Message: err.Error(), Hint: help}
+	return usage(err.Error(), help)
 }
 
 func nearestFlag(cmd *cobra.Command, name string) string {

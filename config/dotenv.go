@@ -78,7 +78,7 @@ type envFile struct {
 func parseDotenv(data []byte) (vars map[string]string, faults []place) {
 	data = bytes.TrimPrefix(data, []byte("\ufeff"))
 	if !utf8.Valid(data) {
-		return nil, []place{{fault: fault{"the text is not UTF-8", "save it as UTF-8"}}}
+		return nil, []place{{flaw: flaw{"the text is not UTF-8", "save it as UTF-8"}}}
 	}
 	s := strings.ReplaceAll(string(data), "\r\n", "\n")
 	vars = map[string]string{}
@@ -95,7 +95,7 @@ func parseDotenv(data []byte) (vars map[string]string, faults []place) {
 		name, value, ok := strings.Cut(trimmed, "=")
 		name, value = strings.TrimSpace(name), strings.TrimSpace(value)
 		if !ok || !isName(name) {
-			faults = append(faults, place{fault{"not NAME=value", "a comment begins with #; a value over several lines needs quotes"}, line, 1})
+			faults = append(faults, place{flaw{"not NAME=value", "a comment begins with #; a value over several lines needs quotes"}, line, 1})
 			s, line = rest, line+1
 			continue
 		}
@@ -109,9 +109,9 @@ func parseDotenv(data []byte) (vars map[string]string, faults []place) {
 		text, after, ok := unquote(s[start:])
 		tail, rest, _ := strings.Cut(after, "\n")
 		if tail = strings.TrimSpace(tail); !ok {
-			return vars, append(faults, place{fault{"a quote without its end", "close it, or use the other kind of quote around it"}, line, 1})
+			return vars, append(faults, place{flaw{"a quote without its end", "close it, or use the other kind of quote around it"}, line, 1})
 		} else if tail != "" && tail[0] != '#' {
-			faults = append(faults, place{fault{"text after the closing quote", "put the whole value in one pair of quotes"}, line, 1})
+			faults = append(faults, place{flaw{"text after the closing quote", "put the whole value in one pair of quotes"}, line, 1})
 		}
 		vars[name] = text
 		line += strings.Count(s[:len(s)-len(rest)], "\n")

@@ -7,18 +7,18 @@ import (
 
 // duration reads Go's durations and two more units, days and weeks of 24 and
 // 168 hours: 90s, 1h30m, 180d, 1w2d.
-func duration(s string) (time.Duration, *fault) {
+func duration(s string) (time.Duration, *flaw) {
 	const forms = "write a number with a unit: 90s, 5m, 1h30m, 14d, 2w"
 	if s == "0" {
 		return 0, nil
 	}
 	if strings.HasPrefix(s, "-") {
-		return 0, &fault{"a duration cannot be negative", forms}
+		return 0, &flaw{"a duration cannot be negative", forms}
 	}
 	if s != "" && strings.Trim(s, "0123456789.") == "" {
-		return 0, &fault{"the duration has no unit", forms}
+		return 0, &flaw{"the duration has no unit", forms}
 	}
-	bad := &fault{"not a duration", forms}
+	bad := &flaw{"not a duration", forms}
 	var sum time.Duration
 	for ok := false; s != "" || !ok; ok = true {
 		digits := len(s) - len(strings.TrimLeft(s, "0123456789."))
@@ -37,7 +37,7 @@ func duration(s string) (time.Duration, *fault) {
 			return 0, bad
 		}
 		if part > (1<<63-1-sum)/times {
-			return 0, &fault{"the duration is too long", ""}
+			return 0, &flaw{"the duration is too long", ""}
 		}
 		sum += part * times
 	}

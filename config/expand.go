@@ -9,7 +9,7 @@ import (
 // itself, and not only the environment, has text of the result. Default texts
 // and messages reach to the next brace and do not nest; a dollar that opens
 // nothing stays a dollar.
-func expand(s string, lookup func(string) (string, bool)) (text string, literal bool, faults []fault) {
+func expand(s string, lookup func(string) (string, bool)) (text string, literal bool, faults []flaw) {
 	if !strings.Contains(s, "$") {
 		return s, s != "", nil
 	}
@@ -28,7 +28,7 @@ func expand(s string, lookup func(string) (string, bool)) (text string, literal 
 		case strings.HasPrefix(rest, "{"):
 			inside, after, closed := strings.Cut(rest[1:], "}")
 			if !closed {
-				return "", false, append(faults, fault{"${ without its }", "write $${ for a literal ${"})
+				return "", false, append(faults, flaw{"${ without its }", "write $${ for a literal ${"})
 			}
 			references++
 			value, fallback, wrong := reference(inside, lookup)
@@ -51,7 +51,7 @@ func expand(s string, lookup func(string) (string, bool)) (text string, literal 
 
 // reference evaluates what stands between the braces. fallback reports that it
 // has a default text.
-func reference(inside string, lookup func(string) (string, bool)) (value string, fallback bool, wrong *fault) {
+func reference(inside string, lookup func(string) (string, bool)) (value string, fallback bool, wrong *flaw) {
 	const forms = "write ${NAME}, ${NAME:-default} or ${NAME:?message}"
 	end := 0
 	for end < len(inside) && isNameByte(inside[end], end) {
@@ -59,17 +59,17 @@ func reference(inside string, lookup func(string) (string, bool)) (value string,
 	}
 	name, operator := inside[:end], inside[end:]
 	if name == "" {
-		return "", false, &fault{"${…} does not begin with a variable's name", forms + ", or $${ for a literal ${"}
+		return "", false, &flaw{"${…} does not begin with a variable's name", forms + ", or $${ for a literal ${"}
 	}
 	value, set := lookup(name)
 	switch {
 	case operator == "":
 		if !set {
-			return "", false, &fault{fmt.Sprintf("the variable %s is not set", name), "export it, name an env_file that has it, or give it a default: ${" + name + ":-…}"}
+			return "", false, &flaw{fmt.Sprintf("the variable %s is not set", name), "export it, name an env_file that has it, or give it a default: ${" + name + ":-…}"}
 		}
 		return value, false, nil
 	case strings.Contains(operator, "${"):
-		return "", false, &fault{"${…} inside ${…}", "a default cannot hold another variable"}
+		return "", false, &flaw{"${…} inside ${…}", "a default cannot hold another variable"}
 	case strings.HasPrefix(operator, ":-"):
 		if value == "" {
 			value = operator[2:]
@@ -86,9 +86,9 @@ func reference(inside string, lookup func(string) (string, bool)) (value string,
 		if operator != ":?" {
 			message += ": " + printable(operator[2:])
 		}
-		return "", false, &fault{message, "export it, or name an env_file that has it"}
+		return "", false, &flaw{message, "export it, or name an env_file that has it"}
 	default:
-		return "", false, &fault{fmt.Sprintf("${%s… goes on with something unknown", name), forms}
+		return "", false, &flaw{fmt.Sprintf("${%s… goes on with something unknown", name), forms}
 	}
 }
 

@@ -16,9 +16,9 @@ type file struct {
 	data   []byte
 	starts []int  // where each line begins; made at the first problem
 	hidden []span // in the order of the text
-	// fault is where reading ended. Its line is not shown: nobody knows what is
+	// broken is where reading ended. Its line is not shown: nobody knows what is
 	// secret in a text that is not YAML.
-	fault *Problem
+	broken *Problem
 }
 
 // span is a node that must not be shown: it begins at line and column, and has

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"sort"
 	"strings"
+
+	"tokenform/config/fault"
 )
 
 // Problem is one thing wrong in a profile, or one worth a warning.
@@ -26,6 +28,11 @@ func (p *Problem) Error() string {
 	}
 	b.WriteString(p.Message)
 	return b.String()
+}
+
+// Unwrap returns what is wrong as a [fault.Error], without the place.
+func (p *Problem) Unwrap() error {
+	return &fault.Error{Kind: fault.Invalid, Message: p.Message, Hint: p.Hint}
 }
 
 // String is the place in the form that editors and terminals link.
@@ -52,19 +59,14 @@ func (ps Problems) Error() string {
 }
 
 // Errors is the problems that keep the profiles from being used.
-func (ps Problems) Errors() Problems { return ps.only(false) }
-
-// Warnings is the problems that do not.
-func (ps Problems) Warnings() Problems { return ps.only(true) }
-
-func (ps Problems) only(warning bool) Problems {
-	var out Problems
+func (ps Problems) Errors() Problems {
+	var errs Problems
 	for _, p := range ps {
-		if p.Warning == warning {
-			out = append(out, p)
+		if !p.Warning {
+			errs = append(errs, p)
 		}
 	}
-	return out
+	return errs
 }
 
 // sorted orders problems by place and drops those said twice, which happens
@@ -84,9 +86,9 @@ func (ps Problems) sorted() Problems {
 	})
 }
 
-// fault is what is wrong with a text, before anybody knows where it stands. It
+// flaw is what is wrong with a text, before anybody knows where it stands. It
 // never quotes the text: the text may be the value of a variable.
-type fault struct {
+type flaw struct {
 	message string
 	hint    string
 }

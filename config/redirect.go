@@ -10,32 +10,32 @@ import (
 // checkRedirect applies Spotify's rules for redirect URIs, in force for every
 // app since 2025-11-27: https, http on a loopback IP literal, or a custom
 // scheme. https to localhost is refused too.
-func checkRedirect(s string) *fault {
+func checkRedirect(s string) *flaw {
 	const example = "for example http://127.0.0.1:8888/callback"
 	if strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r >= 0x7f }) {
-		return &fault{"white space or a character outside ASCII", "write it exactly as it is registered at Spotify"}
+		return &flaw{"white space or a character outside ASCII", "write it exactly as it is registered at Spotify"}
 	}
 	if strings.Contains(s, "*") {
-		return &fault{"a wildcard; Spotify compares the whole address", "write out one address, " + example}
+		return &flaw{"a wildcard; Spotify compares the whole address", "write out one address, " + example}
 	}
 	if strings.Contains(s, "#") {
-		return &fault{"a redirect cannot have a fragment (RFC 6749 3.1.2)", "take out the # and what follows"}
+		return &flaw{"a redirect cannot have a fragment (RFC 6749 3.1.2)", "take out the # and what follows"}
 	}
 	u, err := url.Parse(s)
 	if err != nil || u.Scheme == "" || u.Scheme == "localhost" || u.Opaque != "" && strings.Contains(u.Scheme, ".") && isPort(u.Opaque) {
-		return &fault{"not an address with a scheme", "write it in full, " + example}
+		return &flaw{"not an address with a scheme", "write it in full, " + example}
 	}
 	switch {
 	case u.User != nil:
-		return &fault{"a user name or password in the address", "take out what stands before the @"}
+		return &flaw{"a user name or password in the address", "take out what stands before the @"}
 	case u.Scheme != "http" && u.Scheme != "https":
 		return nil // a custom scheme: any path, any host, or none
 	case u.Hostname() == "":
-		return &fault{"no host in the address", "write it in full, " + example}
+		return &flaw{"no host in the address", "write it in full, " + example}
 	}
 	for _, segment := range strings.Split(u.Path, "/") {
 		if segment == "." || segment == ".." {
-			return &fault{"a . or .. in the path, which browsers take out", "write the path in full, " + example}
+			return &flaw{"a . or .. in the path, which browsers take out", "write the path in full, " + example}
 		}
 	}
 	host, port := u.Hostname(), u.Port()
@@ -43,7 +43,7 @@ func checkRedirect(s string) *fault {
 		return wrong
 	}
 	if strings.EqualFold(strings.TrimSuffix(host, "."), "localhost") {
-		return &fault{"Spotify refuses the name localhost", "write 127.0.0.1, here and in the Spotify dashboard"}
+		return &flaw{"Spotify refuses the name localhost", "write 127.0.0.1, here and in the Spotify dashboard"}
 	}
 	if u.Scheme == "https" {
 		return nil
@@ -51,18 +51,18 @@ func checkRedirect(s string) *fault {
 	ip, err := netip.ParseAddr(host)
 	switch {
 	case err == nil && ip.IsUnspecified():
-		return &fault{"not an address that a browser can open", "write 127.0.0.1, and listen: 0.0.0.0:PORT to bind elsewhere"}
+		return &flaw{"not an address that a browser can open", "write 127.0.0.1, and listen: 0.0.0.0:PORT to bind elsewhere"}
 	case err != nil || !ip.IsLoopback() || ip.Zone() != "" || ip.Is4In6():
-		return &fault{"Spotify takes plain http only for 127.0.0.1 and [::1]", "write https, or http://127.0.0.1:8888/callback"}
+		return &flaw{"Spotify takes plain http only for 127.0.0.1 and [::1]", "write https, or http://127.0.0.1:8888/callback"}
 	}
 	return nil
 }
 
 // checkPort looks at the port of host, which is still in brackets where need
 // be. url.Parse has made sure that it is a number.
-func checkPort(host, port string) *fault {
+func checkPort(host, port string) *flaw {
 	if strings.HasSuffix(host, ":") {
-		return &fault{"a colon without a port", "write the port, or take out the colon"}
+		return &flaw{"a colon without a port", "write the port, or take out the colon"}
 	}
 	if port == "" {
 		return nil
@@ -70,9 +70,9 @@ func checkPort(host, port string) *fault {
 	n, err := strconv.ParseUint(port, 10, 16)
 	switch {
 	case err != nil:
-		return &fault{"a port goes up to 65535", "for example http://127.0.0.1:8888/callback"}
+		return &flaw{"a port goes up to 65535", "for example http://127.0.0.1:8888/callback"}
 	case n == 0:
-		return &fault{"port 0 cannot be registered", "leave the port out: a free one is taken at login, and Spotify accepts any"}
+		return &flaw{"port 0 cannot be registered", "leave the port out: a free one is taken at login, and Spotify accepts any"}
 	}
 	return nil
 }
@@ -95,14 +95,14 @@ func airplay(s string) bool {
 }
 
 // checkListen checks the address to bind: an IP literal and a port.
-func checkListen(s string) *fault {
+func checkListen(s string) *flaw {
 	const example = "write an IP address and a port, for example 0.0.0.0:8888 or [::]:8888"
 	if strings.HasPrefix(strings.ToLower(s), "localhost:") {
-		return &fault{"a name, not an IP address", "write 127.0.0.1"}
+		return &flaw{"a name, not an IP address", "write 127.0.0.1"}
 	}
 	at, err := netip.ParseAddrPort(s)
 	if err != nil || at.Port() == 0 {
-		return &fault{"not an IP address with a port", example}
+		return &flaw{"not an IP address with a port", example}
 	}
 	return nil
 }

@@ -84,7 +84,7 @@ type tree struct {
 
 // place is a fault at a line and column; column zero is the line as a whole.
 type place struct {
-	fault
+	flaw
 	line, col int
 }
 
@@ -196,7 +196,7 @@ func (c *converter) convert(y *yaml.Node, depth int) *node {
 
 func (c *converter) fail(y *yaml.Node, message string) {
 	if c.wrong == nil {
-		c.wrong = &place{fault{message, "split the file, or write it out plainly"}, y.Line, y.Column}
+		c.wrong = &place{flaw{message, "split the file, or write it out plainly"}, y.Line, y.Column}
 	}
 }
 
@@ -206,7 +206,7 @@ func (c *converter) fail(y *yaml.Node, message string) {
 func syntax(data []byte, err error) *place {
 	message := strings.TrimPrefix(err.Error(), "yaml: ")
 	if _, rest, ok := strings.Cut(message, "unknown anchor '"); ok {
-		at := &place{fault: fault{"not YAML: an alias (*) without its anchor (&)", "put a value that begins with * in quotes"}}
+		at := &place{flaw: flaw{"not YAML: an alias (*) without its anchor (&)", "put a value that begins with * in quotes"}}
 		if i := bytes.Index(data, []byte("*"+strings.TrimSuffix(rest, "' referenced"))); i >= 0 {
 			at.line, at.col = lineAt(data, i)
 		}

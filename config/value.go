@@ -10,6 +10,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"tokenform/config/fault"
 )
 
 // CommandTimeout bounds a {command: …} source.
@@ -185,16 +187,6 @@ func dropNewline(s string) string {
 	return strings.TrimSuffix(s, "\r")
 }
 
-// reason is the bare cause of a file or process error: "no such file or
-// directory" without the path, which the message already has.
-func reason(err error) string {
-	var path *os.PathError
-	if errors.As(err, &path) {
-		return path.Err.Error()
-	}
-	var run *exec.Error
-	if errors.As(err, &run) {
-		return run.Err.Error()
-	}
-	return err.Error()
-}
+// reason is the cause of a file or process error, without the path or program
+// that the message already names.
+func reason(err error) string { return fault.Cause(err).Error() }

@@ -60,14 +60,15 @@ func (s source) imports() []string {
 // so, output writes what came of it, and main alone knows all three.
 func TestImports(t *testing.T) {
 	allowed := map[string][]string{
-		".":               {"config", "flow", "flow/oauth", "flow/sandbox", "flow/state", "output"},
-		"flow":            {"config", "flow/oauth", "flow/state"},
-		"output":          {"config", "flow", "flow/state", "flow/atomicfile"},
-		"flow/state":      {"flow/atomicfile"},
-		"config":          {},
-		"flow/oauth":      {},
+		".":               {"config", "config/fault", "flow", "flow/oauth", "flow/sandbox", "flow/state", "output"},
+		"flow":            {"config", "config/fault", "flow/oauth", "flow/state"},
+		"output":          {"config", "config/fault", "flow", "flow/atomicfile", "flow/state"},
+		"flow/state":      {"config/fault", "flow/atomicfile"},
+		"config":          {"config/fault"},
+		"flow/oauth":      {"config/fault"},
 		"flow/sandbox":    {},
 		"flow/atomicfile": {},
+		"config/fault":    {},
 	}
 	for _, s := range sources(t) {
 		room := path.Dir(s.path)

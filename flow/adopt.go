@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"tokenform/config"
+	"tokenform/config/fault"
 	"tokenform/flow/oauth"
 	"tokenform/flow/state"
 )
@@ -95,7 +96,7 @@ func (r *Runner) adopt(ctx context.Context, p config.Profile, entry *state.Entry
 			return n, err
 		}
 	}
-	return nil, &Error{Kind: KindOf(wire("", err)), Message: found.Shown + " holds a newer token of another login; nothing is overwritten", Err: err,
+	return nil, &fault.Error{Message: found.Shown + " holds a newer token of another login; nothing is overwritten", Err: err,
 		Hint: fmt.Sprintf("if it is to be used here: tokenform destroy -p %[1]s%[2]s, then tokenform import -p %[1]s%[2]s --from FILE with a copy of it; else move it away", p.Name, r.Here+r.Files)}
 }
 
@@ -109,9 +110,9 @@ func (r *Runner) sameAccount(ctx context.Context, p config.Profile, app oauth.Ap
 	got := accountOf(me)
 	switch ok, known := expected(p, t, got); {
 	case !known:
-		return &Error{Message: "it is of " + name(got) + ", and whose login is stored is not known"}
+		return &fault.Error{Message: "it is of " + name(got) + ", and whose login is stored is not known"}
 	case !ok:
-		return &Error{Message: "it is of " + name(got)}
+		return &fault.Error{Message: "it is of " + name(got)}
 	}
 	next.Account = got
 	return nil

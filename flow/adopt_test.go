@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"tokenform/config"
+	"tokenform/config/fault"
 	"tokenform/flow"
 	"tokenform/flow/oauth"
 	"tokenform/flow/sandbox"
@@ -177,13 +178,13 @@ func TestNotAdopted(t *testing.T) {
 		other := w.must(w.profile(func(p *config.Profile) { p.Name, p.Outputs = "other", nil }), flow.Login)
 		w.clientWrites(theirs{other.Access, other.Refresh, other.Expires, "Bearer"})
 		file := w.clientHas()
-		w.fails(w.apply(p), flow.Failed, "token.json holds a newer token of another login; nothing is overwritten", "Else (somebody-else)", "import -p dev --from")
+		w.fails(w.apply(p), fault.Failed, "token.json holds a newer token of another login; nothing is overwritten", "Else (somebody-else)", "import -p dev --from")
 		if w.stored(p).Access != before.Access || w.clientHas() != file {
 			t.Error("something changed")
 		}
 		// An outage is no proof, and no reason to write over it.
 		w.server.Inject("/v1/me", sandbox.Outage(503), -1)
-		w.fails(w.apply(p), flow.Temporary, "nothing is overwritten")
+		w.fails(w.apply(p), fault.Temporary, "nothing is overwritten")
 		if w.clientHas() != file {
 			t.Error("the file was overwritten")
 		}
@@ -200,7 +201,7 @@ func TestNotAdopted(t *testing.T) {
 		}), flow.Login)
 		w.clientWrites(theirs{other.Access, other.Refresh, other.Expires, "Bearer"})
 		file := w.clientHas()
-		w.fails(w.apply(p), flow.Failed, "token.json holds a newer token of another login; nothing is overwritten", "invalid_grant")
+		w.fails(w.apply(p), fault.Failed, "token.json holds a newer token of another login; nothing is overwritten", "invalid_grant")
 		if w.stored(p).Refresh != before.Refresh || w.clientHas() != file {
 			t.Error("something changed")
 		}

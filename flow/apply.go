@@ -161,7 +161,7 @@ func (r *Runner) apply(ctx context.Context, p config.Profile, f Forecast, free f
 
 	t, err := entry.Token()
 	if err != nil {
-		return fail(stored(err))
+		return fail(err)
 	}
 	var found Found
 	var next *state.Token
@@ -222,7 +222,7 @@ func resolve(ctx context.Context, p config.Profile) error {
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}
-			return invalid(err)
+			return err
 		}
 	}
 	return nil
@@ -243,18 +243,11 @@ func (r *Runner) me() state.Holder {
 // lock takes p's lock, telling who has it when that takes long enough to be
 // noticed.
 func (r *Runner) lock(ctx context.Context, p config.Profile) (*state.Entry, error) {
-	entry, err := r.store(p).Lock(ctx, p.Name, r.me(), state.Waiting{
+	return r.store(p).Lock(ctx, p.Name, r.me(), state.Waiting{
 		Timeout: r.LockTimeout,
 		After:   noticeable,
 		Tell:    func(h state.Holder) { r.notify(Event{Kind: Waiting, Profile: p.Name, Holder: h}) },
 	})
-	if held, ok := errors.AsType[*state.HeldError](err); ok {
-		return nil, &Error{Kind: Temporary, Err: held, Hint: "wait for it to end and try again, or give --lock-timeout more time"}
-	}
-	if err != nil {
-		return nil, stored(err)
-	}
-	return entry, nil
 }
 
 // write brings the outputs in line with the token and state in line with the
@@ -275,7 +268,7 @@ func (r *Runner) write(ctx context.Context, p config.Profile, entry *state.Entry
 		res.Token.Source = source
 		res.Token.Outputs = merge(res.Token.Outputs, want)
 		if err := entry.Save(res.Token); err != nil {
-			return stored(err)
+			return err
 		}
 	}
 	changes, err := r.Outputs.Write(ctx, p, res.Token)
@@ -297,7 +290,7 @@ func (r *Runner) write(ctx context.Context, p config.Profile, entry *state.Entry
 	if ran || len(res.Token.Outputs) != len(want) || !covers(want, res.Token.Outputs) {
 		res.Token.Outputs = want // the undeclared ones are gone now
 		if err := entry.Save(res.Token); err != nil {
-			return stored(err)
+			return err
 		}
 	}
 	return nil

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"tokenform/config"
+	"tokenform/config/fault"
 	"tokenform/flow"
 	"tokenform/flow/sandbox"
 	"tokenform/flow/state"
@@ -132,7 +133,7 @@ func TestRescue(t *testing.T) {
 			w.unattended()
 			w.pass(time.Hour)
 			w.server.Inject("/api/token", f, 1)
-			w.fails(w.apply(p), flow.Temporary, "refreshing")
+			w.fails(w.apply(p), fault.Temporary, "refreshing")
 			if n := w.stored(p); n.Refresh == old.Refresh || n.Access != old.Access {
 				t.Errorf("stored: refresh token changed %v, access token changed %v", n.Refresh != old.Refresh, n.Access != old.Access)
 			}
@@ -142,7 +143,7 @@ func TestRescue(t *testing.T) {
 			seed := w.stored(p).Refresh
 			q := w.profile(func(p *config.Profile) { p.Name, p.RefreshToken = "ci", config.Literal(seed) })
 			w.server.Inject("/api/token", f, 1)
-			w.fails(w.apply(q), flow.Temporary, "refreshing")
+			w.fails(w.apply(q), fault.Temporary, "refreshing")
 			w.must(q, flow.Refresh)
 		})
 	}
@@ -179,7 +180,7 @@ func TestSeed(t *testing.T) {
 	// A seed that is refused leaves the stored token alone.
 	before := w.stored(p)
 	r := w.apply(w.profile(seed("AQ-nonsense")))
-	w.fails(r, flow.LoginNeeded, "invalid_grant", "refresh_token")
+	w.fails(r, fault.LoginNeeded, "invalid_grant", "refresh_token")
 	if after := w.stored(p); after.Access != before.Access || after.Refresh != before.Refresh || after.Serial != before.Serial {
 		t.Error("a refused seed changed the stored token")
 	}
@@ -200,7 +201,7 @@ func TestInvalidGrant(t *testing.T) {
 
 	w.server.Inject("/api/token", sandbox.FalseInvalidGrant(), 1)
 	sent := w.server.Count("/api/token")
-	w.fails(w.apply(p), flow.LoginNeeded, "invalid_grant", "tokenform token -p dev --format refresh_token")
+	w.fails(w.apply(p), fault.LoginNeeded, "invalid_grant", "tokenform token -p dev --format refresh_token")
 	if n := w.server.Count("/api/token") - sent; n != 1 {
 		t.Errorf("invalid_grant was asked for %d times, want once", n)
 	}
@@ -260,7 +261,7 @@ func TestScopes(t *testing.T) {
 		w := newWorld(t, sandbox.Options{})
 		p := w.profile()
 		w.server.Inject("/api/token", sandbox.NarrowerScope("streaming"), 1)
-		w.fails(w.apply(p), flow.Failed, "fewer scopes", "streaming")
+		w.fails(w.apply(p), fault.Failed, "fewer scopes", "streaming")
 		if w.stored(p) != nil || w.env() != "" {
 			t.Error("something was stored or written")
 		}
@@ -272,7 +273,7 @@ func TestScopes(t *testing.T) {
 		w.pass(time.Hour)
 		w.server.Inject("/api/token", sandbox.NarrowerScope("streaming"), 1)
 		env := w.env()
-		w.fails(w.apply(p), flow.Failed, "fewer scopes", "streaming")
+		w.fails(w.apply(p), fault.Failed, "fewer scopes", "streaming")
 		if n := w.stored(p); n.Refresh == old.Refresh {
 			t.Error("the rotated refresh token is lost")
 		}
@@ -310,7 +311,7 @@ func TestAccount(t *testing.T) {
 	first := w.must(p, flow.Login)
 	w.server.SetUser(sandbox.User{ID: "somebody-else", Name: "Else"})
 	w.runner.Renew = true
-	w.fails(w.apply(p), flow.Failed, "Else (somebody-else)", "Sandy Box (sandbox-user)", "show_dialog")
+	w.fails(w.apply(p), fault.Failed, "Else (somebody-else)", "Sandy Box (sandbox-user)", "show_dialog")
 	if w.stored(p).Refresh != first.Refresh {
 		t.Error("the wrong account's login was stored")
 	}
@@ -320,7 +321,7 @@ func TestAccount(t *testing.T) {
 		t.Errorf("account %+v", tok.Account)
 	}
 	p.Account = "21sandboxaccount"
-	w.fails(w.apply(p), flow.Failed, "somebody-else", "21sandboxaccount")
+	w.fails(w.apply(p), fault.Failed, "somebody-else", "21sandboxaccount")
 	w.server.SetUser(sandbox.DemoUser())
 	w.must(p, flow.Login)
 
@@ -366,7 +367,7 @@ func TestTrouble(t *testing.T) {
 			w.pass(time.Hour)
 			sent := w.server.Count("/api/token")
 			w.server.Inject("/api/token", c.fault, -1)
-			w.fails(w.apply(p), flow.Temporary, "refreshing")
+			w.fails(w.apply(p), fault.Temporary, "refreshing")
 			if n := w.server.Count("/api/token") - sent; n != c.tries {
 				t.Errorf("%d requests, want %d", n, c.tries)
 			}
@@ -411,7 +412,7 @@ func TestManyProfiles(t *testing.T) {
 			t.Errorf("%s: %v", r.Profile.Name, r.Err)
 		}
 		if i == 5 {
-			w.fails(r, flow.Failed, "invalid_client")
+			w.fails(r, fault.Failed, "invalid_client")
 			continue
 		}
 		if !strings.Contains(w.env(), fmt.Sprintf("TOKEN_%d=%s\n", i, r.Token.Access)) {
@@ -484,7 +485,7 @@ func TestNoRoom(t *testing.T) {
 			if err := os.MkdirAll(filepath.Join(p.State, ".dev.json.tokenform-tmp", "x"), 0o700); err != nil {
 				t.Fatal(err)
 			}
-			w.fails(w.apply(p), flow.Failed, "could not be stored", "nothing was asked of Spotify")
+			w.fails(w.apply(p), fault.Failed, "could not be stored", "nothing was asked of Spotify")
 			if n := w.server.Count("/api/token"); n != 0 {
 				t.Errorf("%d token requests", n)
 			}
@@ -501,7 +502,7 @@ func TestInterruptedWhileRefreshing(t *testing.T) {
 	w.server.Inject("/api/token", sandbox.Slow(300*time.Millisecond), 1)
 	ctx, cancel := context.WithCancel(context.Background())
 	w.arrives(cancel)
-	if r := w.runner.Apply(ctx, []config.Profile{p})[0]; r.Err != nil && flow.KindOf(r.Err) != flow.Interrupted {
+	if r := w.runner.Apply(ctx, []config.Profile{p})[0]; r.Err != nil && fault.KindOf(r.Err) != fault.Interrupted {
 		t.Error(r.Err)
 	}
 	if n := w.stored(p); n.Refresh == old.Refresh || n.Refresh == "" {
@@ -516,7 +517,7 @@ func TestSeedOfAnotherAccount(t *testing.T) {
 	login := w.must(w.profile(func(p *config.Profile) { p.Name = "laptop" }), flow.Login)
 	w.unattended()
 	p := w.profile(func(p *config.Profile) { p.RefreshToken, p.Account = config.Literal(login.Refresh), "somebody-else" })
-	w.fails(w.apply(p), flow.Failed, "sandbox-user", "somebody-else", "nothing is stored")
+	w.fails(w.apply(p), fault.Failed, "sandbox-user", "somebody-else", "nothing is stored")
 	if w.stored(p) != nil {
 		t.Error("it was stored")
 	}
@@ -527,7 +528,7 @@ func TestSeedOfAnotherAccount(t *testing.T) {
 // A seed that the server replaces, and a Web API that does not say whose it is:
 // what replaced it is stored, used by nobody, and asked about again.
 func TestSeedRotatedAndNobodyKnowsWhose(t *testing.T) {
-	for account, kind := range map[string]flow.Kind{"sandbox-user": -1, "somebody-else": flow.Failed} {
+	for account, kind := range map[string]fault.Kind{"sandbox-user": -1, "somebody-else": fault.Failed} {
 		t.Run(account, func(t *testing.T) {
 			w := newWorld(t, sandbox.Options{RotateAll: true})
 			login := w.must(w.profile(func(p *config.Profile) { p.Name = "laptop" }), flow.Login)
@@ -536,7 +537,7 @@ func TestSeedRotatedAndNobodyKnowsWhose(t *testing.T) {
 				p.RefreshToken, p.Account, p.Outputs = config.Literal(login.Refresh), account, nil
 			})
 			w.server.Inject("/v1/me", sandbox.Outage(503), 4)
-			w.fails(w.apply(p), flow.Temporary, "does not say who logged in")
+			w.fails(w.apply(p), fault.Temporary, "does not say who logged in")
 			if tok := w.stored(p); tok == nil || tok.Access != "" || tok.Account != nil {
 				t.Fatal("not stored, or with a token that may be anybody's")
 			}
@@ -598,7 +599,7 @@ func TestCannotStore(t *testing.T) {
 		os.RemoveAll(p.State)
 		os.WriteFile(p.State, nil, 0o600)
 	})
-	w.fails(w.apply(p), flow.Failed, "granted but cannot be stored", "log in to dev again")
+	w.fails(w.apply(p), fault.Failed, "granted but cannot be stored", "log in to dev again")
 	if w.env() != env {
 		t.Error("a token that is not stored was written")
 	}

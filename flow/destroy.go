@@ -27,7 +27,7 @@ func (r *Runner) Remains(profiles []config.Profile) []Remains {
 		t, err := r.store(p).Read(p.Name)
 		switch {
 		case err != nil:
-			x.Err = stored(err)
+			x.Err = err
 		case t != nil:
 			x.Token = t
 			if x.Changes, x.Err = r.Outputs.Leftovers(p, t); x.Err != nil {
@@ -64,7 +64,7 @@ func (r *Runner) destroy(ctx context.Context, p config.Profile) ([]Change, error
 	defer entry.Unlock()
 	t, err := entry.Token()
 	if err != nil {
-		return nil, stored(err)
+		return nil, err
 	}
 	var changes []Change
 	if t != nil {
@@ -73,7 +73,7 @@ func (r *Runner) destroy(ctx context.Context, p config.Profile) ([]Change, error
 		}
 	}
 	if err := entry.Delete(); err != nil {
-		return changes, stored(err)
+		return changes, err
 	}
 	return changes, nil
 }

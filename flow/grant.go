@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"tokenform/config"
+	"tokenform/config/fault"
 	"tokenform/flow/oauth"
 	"tokenform/flow/state"
 )
@@ -43,7 +44,7 @@ func (r *Runner) grant(ctx context.Context, p config.Profile, entry *state.Entry
 			return n, err
 		}
 		if !r.attended() {
-			return nil, &Error{Kind: LoginNeeded, Message: "refreshing", Err: err, Hint: r.unattendedHint(p)}
+			return nil, &fault.Error{Kind: fault.LoginNeeded, Message: "refreshing", Err: err, Hint: r.unattendedHint(p)}
 		}
 		*d = Decision{Action: Login, Reason: reasonOf(err)}
 	}
@@ -72,7 +73,7 @@ func (r *Runner) request(ctx context.Context, p config.Profile, app oauth.App, e
 	sent := r.Now()
 	w, err := app.ClientCredentials(ctx)
 	if err != nil {
-		return nil, wire("requesting a token", err)
+		return nil, &fault.Error{Message: "requesting a token", Err: err}
 	}
 	n := r.absorb(p, app, bare(t), w, sent)
 	if err := r.keep(entry, p, n, "the next apply requests another one"); err != nil {
@@ -95,7 +96,7 @@ func (r *Runner) source(ctx context.Context, p config.Profile, t *state.Token, d
 	seed, err := p.RefreshToken.Resolve(ctx)
 	switch {
 	case err != nil:
-		return source{}, invalid(err)
+		return source{}, err
 	case d.Seed:
 		return source{refresh: seed, base: bare(t), seed: state.Digest(seed), foreign: true}, nil
 	case seed != "" && seed == t.Refresh:
@@ -120,7 +121,7 @@ func (r *Runner) refresh(ctx context.Context, p config.Profile, app oauth.App, e
 		newer, readErr := entry.Token()
 		switch {
 		case readErr != nil:
-			return nil, stored(readErr)
+			return nil, readErr
 		case newer != nil && newer.Refresh != "" && newer.Refresh != from.refresh:
 			from, sent = source{refresh: newer.Refresh, base: newer}, r.Now()
 			w, err = app.Refresh(sending, from.refresh)
@@ -138,7 +139,7 @@ func (r *Runner) refresh(ctx context.Context, p config.Profile, app oauth.App, e
 		if refused(err) {
 			from.base.Rejected = sent.UTC().Truncate(time.Second)
 			if err := entry.Save(from.base); err != nil {
-				return nil, stored(err)
+				return nil, err
 			}
 		}
 	}
@@ -146,7 +147,7 @@ func (r *Runner) refresh(ctx context.Context, p config.Profile, app oauth.App, e
 		if refused(err) {
 			return nil, err
 		}
-		return nil, errors.Join(wire("refreshing", err), r.rescue(p, app, entry, from, err, sent))
+		return nil, errors.Join(&fault.Error{Message: "refreshing", Err: err}, r.rescue(p, app, entry, from, err, sent))
 	}
 	n := r.absorb(p, app, from.base, w, sent)
 	n.Seed = cmp.Or(from.seed, n.Seed)
@@ -293,11 +294,10 @@ func (r *Runner) absorb(p config.Profile, app oauth.App, old *state.Token, w oau
 // reserve makes sure that the answer to a grant can be stored before the grant
 // is asked for: a rotated refresh token that cannot be stored is a lost login.
 func reserve(entry *state.Entry) error {
-	err := entry.Reserve()
-	if fe, ok := errors.AsType[*state.FileError](err); ok {
-		return &Error{Message: "a token could not be stored", Err: err, Hint: cmp.Or(fe.Hint, "make room or make it writable, then apply again; nothing was asked of Spotify")}
+	if err := entry.Reserve(); err != nil {
+		return &fault.Error{Message: "a token could not be stored", Err: err, Hint: cmp.Or(fault.HintOf(err), "make room or make it writable, then apply again; nothing was asked of Spotify")}
 	}
-	return err
+	return nil
 }
 
 // keep stores n with what its outputs will be. Past this line the token
@@ -308,13 +308,13 @@ func (r *Runner) keep(entry *state.Entry, p config.Profile, n *state.Token, cure
 		n.Outputs = merge(n.Outputs, r.Outputs.Record(p, n))
 	}
 	if err := entry.Save(n); err != nil {
-		return &Error{Kind: Failed, Message: "the token was granted but cannot be stored", Err: err, Hint: "make room or make it writable, then apply again; " + cure}
+		return &fault.Error{Kind: fault.Failed, Message: "the token was granted but cannot be stored", Err: err, Hint: "make room or make it writable, then apply again; " + cure}
 	}
 	return nil
 }
 
 func lessGranted(missing []string) error {
-	return &Error{
+	return &fault.Error{
 		Message: "Spotify granted fewer scopes than declared; missing: " + strings.Join(missing, " "),
 		Hint:    "log in again and allow them, or take them out of scopes",
 	}
@@ -331,9 +331,9 @@ func (r *Runner) verify(ctx context.Context, p config.Profile, app oauth.App, t 
 		return nil
 	}
 	if e, ok := errors.AsType[*oauth.Error](err); ok && e.Kind == oauth.Unauthorized {
-		return wire("the Web API refuses the new token", err)
+		return &fault.Error{Message: "the Web API refuses the new token", Err: err}
 	}
-	r.warn(p.Name, "the Web API does not say whether the token is good: "+reasonOf(err), hintOfWire(err))
+	r.warn(p.Name, "the Web API does not say whether the token is good: "+reasonOf(err), fault.HintOf(err))
 	return nil
 }
 
@@ -346,35 +346,12 @@ func check(ctx context.Context, p config.Profile, app oauth.App, t *state.Token)
 	return err
 }
 
-// wire puts a failure of the wire in our terms.
-func wire(doing string, err error) error {
-	e, ok := errors.AsType[*oauth.Error](err)
-	if !ok {
-		return &Error{Message: doing, Err: err}
-	}
-	kind := Failed
-	switch e.Kind {
-	case oauth.RateLimited, oauth.Unavailable:
-		kind = Temporary
-	case oauth.Canceled:
-		kind = Interrupted
-	}
-	return &Error{Kind: kind, Message: doing, Err: err, Hint: e.Hint}
-}
-
 // retryAfter is how long the server asked to be left alone; zero: it did not.
 func retryAfter(err error) time.Duration {
 	if e, ok := errors.AsType[*oauth.Error](err); ok {
 		return e.RetryAfter
 	}
 	return 0
-}
-
-func hintOfWire(err error) string {
-	if e, ok := errors.AsType[*oauth.Error](err); ok {
-		return e.Hint
-	}
-	return ""
 }
 
 // unattendedHint says how to log in where nobody can: one line for each step.

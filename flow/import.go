@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"tokenform/config"
+	"tokenform/config/fault"
 	"tokenform/flow/state"
 )
 
@@ -20,7 +21,7 @@ func (r *Runner) Import(ctx context.Context, p config.Profile, refresh string, t
 
 func (r *Runner) take(ctx context.Context, p config.Profile, refresh string, try bool) (*state.Token, error) {
 	if !p.Grant.User() {
-		return nil, &Error{Kind: Invalid, Message: "grant client_credentials has no refresh token to import", Hint: "run tokenform apply: it needs no login"}
+		return nil, &fault.Error{Kind: fault.Invalid, Message: "grant client_credentials has no refresh token to import", Hint: "run tokenform apply: it needs no login"}
 	}
 	if err := resolve(ctx, p); err != nil {
 		return nil, err
@@ -36,10 +37,10 @@ func (r *Runner) take(ctx context.Context, p config.Profile, refresh string, try
 	defer entry.Unlock()
 	old, err := entry.Token()
 	if err != nil {
-		return nil, stored(err)
+		return nil, err
 	}
 	if old != nil {
-		return nil, &Error{Message: "there is a login already", Hint: fmt.Sprintf("if it may go, run tokenform destroy -p %s%s first", p.Name, r.Here+r.Files)}
+		return nil, &fault.Error{Message: "there is a login already", Hint: fmt.Sprintf("if it may go, run tokenform destroy -p %s%s first", p.Name, r.Here+r.Files)}
 	}
 	from := source{refresh: refresh, seed: seedDigest(p), foreign: true}
 	if !try {
@@ -48,7 +49,7 @@ func (r *Runner) take(ctx context.Context, p config.Profile, refresh string, try
 	}
 	n, err := r.refresh(ctx, p, app, entry, from)
 	if refused(err) {
-		return nil, &Error{Message: "Spotify refuses this refresh token", Err: err, Hint: "is it whole, not older than six months, and of the app " + app.ID + "?"}
+		return nil, &fault.Error{Message: "Spotify refuses this refresh token", Err: err, Hint: "is it whole, not older than six months, and of the app " + app.ID + "?"}
 	}
 	return n, err
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"tokenform/config"
+	"tokenform/config/fault"
 	"tokenform/flow/oauth"
 	"tokenform/flow/state"
 )
@@ -17,7 +18,7 @@ import (
 // answered last, so that it tells what really happened.
 func (r *Runner) login(ctx context.Context, p config.Profile, app oauth.App, entry *state.Entry, t *state.Token, reason string, free func()) (*state.Token, error) {
 	if !r.attended() {
-		return nil, &Error{Kind: LoginNeeded, Message: "a person must log in: " + reason, Hint: r.unattendedHint(p)}
+		return nil, &fault.Error{Kind: fault.LoginNeeded, Message: "a person must log in: " + reason, Hint: r.unattendedHint(p)}
 	}
 	// Nobody is asked to log in for what cannot be stored. What is reserved for as
 	// long as a person takes would look like another process at work.
@@ -54,14 +55,14 @@ func (r *Runner) exchange(ctx context.Context, p config.Profile, app oauth.App, 
 	w, err := app.Exchange(sending, ask.login, ask.code)
 	if refused(err) {
 		// The code is good no more, and only a person can get another one.
-		return nil, &Error{Kind: LoginNeeded, Message: "logging in", Err: err, Hint: hintOfWire(err)}
+		return nil, &fault.Error{Kind: fault.LoginNeeded, Message: "logging in", Err: err, Hint: fault.HintOf(err)}
 	}
 	if err != nil {
-		return nil, wire("logging in", err)
+		return nil, &fault.Error{Message: "logging in", Err: err}
 	}
 	n := r.absorb(p, app, bare(t), w, sent)
 	if n.Refresh == "" {
-		return nil, &Error{Message: "logging in: the server sent no refresh token"}
+		return nil, &fault.Error{Message: "logging in: the server sent no refresh token"}
 	}
 	if n.Scopes == nil {
 		n.Scopes = append([]string{}, p.Scopes...) // RFC 6749 section 5.1: as asked
@@ -103,9 +104,9 @@ func (r *Runner) account(ctx context.Context, p config.Profile, app oauth.App, t
 	me, err := app.Me(ctx, n.Access)
 	if err != nil {
 		if p.Account != "" {
-			return nil, wire("the profile wants the account "+p.Account+", and the Web API does not say who logged in", err)
+			return nil, &fault.Error{Message: "the profile wants the account " + p.Account + ", and the Web API does not say who logged in", Err: err}
 		}
-		r.warn(p.Name, "the Web API does not say who logged in: "+reasonOf(err), hintOfWire(err))
+		r.warn(p.Name, "the Web API does not say who logged in: "+reasonOf(err), fault.HintOf(err))
 		if t != nil && t.ClientID == n.ClientID {
 			return t.Account, nil
 		}
@@ -116,9 +117,9 @@ func (r *Runner) account(ctx context.Context, p config.Profile, app oauth.App, t
 	switch ok, known := expected(p, t, got); {
 	case ok || !known:
 	case p.Account != "":
-		return nil, &Error{Message: fmt.Sprintf("%s logged in, but the profile wants the account %s; nothing is stored", name(got), p.Account), Hint: cure}
+		return nil, &fault.Error{Message: fmt.Sprintf("%s logged in, but the profile wants the account %s; nothing is stored", name(got), p.Account), Hint: cure}
 	default:
-		return nil, &Error{
+		return nil, &fault.Error{
 			Message: fmt.Sprintf("%s logged in, but this profile belongs to %s; nothing is stored", name(got), name(t.Account)),
 			Hint:    cure + "; to change accounts, set account: " + me.ID,
 		}
@@ -179,7 +180,7 @@ func (a *asking) finish(p config.Profile, n *state.Token, err error) {
 	}
 	o := oauth.Outcome{OK: err == nil, Profile: p.Name}
 	if err != nil {
-		o.Message, o.Hint = err.Error(), HintOf(err)
+		o.Message, o.Hint = err.Error(), fault.HintOf(err)
 	} else if n.Account != nil {
 		o.Account = name(n.Account)
 	}
@@ -196,13 +197,13 @@ func (r *Runner) ask(ctx context.Context, p config.Profile, app oauth.App, reaso
 		// The listener is bound before anything opens: nobody else may get the answer.
 		callback, err := oauth.Listen(p.RedirectURI, p.Listen)
 		if err != nil {
-			return nil, unheard(err)
+			return nil, err
 		}
 		callback.Profile = p.Name
 		a.callback = callback
 		prompt.RedirectURI, prompt.Short, prompt.Browser = callback.RedirectURI(), callback.StartURL(), true
 	} else if r.Pasted == nil {
-		return nil, &Error{Kind: LoginNeeded, Message: "the redirect URI " + p.RedirectURI + " leads to no listener of ours, so its address must be pasted", Hint: "use --login paste"}
+		return nil, &fault.Error{Kind: fault.LoginNeeded, Message: "the redirect URI " + p.RedirectURI + " leads to no listener of ours, so its address must be pasted", Hint: "use --login paste"}
 	}
 	a.login = oauth.NewLogin(prompt.RedirectURI, p.Scopes, p.ShowDialog)
 	prompt.URL, prompt.Until = app.AuthorizeURL(a.login), r.Now().Add(r.LoginTimeout)
@@ -238,7 +239,7 @@ func (r *Runner) await(ctx context.Context, p config.Profile, a *asking, prompt 
 		}()
 		go func() {
 			err := r.Browse(ctx, prompt.Short)
-			if _, final := errors.AsType[*Error](err); final {
+			if _, final := errors.AsType[*fault.Error](err); final {
 				browser <- heard{err: err}
 			} else if err != nil && ctx.Err() == nil {
 				r.warn(p.Name, "no browser could be opened: "+err.Error(), "open the address above yourself")
@@ -255,14 +256,14 @@ func (r *Runner) await(ctx context.Context, p config.Profile, a *asking, prompt 
 			return ctx.Err()
 		case h := <-browser:
 			if h.err != nil {
-				return denied(h.err)
+				return declined(h.err)
 			}
 			a.answer, a.code = h.answer, h.answer.Code
 			return nil
 		case line, ok := <-pasted:
 			if !ok {
 				if a.callback == nil {
-					return &Error{Kind: LoginNeeded, Message: "standard input ended before the address came", Hint: "paste the whole address that the browser ended at"}
+					return &fault.Error{Kind: fault.LoginNeeded, Message: "standard input ended before the address came", Hint: "paste the whole address that the browser ended at"}
 				}
 				pasted = nil // the browser may still answer
 				continue
@@ -275,36 +276,28 @@ func (r *Runner) await(ctx context.Context, p config.Profile, a *asking, prompt 
 				a.code = code
 				return nil
 			}
-			if _, ended := errors.AsType[*oauth.AuthorizeError](err); ended {
-				return denied(err)
+			if _, ended := errors.AsType[*oauth.Error](err); ended {
+				return declined(err)
 			}
 			r.notify(Event{Kind: Misanswered, Profile: p.Name, Text: err.Error()})
 		}
 	}
 }
 
-// denied puts an authorize error in our terms.
-func denied(err error) error {
-	e, ok := errors.AsType[*oauth.AuthorizeError](err)
-	if !ok {
-		return err // the context's end, or what the browser itself reports
+// declined says what was under way when the user or the server ended the login.
+// Any other end of waiting speaks for itself.
+func declined(err error) error {
+	if e, ok := errors.AsType[*oauth.Error](err); ok {
+		return &fault.Error{Message: "logging in", Err: e}
 	}
-	return &Error{Kind: LoginNeeded, Message: "logging in", Err: err, Hint: e.Hint}
-}
-
-// unheard puts an address that cannot be listened on in our terms.
-func unheard(err error) error {
-	if e, ok := errors.AsType[*oauth.ListenError](err); ok {
-		return &Error{Message: e.Message, Hint: e.Hint}
-	}
-	return &Error{Message: "waiting for the login", Err: err}
+	return err
 }
 
 // timedOut lists why Spotify's page may never have led back: its mistakes stay
 // on that page, and the callback never fires (spotify.md).
 func (r *Runner) timedOut(p config.Profile) error {
-	return &Error{
-		Kind:    LoginNeeded,
+	return &fault.Error{
+		Kind:    fault.LoginNeeded,
 		Message: fmt.Sprintf("no login within %s", r.LoginTimeout.Round(time.Second)),
 		Hint: "if Spotify's page showed an error: register exactly " + p.RedirectURI +
 			" in the app's settings at https://developer.spotify.com/dashboard and press Save, and check client.id and scopes; else run apply again, with --login-timeout for more time",

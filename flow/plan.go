@@ -1,7 +1,6 @@
 package flow
 
 import (
-	"errors"
 	"runtime"
 	"slices"
 	"sync"
@@ -67,7 +66,7 @@ func (r *Runner) forecast(p config.Profile) Forecast {
 	f := Forecast{Profile: p}
 	t, err := r.store(p).Read(p.Name)
 	if err != nil {
-		f.Err = stored(err)
+		f.Err = err
 		return f
 	}
 	f.Token = t
@@ -89,14 +88,6 @@ func (r *Runner) forecast(p config.Profile) Forecast {
 // rewrites reports whether a change replaces a file that somebody may have
 // written a token into.
 func rewrites(c Change) bool { return c.Type == "json" && c.Action == Update }
-
-// stored puts an error of the state directory in our terms.
-func stored(err error) error {
-	if fe, ok := errors.AsType[*state.FileError](err); ok {
-		return &Error{Kind: Failed, Hint: fe.Hint, Err: err}
-	}
-	return err
-}
 
 // loginNear returns the end of t's login where that is less than the profile's
 // login_warning away, and not past.

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"time"
 
+	"tokenform/config/fault"
 	"tokenform/flow/oauth"
 )
 
@@ -38,7 +39,7 @@ func Robot(ctx context.Context, address string) (away string, err error) {
 	defer resp.Body.Close()
 	_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, 1<<20))
 	if away == "" && resp.Request.URL.Path == "/authorize" {
-		return "", &Error{Message: "the sandbox's login page shows an error, as Spotify's would", Hint: "check scopes and redirect_uri, or look at the page yourself: --login browser"}
+		return "", &fault.Error{Message: "the sandbox's login page shows an error, as Spotify's would", Hint: "check scopes and redirect_uri, or look at the page yourself: --login browser"}
 	}
 	return away, nil
 }

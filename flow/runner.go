@@ -115,20 +115,11 @@ func (r *Runner) decide(p config.Profile, t *state.Token) Decision {
 func (r *Runner) app(ctx context.Context, p config.Profile) (oauth.App, error) {
 	id, err := p.Client.ID.Resolve(ctx)
 	if err != nil {
-		return oauth.App{}, invalid(err)
+		return oauth.App{}, err
 	}
 	secret, err := p.Client.Secret.Resolve(ctx)
 	if err != nil {
-		return oauth.App{}, invalid(err)
+		return oauth.App{}, err
 	}
 	return oauth.App{ID: id, Secret: secret, Endpoints: r.Endpoints, HTTP: r.HTTP}, nil
-}
-
-// invalid carries the problem of a profile with its hint.
-func invalid(err error) error {
-	e := &Error{Kind: Invalid, Err: err}
-	if p, ok := err.(*config.Problem); ok {
-		e.Hint = p.Hint
-	}
-	return e
 }

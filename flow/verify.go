@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"tokenform/config"
+	"tokenform/config/fault"
 	"tokenform/flow/oauth"
 	"tokenform/flow/state"
 )
@@ -47,7 +48,7 @@ func (r *Runner) checkOne(ctx context.Context, f *Forecast) {
 			}
 		}
 	default:
-		r.warn(f.Profile.Name, "the Web API does not say whether the token is good: "+reasonOf(err), hintOfWire(err))
+		r.warn(f.Profile.Name, "the Web API does not say whether the token is good: "+reasonOf(err), fault.HintOf(err))
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"tokenform/config"
+	"tokenform/config/fault"
 )
 
 // Limits of how often [Runner.Watch] tries what failed.
@@ -110,7 +111,7 @@ func (x *watcher) round(ctx context.Context, profiles []config.Profile) {
 		x.mu.Lock()
 		defer x.mu.Unlock()
 		delete(x.busy, res.Profile.Name)
-		if ctx.Err() == nil || KindOf(res.Err) != Interrupted {
+		if ctx.Err() == nil || fault.KindOf(res.Err) != fault.Interrupted {
 			x.tell(res)
 			x.postpone(res)
 		}
@@ -163,7 +164,7 @@ func (x *watcher) postpone(res Result) {
 		w = &wait{}
 		x.waits[name] = w
 	}
-	w.person = KindOf(res.Err) != Temporary
+	w.person = fault.KindOf(res.Err) != fault.Temporary
 	switch {
 	case w.person:
 		w.last = personRetry

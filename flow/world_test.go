@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"tokenform/config"
+	"tokenform/config/fault"
 	"tokenform/flow"
 	"tokenform/flow/oauth"
 	"tokenform/flow/sandbox"
@@ -139,15 +140,15 @@ func (w *world) requests() int { return len(w.server.Requests()) }
 func (w *world) unattended() { w.runner.Browse, w.runner.Pasted = nil, nil }
 
 // saves is what the error must say and of what kind it must be.
-func (w *world) fails(r flow.Result, kind flow.Kind, words ...string) {
+func (w *world) fails(r flow.Result, kind fault.Kind, words ...string) {
 	w.Helper()
 	if r.Err == nil {
 		w.Fatalf("apply succeeded, want an error with %q", words)
 	}
-	if flow.KindOf(r.Err) != kind {
-		w.Errorf("kind %v, want %v: %v", flow.KindOf(r.Err), kind, r.Err)
+	if fault.KindOf(r.Err) != kind {
+		w.Errorf("kind %v, want %v: %v", fault.KindOf(r.Err), kind, r.Err)
 	}
-	text := r.Err.Error() + "\n" + flow.HintOf(r.Err)
+	text := r.Err.Error() + "\n" + fault.HintOf(r.Err)
 	for _, word := range words {
 		if !strings.Contains(text, word) {
 			w.Errorf("the error does not say %q:\n%s", word, text)

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"tokenform/config"
+	"tokenform/config/fault"
 	"tokenform/flow"
 	"tokenform/flow/state"
 )
@@ -97,7 +98,7 @@ func runCommand(ctx context.Context, p config.Profile, o config.Output, t *state
 }
 
 func commandError(ctx context.Context, o config.Output, err error, said string) error {
-	e := &flow.Error{Hint: "run it by hand to see why; the next apply tries again"}
+	e := &fault.Error{Hint: "run it by hand to see why; the next apply tries again"}
 	exit, exited := errors.AsType[*exec.ExitError](err)
 	switch {
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):
@@ -108,10 +109,7 @@ func commandError(ctx context.Context, o config.Output, err error, said string) 
 			e.Message += ": " + said
 		}
 	default:
-		if x, ok := errors.AsType[*exec.Error](err); ok {
-			err = x.Err
-		}
-		e.Message, e.Err = "cannot run the command "+o.Command[0], cause(err)
+		e.Message, e.Err = "cannot run the command "+o.Command[0], fault.Cause(err)
 		e.Hint = "the first word of command is the program, each further one an argument; no shell is used"
 	}
 	return e

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"tokenform/flow"
+	"tokenform/config/fault"
 )
 
 // A dotenv file has no standard. Its readers (bash, node, docker --env-file,
@@ -46,7 +46,7 @@ type statement struct {
 // one before a line is added. What is added always ends its line.
 func mergeDotenv(content []byte, set []assignment, drop []string) ([]byte, error) {
 	if bytes.IndexByte(content, 0) >= 0 {
-		return nil, &flow.Error{Message: "is not a text file in UTF-8", Hint: "save it as UTF-8; PowerShell's > writes UTF-16"}
+		return nil, &fault.Error{Message: "is not a text file in UTF-8", Hint: "save it as UTF-8; PowerShell's > writes UTF-16"}
 	}
 	m := merger{content: content}
 	found := make([]bool, len(set))
@@ -84,7 +84,7 @@ func mergeDotenv(content []byte, set []assignment, drop []string) ([]byte, error
 		if m.quotes[s.open] {
 			// Ours would close it, and it would swallow what stands between.
 			n := 1 + bytes.Count(content[:s.to], []byte("\n"))
-			return nil, &flow.Error{Message: fmt.Sprintf("line %d: a quote that is never closed", n), Hint: "close it, or put the whole value in quotes of the other kind"}
+			return nil, &fault.Error{Message: fmt.Sprintf("line %d: a quote that is never closed", n), Hint: "close it, or put the whole value in quotes of the other kind"}
 		}
 	}
 	return m.bytes(), nil
@@ -320,7 +320,7 @@ func isBare(s string) bool {
 // What they would not agree on is refused. comment is what follows it.
 func dotenvValue(a assignment, comment string) (string, error) {
 	refuse := func(what string) (string, error) {
-		return "", &flow.Error{
+		return "", &fault.Error{
 			Message: fmt.Sprintf("a dotenv file cannot hold the value of %s: it contains %s", a.name, what),
 			Hint:    "use a json output for it",
 		}

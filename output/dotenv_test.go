@@ -10,7 +10,7 @@ import (
 
 	"pgregory.net/rapid"
 
-	"tokenform/flow"
+	"tokenform/config/fault"
 )
 
 // The variables that the tests below call ours.
@@ -127,7 +127,7 @@ func TestMergeDotenvRefuses(t *testing.T) {
 			if err == nil || err.Error() != c.want {
 				t.Errorf("%v, want %s", err, c.want)
 			}
-			if e, ok := errors.AsType[*flow.Error](err); !ok || e.Hint == "" {
+			if e, ok := errors.AsType[*fault.Error](err); !ok || e.Hint == "" {
 				t.Error("no hint")
 			}
 		})

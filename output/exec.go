@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"tokenform/config"
+	"tokenform/config/fault"
 	"tokenform/flow"
 )
 
@@ -25,7 +26,7 @@ func Environment(ctx context.Context, environ []string, results []flow.Result) (
 			}
 			text, known := value(r.Profile, r.Token, k.Field)
 			if !known || strings.Contains(text, "\x00") {
-				return nil, &flow.Error{Message: r.Profile.Name + ": " + k.Variable + " has no value that an environment can hold"}
+				return nil, &fault.Error{Message: r.Profile.Name + ": " + k.Variable + " has no value that an environment can hold"}
 			}
 			set[k.Variable] = text
 		}
@@ -52,7 +53,8 @@ func Clash(profiles []config.Profile) error {
 	for _, p := range profiles {
 		for _, k := range variables(p) {
 			if other, taken := owner[k.Variable]; taken && other != p.Name {
-				return &config.UsageError{
+				return &fault.Error{
+					Kind:    fault.Invalid,
 					Message: "the profiles " + other + " and " + p.Name + " would both set " + k.Variable,
 					Hint:    "choose one with -p NAME, or declare env outputs with other variables",
 				}
@@ -95,8 +97,5 @@ func notRun(name string, err error) error {
 	if errors.Is(err, fs.ErrPermission) {
 		hint = "make it executable"
 	}
-	if e, ok := errors.AsType[*exec.Error](err); ok {
-		err = e.Err
-	}
-	return &flow.Error{Message: "cannot run " + name, Err: err, Hint: hint}
+	return &fault.Error{Message: "cannot run " + name, Err: fault.Cause(err), Hint: hint}
 }

@@ -193,9 +193,6 @@ func (f *Files) Print(p config.Profile, t *state.Token) ([]flow.Change, error) {
 // need a command when a token is there.
 func resolve(ctx context.Context, p config.Profile) error {
 	_, err := p.Client.Secret.Resolve(ctx)
-	if problem, ok := errors.AsType[*config.Problem](err); ok {
-		return &flow.Error{Kind: flow.Invalid, Hint: problem.Hint, Err: err}
-	}
 	return err
 }
 

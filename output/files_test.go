@@ -18,6 +18,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"tokenform/config"
+	"tokenform/config/fault"
 	"tokenform/flow"
 	"tokenform/flow/state"
 )
@@ -561,7 +562,7 @@ func TestErrors(t *testing.T) {
 		t.Helper()
 		var got []string
 		for _, e := range err.(interface{ Unwrap() []error }).Unwrap() {
-			got = append(got, e.Error()+" | "+flow.HintOf(e))
+			got = append(got, e.Error()+" | "+fault.HintOf(e))
 		}
 		for i := range got {
 			got[i] = strings.ReplaceAll(got[i], d.dir, "DIR")
@@ -606,7 +607,7 @@ func TestInterrupted(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	_, err := d.files.Write(ctx, d.p, someToken())
-	if flow.KindOf(err) != flow.Interrupted {
+	if fault.KindOf(err) != fault.Interrupted {
 		t.Errorf("while waiting for the lock: %v", err)
 	}
 	d.lacks("token.json")

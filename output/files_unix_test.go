@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"tokenform/config"
-	"tokenform/flow"
+	"tokenform/config/fault"
 )
 
 func TestPipeIsRefused(t *testing.T) {
@@ -38,7 +38,7 @@ func TestFullOutput(t *testing.T) {
 	d := newDisk(t, config.Output{Type: "stdout", Format: "token"})
 	d.files.Out = full
 	made, err := d.files.Write(t.Context(), d.p, someToken())
-	if err == nil || err.Error() != "standard output: no space left on device" || flow.KindOf(err) != flow.Failed {
+	if err == nil || err.Error() != "standard output: no space left on device" || fault.KindOf(err) != fault.Failed {
 		t.Errorf("%v", err)
 	}
 	d.says(made)

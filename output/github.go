@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"tokenform/config"
-	"tokenform/flow"
+	"tokenform/config/fault"
 	"tokenform/flow/state"
 )
 
@@ -18,7 +18,7 @@ func (f *Files) gitHubFile(o config.Output) (string, error) {
 	}
 	path, _ := f.Env(strings.TrimPrefix(o.Shown, "$"))
 	if path == "" {
-		return "", &flow.Error{Message: o.Shown + " is not set: this is no step of GitHub Actions", Hint: "keep outputs of type github in a profile that only the workflow applies"}
+		return "", &fault.Error{Message: o.Shown + " is not set: this is no step of GitHub Actions", Hint: "keep outputs of type github in a profile that only the workflow applies"}
 	}
 	return path, nil
 }
@@ -36,7 +36,7 @@ func (f *Files) toGitHub(p config.Profile, o config.Output, t *state.Token) erro
 	for _, k := range o.Keys {
 		text, known := value(p, t, k.Field)
 		if !known || strings.ContainsAny(text, "\x00\r\n") {
-			return &flow.Error{Message: fmt.Sprintf("%s: %s has no value that fits on a line", o.Shown, k.Variable)}
+			return &fault.Error{Message: fmt.Sprintf("%s: %s has no value that fits on a line", o.Shown, k.Variable)}
 		}
 		if secret(k.Field) && text != "" {
 			fmt.Fprintf(&masks, "::add-mask::%s\n", strings.ReplaceAll(text, "%", "%25"))
@@ -46,15 +46,15 @@ func (f *Files) toGitHub(p config.Profile, o config.Output, t *state.Token) erro
 		fmt.Fprintf(&values, "%s<<%s\n%s\n%s\n", k.Variable, end, text, end)
 	}
 	if _, err := f.Err.Write([]byte(masks.String())); err != nil {
-		return &flow.Error{Message: "standard error", Err: cause(err)} // nothing unmasked goes on
+		return &fault.Error{Message: "standard error", Err: fault.Cause(err)} // nothing unmasked goes on
 	}
 	file, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
 	if err != nil {
-		return &flow.Error{Message: o.Shown, Err: cause(err), Hint: "the runner makes this file: is it mounted in the container?"}
+		return &fault.Error{Message: o.Shown, Err: fault.Cause(err), Hint: "the runner makes this file: is it mounted in the container?"}
 	}
 	defer file.Close()
 	if _, err := file.WriteString(values.String()); err != nil {
-		return &flow.Error{Message: o.Shown, Err: cause(err)}
+		return &fault.Error{Message: o.Shown, Err: fault.Cause(err)}
 	}
 	return nil
 }

@@ -12,6 +12,7 @@ import (
 	"unicode"
 
 	"tokenform/config"
+	"tokenform/config/fault"
 	"tokenform/flow"
 	"tokenform/flow/atomicfile"
 	"tokenform/flow/state"
@@ -38,7 +39,7 @@ func (i Imported) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "token file of %s
 // messages. An error never quotes the content.
 func ReadClientFile(name string, data []byte) (Imported, error) {
 	fail := func(message, hint string) (Imported, error) {
-		return Imported{}, &flow.Error{Kind: flow.Invalid, Message: name + ": " + message, Hint: hint}
+		return Imported{}, &fault.Error{Kind: fault.Invalid, Message: name + ": " + message, Hint: hint}
 	}
 	i := recognise(data)
 	switch {

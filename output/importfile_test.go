@@ -10,7 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
-	"tokenform/flow"
+	"tokenform/config/fault"
 )
 
 // TestReadClientFile reads files as clients themselves write them, where these
@@ -64,10 +64,10 @@ func TestReadClientFile(t *testing.T) {
 		message := ""
 		if err != nil {
 			message = err.Error()
-			if flow.KindOf(err) != flow.Invalid || flow.HintOf(err) == "" {
-				t.Errorf("%s: the error has the kind %v and the hint %q", c.name, flow.KindOf(err), flow.HintOf(err))
+			if fault.KindOf(err) != fault.Invalid || fault.HintOf(err) == "" {
+				t.Errorf("%s: the error has the kind %v and the hint %q", c.name, fault.KindOf(err), fault.HintOf(err))
 			}
-			if strings.Contains(message+flow.HintOf(err), "secret") {
+			if strings.Contains(message+fault.HintOf(err), "secret") {
 				t.Errorf("%s: a secret is shown: %s", c.name, message)
 			}
 		}

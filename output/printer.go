@@ -12,6 +12,7 @@ import (
 	"unicode"
 
 	"tokenform/config"
+	"tokenform/config/fault"
 	"tokenform/flow"
 )
 
@@ -93,7 +94,7 @@ func (p *Printer) line(s string) {
 // Error prints err, profile first where it has one, and its hint. An error
 // made of several takes several lines.
 func (p *Printer) Error(profile string, err error) {
-	if list := flow.Split(err); list != nil {
+	if list := fault.Split(err); list != nil {
 		for _, e := range list {
 			p.Error(profile, e)
 		}
@@ -108,7 +109,7 @@ func (p *Printer) Error(profile string, err error) {
 		text = profile + ": " + text
 	}
 	p.line(paint(p.Color, red, "error:") + " " + visible(text))
-	p.Hint(hint(err))
+	p.Hint(fault.HintOf(err))
 }
 
 func message(err error) string {
@@ -116,16 +117,6 @@ func message(err error) string {
 		return "interrupted"
 	}
 	return err.Error()
-}
-
-func hint(err error) string {
-	if u, ok := errors.AsType[*config.UsageError](err); ok {
-		return u.Hint
-	}
-	if u, ok := errors.AsType[*config.Problem](err); ok {
-		return u.Hint
-	}
-	return flow.HintOf(err)
 }
 
 // Warn prints a warning and what to do about it.

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"tokenform/config"
+	"tokenform/config/fault"
 	"tokenform/flow"
 	"tokenform/flow/state"
 )
@@ -44,7 +45,7 @@ func forecasts() []flow.Forecast {
 		{Profile: profile("new", config.PKCE), Decision: flow.Decision{Action: flow.Login, Reason: "never logged in"}, Changes: []flow.Change{env(flow.Create, "missing"), {Type: "stdout", Shown: "standard output", Action: flow.Print}}},
 		{Profile: profile("stale", config.AuthorizationCode), Token: rejected, Decision: flow.Decision{Action: flow.Refresh, Reason: "expired 2h ago, refused on 2026-11-23"}, Changes: []flow.Change{env(flow.Update, "TOKEN changed"), {Type: "json", Shown: "old.json", Action: flow.DeleteOutput, Reason: "no longer declared"}}},
 		{Profile: profile("app", config.ClientCredentials), Decision: flow.Decision{Action: flow.Request, Reason: "no token yet"}},
-		{Profile: profile("broken", config.PKCE), Err: &flow.Error{Message: "a file\x1b[2Jname: is damaged", Hint: "mend it"}},
+		{Profile: profile("broken", config.PKCE), Err: &fault.Error{Message: "a file\x1b[2Jname: is damaged", Hint: "mend it"}},
 	}
 }
 
@@ -142,8 +143,8 @@ func TestErrorText(t *testing.T) {
 		want string
 	}{
 		{errors.New("plain"), "error: dev: plain\n"},
-		{&flow.Error{Message: "refreshing", Err: &flow.Error{Message: "no answer", Hint: "look at the network"}}, "error: dev: refreshing: no answer\nhint: look at the network\n"},
-		{errors.Join(errors.New("one"), &flow.Error{Message: "two", Hint: "h"}), "error: dev: one\nerror: dev: two\nhint: h\n"},
+		{&fault.Error{Message: "refreshing", Err: &fault.Error{Message: "no answer", Hint: "look at the network"}}, "error: dev: refreshing: no answer\nhint: look at the network\n"},
+		{errors.Join(errors.New("one"), &fault.Error{Message: "two", Hint: "h"}), "error: dev: one\nerror: dev: two\nhint: h\n"},
 		{fmt.Errorf("refreshing: %w", context.Canceled), "error: dev: interrupted\n"},
 	} {
 		var out, errs bytes.Buffer

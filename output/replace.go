@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"time"
 
+	"tokenform/config/fault"
 	"tokenform/flow"
 	"tokenform/flow/atomicfile"
 )
@@ -138,7 +139,7 @@ func unlocked(ctx context.Context, jobs []job) error {
 		case err == nil:
 			unlock()
 		case errors.Is(err, context.DeadlineExceeded):
-			errs = append(errs, &flow.Error{Kind: flow.Temporary, Message: j.shown + ": another process has its directory locked", Hint: "wait for it to end and try again"})
+			errs = append(errs, &fault.Error{Kind: fault.Temporary, Message: j.shown + ": another process has its directory locked", Hint: "wait for it to end and try again"})
 		default:
 			errs = append(errs, j.wrap(err))
 		}
@@ -242,13 +243,13 @@ func occupied(err error) bool {
 
 // wrap puts an error in terms of the place, with the cure where one is known.
 func (at place) wrap(err error) error {
-	e := &flow.Error{Message: at.shown, Err: cause(err)}
+	e := &fault.Error{Message: at.shown, Err: fault.Cause(err)}
 	switch {
 	case errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded):
 		return err
 	case errors.Is(err, atomicfile.ErrChanged):
-		e.Kind, e.Hint = flow.Temporary, "wait for it to end and try again"
-	case flow.KindOf(err) != flow.Failed:
+		e.Kind, e.Hint = fault.Temporary, "wait for it to end and try again"
+	case fault.KindOf(err) != fault.Failed:
 		return err // a value of the profile, which has its own place
 	case errors.Is(err, fs.ErrNotExist):
 		return at.homeless()
@@ -275,16 +276,5 @@ func (at place) homeless() error {
 			dir = filepath.Join(filepath.Dir(at.path), dir)
 		}
 	}
-	return &flow.Error{Message: at.shown + ": its directory does not exist", Hint: "mkdir -p " + ShellWord(dir)}
-}
-
-// cause is err without the path that the message already has.
-func cause(err error) error {
-	if p, ok := errors.AsType[*fs.PathError](err); ok {
-		return p.Err
-	}
-	if l, ok := errors.AsType[*os.LinkError](err); ok {
-		return l.Err
-	}
-	return err
+	return &fault.Error{Message: at.shown + ": its directory does not exist", Hint: "mkdir -p " + ShellWord(dir)}
 }

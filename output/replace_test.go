@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"testing"
 
+	"tokenform/config/fault"
 	"tokenform/flow"
 	"tokenform/flow/atomicfile"
 )
@@ -34,7 +35,7 @@ func TestOtherWriter(t *testing.T) {
 				}
 				d.holds("f", strconv.Itoa(times)+" and ours")
 			} else {
-				if !errors.Is(err, atomicfile.ErrChanged) || flow.KindOf(err) != flow.Temporary || err.Error() != "f: another program is changing it" {
+				if !errors.Is(err, atomicfile.ErrChanged) || fault.KindOf(err) != fault.Temporary || err.Error() != "f: another program is changing it" {
 					t.Errorf("%v", err)
 				}
 				d.holds("f", strconv.Itoa(times))

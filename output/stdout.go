@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"tokenform/config"
-	"tokenform/flow"
+	"tokenform/config/fault"
 	"tokenform/flow/state"
 )
 
@@ -33,7 +33,7 @@ func WriteToken(w io.Writer, p config.Profile, t *state.Token, format string) er
 		fmt.Fprintln(&b, t.Access)
 	case "refresh_token":
 		if t.Refresh == "" {
-			return &flow.Error{Message: "there is no refresh token", Hint: "grant client_credentials needs none"}
+			return &fault.Error{Message: "there is no refresh token", Hint: "grant client_credentials needs none"}
 		}
 		fmt.Fprintln(&b, t.Refresh)
 	case "json":
@@ -52,10 +52,10 @@ func WriteToken(w io.Writer, p config.Profile, t *state.Token, format string) er
 			fmt.Fprintf(&b, "%s=%s\n", k.Variable, quoted)
 		}
 	default:
-		return &flow.Error{Kind: flow.Invalid, Message: fmt.Sprintf("unknown format %q", format), Hint: "one of token, env, export, json"}
+		return &fault.Error{Kind: fault.Invalid, Message: fmt.Sprintf("unknown format %q", format), Hint: "one of token, env, export, json"}
 	}
 	if _, err := w.Write(b.Bytes()); err != nil {
-		return &flow.Error{Message: "standard output", Err: cause(err)}
+		return &fault.Error{Message: "standard output", Err: fault.Cause(err)}
 	}
 	return nil
 }

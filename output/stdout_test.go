@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"tokenform/config"
-	"tokenform/flow"
+	"tokenform/config/fault"
 	"tokenform/flow/atomicfile"
 )
 
@@ -49,7 +49,7 @@ func TestWriteToken(t *testing.T) {
 		}
 	}
 	var w writes
-	if err := WriteToken(&w, p, someToken(), "yaml"); flow.KindOf(err) != flow.Invalid || w.calls != 0 {
+	if err := WriteToken(&w, p, someToken(), "yaml"); fault.KindOf(err) != fault.Invalid || w.calls != 0 {
 		t.Errorf("an unknown format: %v, %d writes", err, w.calls)
 	}
 }

@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	"tokenform/config"
-	"tokenform/flow"
+	"tokenform/config/fault"
 	"tokenform/flow/atomicfile"
 	"tokenform/flow/state"
 )
@@ -38,14 +38,14 @@ const maxTemplate = 1 << 20
 func rendered(p config.Profile, o config.Output, t *state.Token) (content []byte, known bool, err error) {
 	text, _, err := atomicfile.Read(o.Template, maxTemplate)
 	if errors.Is(err, atomicfile.ErrTooLarge) {
-		return nil, false, &flow.Error{Message: o.TemplateShown + ": larger than 1 MiB", Hint: "put the token in a file of its own"}
+		return nil, false, &fault.Error{Message: o.TemplateShown + ": larger than 1 MiB", Hint: "put the token in a file of its own"}
 	}
 	if err != nil {
 		hint := "correct the path of the template"
 		if !errors.Is(err, fs.ErrNotExist) {
 			hint = "make it a file that this user can read"
 		}
-		return nil, false, &flow.Error{Message: o.TemplateShown, Err: cause(err), Hint: hint}
+		return nil, false, &fault.Error{Message: o.TemplateShown, Err: fault.Cause(err), Hint: hint}
 	}
 	return fill(string(text), o.TemplateShown, func(field string) (string, bool) { return value(p, t, field) })
 }
@@ -68,7 +68,7 @@ func fill(text, shown string, value func(field string) (string, bool)) (content 
 			field, behind, closed := strings.Cut(after[1:], "}")
 			if !closed || !slices.Contains(config.Fields, field) {
 				line := 1 + strings.Count(text[:len(text)-len(after)], "\n")
-				return nil, false, &flow.Error{
+				return nil, false, &fault.Error{
 					Message: fmt.Sprintf("%s:%d: ${…} names no field", shown, line),
 					Hint:    "the fields are " + strings.Join(config.Fields, ", ") + "; write $${ for a literal ${",
 				}

@@ -2,10 +2,10 @@ package output
 
 import (
 	"encoding/json"
-	"errors"
 	"time"
 
 	"tokenform/config"
+	"tokenform/config/fault"
 	"tokenform/flow"
 	"tokenform/flow/state"
 )
@@ -101,12 +101,7 @@ func ViewError(err error) *ErrorView {
 	if err == nil {
 		return nil
 	}
-	kinds := [...]string{flow.Failed: "failed", flow.LoginNeeded: "login_needed", flow.Temporary: "temporary", flow.Invalid: "invalid", flow.Interrupted: "interrupted"}
-	kind := flow.KindOf(err)
-	if _, ok := errors.AsType[*config.UsageError](err); ok {
-		kind = flow.Invalid
-	}
-	return &ErrorView{Kind: kinds[kind], Message: message(err), Hint: hint(err)}
+	return &ErrorView{Kind: fault.KindOf(err).String(), Message: message(err), Hint: fault.HintOf(err)}
 }
 
 // ViewProblems are problems for a [View].

@@ -15,6 +15,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"tokenform/config/fault"
 )
 
 // Callback is the listener that the browser comes back to after the login. It
@@ -45,30 +47,19 @@ type result struct {
 	err    error
 }
 
-// ListenError is an address that cannot be listened on.
-type ListenError struct {
-	Message string
-	Hint    string
-	Err     error // of the operating system; nil: the address itself is wrong
-}
-
-func (e *ListenError) Error() string { return e.Message }
-
-func (e *ListenError) Unwrap() error { return e.Err }
-
 // Listen binds the address of redirectURI, or listen where that is given, so
 // that the port is ours before a browser opens. A redirect URI without a port
 // takes a free one (RFC 8252 section 7.3).
 func Listen(redirectURI, listen string) (*Callback, error) {
 	u, err := url.Parse(redirectURI)
 	if err != nil || u.Hostname() == "" {
-		return nil, &ListenError{Message: "redirect_uri is not a URL with a host", Hint: "use http://127.0.0.1:8888/callback, or log in with --login paste"}
+		return nil, &fault.Error{Message: "redirect_uri is not a URL with a host", Hint: "use http://127.0.0.1:8888/callback, or log in with --login paste"}
 	}
 	local := ownMachine(u)
 	address := listen
 	if listen == "" {
 		if !local {
-			return nil, &ListenError{Message: "redirect_uri is not on this machine's loopback address", Hint: "log in with --login paste, or use http://127.0.0.1:8888/callback"}
+			return nil, &fault.Error{Message: "redirect_uri is not on this machine's loopback address", Hint: "log in with --login paste, or use http://127.0.0.1:8888/callback"}
 		}
 		address = net.JoinHostPort(u.Hostname(), port(u))
 	}
@@ -129,7 +120,7 @@ func (c *Callback) RedirectURI() string { return c.redirectURI }
 func (c *Callback) StartURL() string { return c.startURL }
 
 // Wait serves until the first answer with the right state, or until ctx ends.
-// The error is an [*AuthorizeError] where the user or the server declined. The
+// The error is an [*Error] that is [Declined] if the user or the server declined. The
 // browser is still waiting for [Answer.Finish]; Close must follow in any case.
 // A Callback waits once.
 func (c *Callback) Wait(ctx context.Context, authorizeURL, state string) (*Answer, error) {
@@ -139,7 +130,7 @@ func (c *Callback) Wait(ctx context.Context, authorizeURL, state string) (*Answe
 			defer close(c.served)
 			if err := c.server.Serve(c.listener); !errors.Is(err, http.ErrServerClosed) {
 				select {
-				case c.answers <- result{err: &ListenError{Message: "the listener for the login broke", Err: err}}:
+				case c.answers <- result{err: &fault.Error{Message: "the listener for the login broke"}}:
 				default:
 				}
 			}
@@ -219,7 +210,7 @@ func slash(path string) string {
 
 // bindError names the port and the cure.
 func bindError(address string, err error) error {
-	e := &ListenError{Message: "cannot listen on " + oneLine(address, 80), Err: err}
+	e := &fault.Error{Message: "cannot listen on " + oneLine(address, 80)}
 	_, port, splitErr := net.SplitHostPort(address)
 	cause, known := errors.AsType[syscall.Errno](err)
 	const wsaAddrInUse = syscall.Errno(10048) // Windows does not know EADDRINUSE

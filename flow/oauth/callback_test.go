@@ -13,6 +13,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"tokenform/config/fault"
 )
 
 const authorizeURL = "https://accounts.spotify.com/authorize?state=" + theState
@@ -241,8 +243,8 @@ func TestDeclined(t *testing.T) {
 			t.Errorf("a script in the page: %s", page.body)
 		}
 		got := w.result()
-		declined, ok := errors.AsType[*AuthorizeError](got.err)
-		if !ok || declined.Code != want[0] || declined.Hint == "" || got.answer != nil {
+		declined, ok := errors.AsType[*Error](got.err)
+		if !ok || declined.Kind != Declined || declined.Code != want[0] || declined.Hint == "" || got.answer != nil {
 			t.Errorf("%s: got %v, %v", query, got.answer, got.err)
 		}
 	}
@@ -592,7 +594,7 @@ func TestListenFails(t *testing.T) {
 			t.Errorf("%s, %s: no error", test.redirect, test.listen)
 			continue
 		}
-		e, ok := errors.AsType[*ListenError](err)
+		e, ok := errors.AsType[*fault.Error](err)
 		if !ok || !strings.HasPrefix(e.Message, test.message) || !strings.Contains(e.Hint, test.hint) {
 			t.Errorf("%s, %s: %v", test.redirect, test.listen, e)
 		}

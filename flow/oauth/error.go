@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"tokenform/config/fault"
 )
 
 // Kind says what an [Error] means to the caller.
@@ -18,6 +20,7 @@ const (
 	Unavailable              // network, 5xx, timeout, damaged answer: proves nothing
 	Insecure                 // the certificate, or plain http to another machine
 	Canceled                 // the caller's context was canceled
+	Declined                 // the user or the server ended the login (RFC 6749 section 4.1.2.1); Code says why
 )
 
 // Error is every failure of the wire, fit to be shown as it is: one line without
@@ -41,7 +44,19 @@ func (e *Error) Error() string { return e.Message }
 // Format keeps Rotated out of every message, whatever the verb.
 func (e *Error) Format(f fmt.State, _ rune) { _, _ = fmt.Fprint(f, e.Message) }
 
-func (e *Error) Unwrap() error { return e.Err }
+// Unwrap returns e as a [fault.Error]: how to act on e, and the hint.
+func (e *Error) Unwrap() error {
+	kind := fault.Failed
+	switch e.Kind {
+	case RateLimited, Unavailable:
+		kind = fault.Temporary
+	case Declined:
+		kind = fault.LoginNeeded
+	case Canceled:
+		kind = fault.Interrupted
+	}
+	return &fault.Error{Kind: kind, Message: e.Message, Hint: e.Hint, Err: e.Err}
+}
 
 // roughly prints a duration without its zero parts: "17h", "1m30s".
 func roughly(d time.Duration) string {

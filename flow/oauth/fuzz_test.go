@@ -116,7 +116,7 @@ func FuzzParseAnswer(f *testing.F) {
 			}
 			return
 		}
-		declined, ok := errors.AsType[*AuthorizeError](err)
+		declined, ok := errors.AsType[*Error](err)
 		if !ok && !errors.Is(err, ErrNotRedirect) && !errors.Is(err, ErrWrongState) && !errors.Is(err, ErrNoCode) {
 			t.Fatalf("an error without a type: %v", err)
 		}

@@ -66,7 +66,7 @@ func (c *Callback) start(w http.ResponseWriter, _ *http.Request) {
 // comes of it.
 func (c *Callback) answer(w http.ResponseWriter, r *http.Request) {
 	code, err := readAnswer(r.URL.RawQuery, c.state)
-	declined, _ := errors.AsType[*AuthorizeError](err)
+	declined, _ := errors.AsType[*Error](err)
 	if err != nil && declined == nil {
 		show(w, http.StatusBadRequest, wrongAnswer)
 		return

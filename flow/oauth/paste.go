@@ -8,29 +8,16 @@ import (
 	"strings"
 )
 
-// What can be wrong with an answer, apart from an [*AuthorizeError].
+// What can be wrong with an answer, apart from an [*Error] that is [Declined].
 var (
 	ErrNotRedirect = errors.New("that is not the address of redirect_uri")
 	ErrWrongState  = errors.New("the answer belongs to another login attempt")
 	ErrNoCode      = errors.New("the answer has no code, or more than one")
 )
 
-// AuthorizeError is an answer with error=… (RFC 6749 section 4.1.2.1).
-type AuthorizeError struct {
-	Code string // access_denied, …; without control characters
-	Hint string
-}
-
-func (e *AuthorizeError) Error() string {
-	if e.Code == "access_denied" {
-		return "the login was declined (access_denied)"
-	}
-	return "Spotify ended the login (" + e.Code + ")"
-}
-
 // ParseAnswer reads the code from what a person pastes: the address the browser
-// ended at, or its query alone. The error is an [*AuthorizeError],
-// [ErrNotRedirect], [ErrWrongState] or [ErrNoCode]; none quotes the address.
+// ended at, or its query alone. The error is an [*Error] that is
+// [Declined], [ErrNotRedirect], [ErrWrongState] or [ErrNoCode]; none quotes the address.
 func ParseAnswer(final, redirectURI, state string) (code string, err error) {
 	final = strings.TrimSpace(strings.Trim(strings.TrimSpace(final), "\"'`<>"))
 	query, isQuery := strings.CutPrefix(final, "?")
@@ -73,9 +60,11 @@ func readAnswer(query, state string) (string, error) {
 	case len(code) == 1 && code[0] != "" && len(declined) == 0:
 		return code[0], nil
 	case len(code) == 0 && len(declined) == 1 && declined[0] != "":
-		e := &AuthorizeError{Code: cmp.Or(secrets{state}.clean(declined[0]), "unreadable error")}
+		e := &Error{Kind: Declined, Code: cmp.Or(secrets{state}.clean(declined[0]), "unreadable error")}
+		e.Message = "Spotify ended the login (" + e.Code + ")"
 		switch e.Code {
 		case "access_denied":
+			e.Message = "the login was declined (access_denied)"
 			e.Hint = "log in again and agree on Spotify's page"
 		case "invalid_scope":
 			e.Hint = "correct scopes in the profile"

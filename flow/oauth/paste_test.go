@@ -67,7 +67,7 @@ func TestParseAnswer(t *testing.T) {
 		}
 	}
 	_, err := ParseAnswer(redirect+"?error=access_denied&state="+theState, redirect, theState)
-	if declined, ok := errors.AsType[*AuthorizeError](err); !ok || declined.Code != "access_denied" || !strings.Contains(declined.Hint, "agree") {
+	if declined, ok := errors.AsType[*Error](err); !ok || declined.Kind != Declined || declined.Code != "access_denied" || !strings.Contains(declined.Hint, "agree") {
 		t.Errorf("got %v", err)
 	}
 	// Without a state nothing is right.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/gofrs/flock"
 
+	"tokenform/config/fault"
 	"tokenform/flow/atomicfile"
 )
 
@@ -36,14 +37,13 @@ func (h Holder) String() string {
 	return fmt.Sprintf("tokenform %s (process %d%s, since %s)", h.Command, h.PID, where, h.Since.Local().Format(time.DateTime))
 }
 
-// HeldError is a lock that did not become free in time.
-type HeldError struct {
-	Holder Holder
-	Waited time.Duration
-}
-
-func (e *HeldError) Error() string {
-	return fmt.Sprintf("%s holds the lock; gave up after %s", e.Holder, e.Waited.Round(time.Second))
+// held is the error for a lock that another process did not release in time.
+func held(by Holder, timeout time.Duration) error {
+	return &fault.Error{
+		Kind:    fault.Temporary,
+		Message: fmt.Sprintf("%s holds the lock; gave up after %s", by, timeout.Round(time.Second)),
+		Hint:    "wait for it to end and try again, or give --lock-timeout more time",
+	}
 }
 
 // Entry is a profile's state under its lock: only through it can a token be
@@ -64,7 +64,8 @@ type Waiting struct {
 
 // Lock takes the profile's lock, which ends with the process even if that is
 // killed; the caller must Unlock. me is written beside the lock, with this
-// process's PID and Host, for others to read. A [HeldError] means that the time was over.
+// process's PID and Host, for others to read. The error is temporary
+// if another process held the lock for all of w.Timeout.
 func (s *Store) Lock(ctx context.Context, name string, me Holder, w Waiting) (*Entry, error) {
 	if err := s.create(); err != nil {
 		return nil, err
@@ -73,8 +74,9 @@ func (s *Store) Lock(ctx context.Context, name string, me Holder, w Waiting) (*E
 	// A lock file is never deleted: whoever waits on the deleted one and whoever
 	// makes the new one would both hold "the" lock.
 	lock := flock.New(path, flock.SetPermissions(0o600))
-	var waited time.Duration
-	told := false
+	timeout, noticeable := time.NewTimer(w.Timeout), time.NewTimer(w.After)
+	defer timeout.Stop()
+	defer noticeable.Stop()
 	for {
 		got, err := lock.TryLock()
 		if err != nil {
@@ -86,20 +88,17 @@ func (s *Store) Lock(ctx context.Context, name string, me Holder, w Waiting) (*E
 			s.mend(name)
 			return e, nil
 		}
-		if waited >= w.Timeout {
-			return nil, &HeldError{Holder: readHolder(path), Waited: waited}
-		}
-		if !told && waited >= w.After && w.Tell != nil {
-			told = true
-			w.Tell(readHolder(path))
-		}
 		// Chance keeps a hundred waiting processes from knocking in step.
-		nap := 5*time.Millisecond + rand.N(15*time.Millisecond)
 		select {
 		case <-ctx.Done():
 			return nil, ctx.Err()
-		case <-time.After(nap):
-			waited += nap
+		case <-timeout.C:
+			return nil, held(readHolder(path), w.Timeout)
+		case <-noticeable.C:
+			if w.Tell != nil {
+				w.Tell(readHolder(path))
+			}
+		case <-time.After(5*time.Millisecond + rand.N(15*time.Millisecond)):
 		}
 	}
 }

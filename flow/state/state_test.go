@@ -14,6 +14,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"tokenform/config/fault"
 )
 
 // The test binary runs itself as the second process that a lock is about.
@@ -147,7 +149,7 @@ func TestBrokenFile(t *testing.T) {
 				t.Fatal(err)
 			}
 			got, err := Open(dir).Read("dev")
-			fe, ok := errors.AsType[*FileError](err)
+			fe, ok := errors.AsType[*fault.Error](err)
 			if got != nil || !ok || !strings.Contains(err.Error(), c.want) || !strings.HasPrefix(err.Error(), path) || fe.Hint == "" {
 				t.Errorf("Read = %v, %v; want an error with %q", got, err, c.want)
 			}
@@ -169,8 +171,7 @@ func TestLockWaitsAndNamesTheHolder(t *testing.T) {
 	var told []string
 	tell := func(h Holder) { told = append(told, h.String()) }
 	_, err := Open(dir).Lock(context.Background(), "dev", Holder{}, Waiting{Timeout: 200 * time.Millisecond, After: 50 * time.Millisecond, Tell: tell})
-	held, ok := errors.AsType[*HeldError](err)
-	if !ok || held.Holder.PID != cmd.Process.Pid || !strings.HasPrefix(err.Error(), want) {
+	if fault.KindOf(err) != fault.Temporary || !strings.HasPrefix(err.Error(), want) || !strings.Contains(err.Error(), fmt.Sprintf("(process %d,", cmd.Process.Pid)) {
 		t.Errorf("Lock = %v, want one that starts with %q", err, want)
 	}
 	if len(told) != 1 || !strings.HasPrefix(told[0], want) {
@@ -275,7 +276,7 @@ func TestForeignDirectory(t *testing.T) {
 		_, readErr := Open(dir).Read("dev")
 		_, lockErr := Open(dir).Lock(context.Background(), "dev", Holder{}, Waiting{})
 		for _, err := range []error{readErr, lockErr} {
-			if fe, ok := errors.AsType[*FileError](err); !ok || !strings.Contains(fe.Reason, want) || fe.Hint == "" {
+			if fe, ok := errors.AsType[*fault.Error](err); !ok || !strings.Contains(fe.Err.Error(), want) || fe.Hint == "" {
 				t.Errorf("got %v, want one that says %q", err, want)
 			}
 		}

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"syscall"
 
+	"tokenform/config/fault"
 	"tokenform/flow/atomicfile"
 )
 
@@ -71,29 +72,13 @@ func (s *Store) Names() []string {
 	return names
 }
 
-// FileError is a state file or directory that cannot be used.
-type FileError struct {
-	Path   string
-	Reason string
-	Hint   string
-}
-
-func (e *FileError) Error() string { return e.Path + ": " + e.Reason }
-
+// broken is the error for a state file or directory that cannot be used.
 func broken(path, reason, hint string) error {
-	return &FileError{Path: path, Reason: reason, Hint: hint}
+	return &fault.Error{Kind: fault.Failed, Message: path, Err: errors.New(reason), Hint: hint}
 }
 
-// cause is the bare reason of a file error, without the path.
-func cause(err error) string {
-	if p, ok := errors.AsType[*fs.PathError](err); ok {
-		return p.Err.Error()
-	}
-	if l, ok := errors.AsType[*os.LinkError](err); ok {
-		return l.Err.Error()
-	}
-	return err.Error()
-}
+// cause is the reason for a file error, without the path.
+func cause(err error) string { return fault.Cause(err).Error() }
 
 // cure is what helps against err: mostly the usual.
 func cure(err error, usual string) string {

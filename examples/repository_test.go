@@ -57,17 +57,20 @@ func (s source) imports() []string {
 }
 
 // TestImports keeps the rooms apart: config says what is wanted, flow makes it
-// so, output writes what came of it, and main alone knows all three.
+// so, output writes what came of it. Every arrow runs down, and main knows the
+// top alone.
 func TestImports(t *testing.T) {
 	allowed := map[string][]string{
-		".":               {"config", "config/fault", "flow", "flow/oauth", "flow/sandbox", "flow/state", "output"},
-		"flow":            {"config", "config/fault", "flow/oauth", "flow/state"},
+		".":               {"output/cli"},
+		"output/cli":      {"config", "config/fault", "flow", "flow/oauth", "flow/sandbox", "flow/state", "output", "output/terminal"},
+		"output/terminal": {"config", "config/fault", "flow", "flow/state"},
 		"output":          {"config", "config/fault", "flow", "flow/atomicfile", "flow/state"},
+		"flow":            {"config", "config/fault", "flow/oauth", "flow/state"},
 		"flow/state":      {"config/fault", "flow/atomicfile"},
-		"config":          {"config/fault"},
 		"flow/oauth":      {"config/fault"},
 		"flow/sandbox":    {},
 		"flow/atomicfile": {},
+		"config":          {"config/fault"},
 		"config/fault":    {},
 	}
 	for _, s := range sources(t) {
@@ -129,6 +132,56 @@ func TestProcessBelongsToMain(t *testing.T) {
 			}
 			if pkg, ok := sel.X.(*ast.Ident); ok && slices.Contains(forbidden[pkg.Name], sel.Sel.Name) {
 				t.Errorf("%s: uses %s.%s", s.path, pkg.Name, sel.Sel.Name)
+			}
+			return true
+		})
+	}
+}
+
+// TestWhoPrints: output/terminal and the outputs print. Everybody else speaks
+// through a voice, or builds a text.
+func TestWhoPrints(t *testing.T) {
+	printers := []string{"Fprint", "Fprintf", "Fprintln", "Print", "Printf", "Println"}
+	for _, s := range sources(t) {
+		if room := path.Dir(s.path); room == "output" || room == "output/terminal" || strings.HasPrefix(room, "examples") {
+			continue
+		}
+		// fmt.Fprintf also formats into builders, hashes and formatters: these are
+		// values that a function makes, no streams that it was handed.
+		streams := map[string]bool{}
+		ast.Inspect(s.file, func(n ast.Node) bool {
+			if f, ok := n.(*ast.Field); ok {
+				if sel, ok := f.Type.(*ast.SelectorExpr); ok && sel.Sel.Name == "Writer" {
+					for _, name := range f.Names {
+						streams[name.Name] = true
+					}
+				}
+			}
+			return true
+		})
+		ast.Inspect(s.file, func(n ast.Node) bool {
+			call, ok := n.(*ast.CallExpr)
+			if !ok {
+				return true
+			}
+			sel, ok := call.Fun.(*ast.SelectorExpr)
+			if !ok || !slices.Contains(printers, sel.Sel.Name) {
+				return true
+			}
+			if pkg, ok := sel.X.(*ast.Ident); !ok || pkg.Name != "fmt" {
+				return true
+			}
+			target := ""
+			if len(call.Args) > 0 {
+				switch x := call.Args[0].(type) {
+				case *ast.Ident:
+					target = x.Name
+				case *ast.SelectorExpr:
+					target = x.Sel.Name
+				}
+			}
+			if !strings.HasPrefix(sel.Sel.Name, "F") || streams[target] {
+				t.Errorf("%s: prints with fmt.%s", s.path, sel.Sel.Name)
 			}
 			return true
 		})

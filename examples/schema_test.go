@@ -14,7 +14,7 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"tokenform/config"
-	"tokenform/output"
+	"tokenform/output/terminal"
 )
 
 // schema compiles one of the program's, dates and all.
@@ -34,7 +34,7 @@ func schema(text string) (*jsonschema.Schema, error) {
 // conform holds every JSON that the program has printed in these tests against
 // the schema that it prints itself.
 func conform() error {
-	s, err := schema(output.Schema)
+	s, err := schema(terminal.Schema)
 	if err != nil {
 		return err
 	}

@@ -3,7 +3,6 @@ package flow
 import (
 	"context"
 	"fmt"
-	"path/filepath"
 	"slices"
 	"time"
 
@@ -36,11 +35,11 @@ const longestLife = 24 * time.Hour
 // being overwritten: its refresh token may be the only one that still works. Then
 // the decision says so, and next is what t becomes; else d comes back as it was.
 func (r *Runner) adoptable(p config.Profile, t *state.Token, d Decision) (_ Decision, found Found, next *state.Token) {
-	if r.Outputs == nil || t == nil || !p.Grant.User() || d.Seed || d.Action != Keep && d.Action != Refresh {
+	if r.options.Outputs == IgnoreOutputs || t == nil || !p.Grant.User() || d.Seed || d.Action != Keep && d.Action != Refresh {
 		return d, Found{}, nil
 	}
-	now := r.Now()
-	for _, f := range r.newer(p, t) {
+	now := r.now()
+	for _, f := range r.clientTokens(p, t) {
 		n := *t
 		n.Access, n.Expires, n.Rejected = f.Access, f.Expires.UTC().Truncate(time.Second), time.Time{}
 		n.Obtained = now.UTC().Truncate(time.Second) // at the latest
@@ -57,14 +56,14 @@ func (r *Runner) adoptable(p config.Profile, t *state.Token, d Decision) (_ Deci
 	return d, Found{}, nil
 }
 
-// newer are the tokens that clients have written into outputs after t, but not
-// what the stand-in's run has written there, or the real one: see [Runner.Twin].
-func (r *Runner) newer(p config.Profile, t *state.Token) []Found {
-	list := r.Outputs.Newer(p, t)
-	if len(list) == 0 || r.Twin == r.Apart {
+// clientTokens returns the tokens that clients have written into outputs after
+// t. What a run in the twin realm has written there is no client's.
+func (r *Runner) clientTokens(p config.Profile, t *state.Token) []Found {
+	list := r.world.Outputs.Newer(p, t)
+	if len(list) == 0 {
 		return list
 	}
-	twin, err := state.Open(filepath.Join(p.State, r.Twin)).Read(p.Name)
+	twin, err := r.world.Realm.Twin().Open(p.State).Read(p.Name)
 	if err != nil || twin == nil {
 		return list
 	}
@@ -73,46 +72,50 @@ func (r *Runner) newer(p config.Profile, t *state.Token) []Found {
 	})
 }
 
-// adopt stores next, the token that was found in an output. One with another
-// refresh token than t's takes the place of a login, so it must be of the same
-// account and of this app. The Web API tells the one and a refresh the other: the
-// file says neither. A token comes back where one was stored, even beside an
-// error.
-func (r *Runner) adopt(ctx context.Context, p config.Profile, entry *state.Entry, t *state.Token, found Found, next *state.Token) (*state.Token, error) {
+// adopt stores the token that was found in an output. A token with another
+// refresh token than the stored one takes the place of a login, so it must be of
+// the same account and of this app. The Web API tells the account and a refresh
+// tells the app: the file says neither. adopt returns a token if one was stored,
+// even beside an error.
+func (s *session) adopt(ctx context.Context) (*state.Token, error) {
+	t, next := s.token, s.adopted
 	if next.Refresh == t.Refresh {
-		if err := r.keep(entry, p, next, "nothing is lost: the token is still in "+found.Shown); err != nil {
+		if err := s.store(next, "nothing is lost: the token is still in "+s.found.Shown); err != nil {
 			return nil, err
 		}
 		return next, nil
 	}
-	app, err := r.app(ctx, p)
+	app, err := s.app(ctx, s.profile)
 	if err != nil {
 		return nil, err
 	}
 	var n *state.Token
-	err = r.sameAccount(ctx, p, app, t, next)
+	err = s.checkAccount(ctx, app, next)
 	if err == nil {
-		if n, err = r.refresh(ctx, p, app, entry, source{refresh: next.Refresh, base: next, foreign: true}); !refused(err) {
+		if n, err = s.refresh(ctx, app, refreshSource{refresh: next.Refresh, base: next, foreign: true}); !refused(err) {
 			return n, err
 		}
 	}
-	return nil, &fault.Error{Message: found.Shown + " holds a newer token of another login; nothing is overwritten", Err: err,
-		Hint: fmt.Sprintf("if it is to be used here: tokenform destroy -p %[1]s%[2]s, then tokenform import -p %[1]s%[2]s --from FILE with a copy of it; else move it away", p.Name, r.Here+r.Files)}
+	hint := "move the file away"
+	if s.world.Realm == state.Real {
+		hint = fmt.Sprintf("if it is to be used here: %s, then %s with a copy of it; else move it away", s.command(s.profile, "destroy"), s.options.Invocation.Command("import", "-p", s.profile.Name, "--from", "FILE"))
+	}
+	return nil, &fault.Error{Message: s.found.Shown + " holds a newer token of another login; nothing is overwritten", Err: err, Hint: hint}
 }
 
-// sameAccount asks the Web API whose token next is, and refuses everybody but the
-// declared account or t's. No answer is a refusal too.
-func (r *Runner) sameAccount(ctx context.Context, p config.Profile, app oauth.App, t, next *state.Token) error {
+// checkAccount asks the Web API whose token next is, and refuses everybody but
+// the declared account or the stored login's. No answer is a refusal, too.
+func (s *session) checkAccount(ctx context.Context, app oauth.App, next *state.Token) error {
 	me, err := app.Me(ctx, next.Access)
 	if err != nil {
 		return err
 	}
 	got := accountOf(me)
-	switch ok, known := expected(p, t, got); {
+	switch ok, known := accountFits(s.profile, s.token, got); {
 	case !known:
-		return &fault.Error{Message: "it is of " + name(got) + ", and whose login is stored is not known"}
+		return &fault.Error{Message: "it is of " + accountName(got) + ", and whose login is stored is not known"}
 	case !ok:
-		return &fault.Error{Message: "it is of " + name(got)}
+		return &fault.Error{Message: "it is of " + accountName(got)}
 	}
 	next.Account = got
 	return nil

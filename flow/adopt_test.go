@@ -57,7 +57,7 @@ func (w *world) clientWrites(f theirs) {
 func (w *world) clientRefreshes() theirs {
 	w.Helper()
 	f := w.clientHas()
-	got, err := oauth.App{ID: "app", Secret: "app-secret", Endpoints: w.runner.Endpoints, HTTP: w.runner.HTTP}.Refresh(w.Context(), f.Refresh)
+	got, err := oauth.App{ID: "app", Secret: "app-secret", Endpoints: w.scene.Endpoints, HTTP: w.scene.HTTP}.Refresh(w.Context(), f.Refresh)
 	if err != nil {
 		w.Fatal(err)
 	}
@@ -73,7 +73,7 @@ func (w *world) clientRefreshes() theirs {
 // for another one and bring everything in line with it.
 func (w *world) adopts(p config.Profile, want theirs) {
 	w.Helper()
-	plan := w.runner.Plan([]config.Profile{p})[0]
+	plan := w.runner().Plan([]config.Profile{p})[0]
 	if plan.Err != nil || plan.Decision.Action != flow.Adopt || !strings.HasPrefix(plan.Decision.Reason, "newer token in token.json, valid for ") {
 		w.Fatalf("planned %s (%s), %v", plan.Decision.Action, plan.Decision.Reason, plan.Err)
 	}
@@ -159,7 +159,7 @@ func TestAdopt(t *testing.T) {
 		w.pass(58 * time.Minute)
 		f := w.clientRefreshes()
 		env := w.env()
-		w.runner.TokenOnly = true
+		w.options.Outputs = flow.LookAtOutputs
 		if tok := w.must(p, flow.Adopt); tok.Access != f.Access || w.env() != env {
 			t.Error("another token, or an output was written")
 		}
@@ -259,8 +259,8 @@ func TestNotAdopted(t *testing.T) {
 		if err := os.WriteFile(path, b, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if plan := w.runner.Plan([]config.Profile{p})[0]; plan.Decision.Action != flow.Keep || plan.Changes[0].Reason != "its refresh token is gone" {
-			t.Errorf("planned %s, %q", plan.Decision.Action, plan.Changes[0].Reason)
+		if plan := w.runner().Plan([]config.Profile{p})[0]; plan.Decision.Action != flow.Keep || plan.Outputs[0].Reason != "its refresh token is gone" {
+			t.Errorf("planned %s, %q", plan.Decision.Action, plan.Outputs[0].Reason)
 		}
 		if tok := w.must(p, flow.Keep); tok.Access != before.Access {
 			t.Error("a token for fewer scopes was taken")

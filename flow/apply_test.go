@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -28,7 +29,7 @@ func TestLoginThenNothing(t *testing.T) {
 			if !tok.Expires.Equal(w.clock().Add(time.Hour)) || !tok.Authorized.Equal(w.clock()) || tok.Account.ID != "sandbox-user" || tok.Refresh == "" {
 				t.Errorf("stored: expires %v, authorized %v, account %+v", tok.Expires, tok.Authorized, tok.Account)
 			}
-			if got := w.said(flow.LoggedIn); len(got) != 1 || got[0] != "Sandy Box (sandbox-user)" {
+			if got := w.texts("logged in"); len(got) != 1 || got[0] != "Sandy Box (sandbox-user)" {
 				t.Errorf("said %q", got)
 			}
 			if n := w.server.Count("/v1/me"); n != 1 {
@@ -194,7 +195,7 @@ func TestInvalidGrant(t *testing.T) {
 	w := newWorld(t, sandbox.Options{})
 	p := w.profile()
 	w.must(p, flow.Login)
-	browse := w.runner.Browse
+	browse := w.scene.Browse
 	w.unattended()
 	w.pass(2 * time.Hour)
 	before := w.stored(p)
@@ -216,7 +217,7 @@ func TestInvalidGrant(t *testing.T) {
 
 	w.pass(2 * time.Hour)
 	w.server.RevokeAll()
-	w.runner.Browse = browse
+	w.scene.Browse = browse
 	if tok := w.must(p, flow.Login); tok.Refresh == before.Refresh || !tok.Authorized.Equal(w.clock()) {
 		t.Error("no new login was stored")
 	}
@@ -229,13 +230,13 @@ func TestLoginLifetime(t *testing.T) {
 	w.must(p, flow.Login)
 	w.pass(165 * 24 * time.Hour)
 	w.must(p, flow.Refresh)
-	if warned := w.said(flow.Warned); len(warned) != 0 {
+	if warned := w.warnings(); len(warned) != 0 {
 		t.Errorf("warned too early: %q", warned)
 	}
 	w.pass(2 * 24 * time.Hour)
 	w.must(p, flow.Refresh)
 	w.must(p, flow.Keep)
-	warned := w.said(flow.Warned)
+	warned := w.warnings()
 	if len(warned) != 2 || warned[0] != "the login ends on 2027-05-22, in 13d" {
 		t.Errorf("warned %q", warned)
 	}
@@ -250,7 +251,7 @@ func TestRenew(t *testing.T) {
 	p := w.profile()
 	w.must(p, flow.Login)
 	w.pass(time.Minute)
-	w.runner.Renew = true
+	w.options.Renew = true
 	if tok := w.must(p, flow.Login); !tok.Authorized.Equal(w.clock()) {
 		t.Error("--renew did not log in")
 	}
@@ -280,7 +281,7 @@ func TestScopes(t *testing.T) {
 		if w.env() != env {
 			t.Error("a token with too few scopes was written")
 		}
-		if f := w.runner.Plan([]config.Profile{p})[0]; f.Decision.Reason != "scopes added: streaming" {
+		if f := w.runner().Plan([]config.Profile{p})[0]; f.Decision.Reason != "scopes added: streaming" {
 			t.Errorf("the next plan says %+v", f.Decision)
 		}
 	})
@@ -310,7 +311,7 @@ func TestAccount(t *testing.T) {
 	p := w.profile()
 	first := w.must(p, flow.Login)
 	w.server.SetUser(sandbox.User{ID: "somebody-else", Name: "Else"})
-	w.runner.Renew = true
+	w.options.Renew = true
 	w.fails(w.apply(p), fault.Failed, "Else (somebody-else)", "Sandy Box (sandbox-user)", "show_dialog")
 	if w.stored(p).Refresh != first.Refresh {
 		t.Error("the wrong account's login was stored")
@@ -330,7 +331,7 @@ func TestAccount(t *testing.T) {
 		p.Account = ""
 		w.server.Inject("/v1/me", f, -1)
 		w.must(p, flow.Login)
-		if warned := w.said(flow.Warned); !strings.Contains(warned[len(warned)-1], "does not say who logged in") {
+		if warned := w.warnings(); !strings.Contains(warned[len(warned)-1], "does not say who logged in") {
 			t.Errorf("%v: warned %q", f, warned)
 		}
 		w.server.Inject("/v1/me", sandbox.Fault{}, 0)
@@ -384,20 +385,8 @@ func TestTrouble(t *testing.T) {
 // time.
 func TestManyProfiles(t *testing.T) {
 	w := newWorld(t, sandbox.Options{})
-	var asking, most int
-	notify := w.runner.Notify
-	w.runner.Notify = func(e flow.Event) {
-		notify(e)
-		w.mu.Lock()
-		defer w.mu.Unlock()
-		switch e.Kind {
-		case flow.Asking:
-			asking++
-			most = max(most, asking)
-		case flow.Asked:
-			asking--
-		}
-	}
+	counter := &logins{Voice: w.scene.Voice}
+	w.scene.Voice = counter
 	var profiles []config.Profile
 	for i := range 12 {
 		p := w.profile(func(p *config.Profile) { p.Name = fmt.Sprintf("p%d", i) })
@@ -407,7 +396,7 @@ func TestManyProfiles(t *testing.T) {
 		}
 		profiles = append(profiles, p)
 	}
-	for i, r := range w.runner.Apply(context.Background(), profiles) {
+	for i, r := range w.runner().Apply(context.Background(), profiles) {
 		if (r.Err != nil) != (i == 5) {
 			t.Errorf("%s: %v", r.Profile.Name, r.Err)
 		}
@@ -419,21 +408,43 @@ func TestManyProfiles(t *testing.T) {
 			t.Errorf("%s is not in the shared .env", r.Profile.Name)
 		}
 	}
-	if most != 1 || asking != 0 {
-		t.Errorf("%d logins at once", most)
+	if counter.most != 1 || counter.asking != 0 {
+		t.Errorf("%d logins at once", counter.most)
 	}
+}
+
+// logins is a voice that counts how many logins are asked for at once.
+type logins struct {
+	flow.Voice
+	mu           sync.Mutex
+	asking, most int
+}
+
+func (l *logins) Ask(profile string, p flow.Prompt) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.asking++
+	l.most = max(l.most, l.asking)
+	l.Voice.Ask(profile, p)
+}
+
+func (l *logins) Asked(profile string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.asking--
+	l.Voice.Asked(profile)
 }
 
 func TestPlanTellsTheTruth(t *testing.T) {
 	w := newWorld(t, sandbox.Options{})
 	p := w.profile()
 	plan := func() string {
-		f := w.runner.Plan([]config.Profile{p})[0]
+		f := w.runner().Plan([]config.Profile{p})[0]
 		if f.Err != nil {
 			t.Fatal(f.Err)
 		}
 		s := string(f.Decision.Action)
-		for _, c := range f.Changes {
+		for _, c := range f.Outputs {
 			s += " " + string(c.Action)
 		}
 		return fmt.Sprintf("%s %v", s, f.Due())
@@ -452,7 +463,7 @@ func TestPlanTellsTheTruth(t *testing.T) {
 			t.Fatal(r.Err)
 		}
 		did := string(r.Decision.Action)
-		for _, c := range r.Changes {
+		for _, c := range r.Outputs {
 			did += " " + string(c.Action)
 		}
 		if !strings.HasPrefix(want, did) {
@@ -502,7 +513,7 @@ func TestInterruptedWhileRefreshing(t *testing.T) {
 	w.server.Inject("/api/token", sandbox.Slow(300*time.Millisecond), 1)
 	ctx, cancel := context.WithCancel(context.Background())
 	w.arrives(cancel)
-	if r := w.runner.Apply(ctx, []config.Profile{p})[0]; r.Err != nil && fault.KindOf(r.Err) != fault.Interrupted {
+	if r := w.runner().Apply(ctx, []config.Profile{p})[0]; r.Err != nil && fault.KindOf(r.Err) != fault.Interrupted {
 		t.Error(r.Err)
 	}
 	if n := w.stored(p); n.Refresh == old.Refresh || n.Refresh == "" {
@@ -623,9 +634,9 @@ func TestLitter(t *testing.T) {
 	if err := os.Rename(filepath.Join(p.State, "dev.json"), litter); err != nil {
 		t.Fatal(err)
 	}
-	done := w.runner.Destroy(w.Context(), w.runner.Remains([]config.Profile{p}))
-	if _, err := os.Lstat(litter); !done[0].Any() || !os.IsNotExist(err) {
-		t.Errorf("destroyed %v, and %v", done[0].Any(), err)
+	done := w.runner().Destroy(w.Context(), w.runner().PlanDestroy([]config.Profile{p}))
+	if _, err := os.Lstat(litter); !done[0].Stored() || !os.IsNotExist(err) {
+		t.Errorf("destroyed %v, and %v", done[0].Stored(), err)
 	}
 	if strings.Contains(w.env(), "BQ") {
 		t.Error("its output was not taken back")
@@ -640,11 +651,11 @@ func TestDestroy(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.must(p, flow.Login)
-	remains := w.runner.Remains([]config.Profile{p})
-	if !remains[0].Any() {
+	remains := w.runner().PlanDestroy([]config.Profile{p})
+	if !remains[0].Stored() {
 		t.Fatal("nothing remains after a login")
 	}
-	for _, x := range w.runner.Destroy(context.Background(), remains) {
+	for _, x := range w.runner().Destroy(context.Background(), remains) {
 		if x.Err != nil {
 			t.Error(x.Err)
 		}
@@ -660,7 +671,7 @@ func TestVerify(t *testing.T) {
 	p := w.profile()
 	old := w.must(p, flow.Login)
 	w.must(p, flow.Keep)
-	w.runner.Verify = true
+	w.options.Verify = true
 	w.must(p, flow.Keep)
 	w.server.Inject("/v1/me", sandbox.APIError(401, "The access token expired"), 1)
 	if tok := w.must(p, flow.Refresh); tok.Access == old.Access {
@@ -672,7 +683,7 @@ func TestClockOff(t *testing.T) {
 	w := newWorld(t, sandbox.Options{})
 	w.server.Inject("/api/token", sandbox.Dated(w.clock().Add(3*time.Hour)), 1)
 	w.must(w.profile(credentials), flow.Request)
-	if warned := w.said(flow.Warned); len(warned) != 1 || warned[0] != "this machine's clock is 3h behind the server's" {
+	if warned := w.warnings(); len(warned) != 1 || warned[0] != "this machine's clock is 3h behind the server's" {
 		t.Errorf("warned %q", warned)
 	}
 }

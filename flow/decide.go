@@ -30,6 +30,9 @@ type Decision struct {
 	Seed   bool // refresh from the profile's refresh_token, not from state's
 }
 
+// grants reports whether the decision needs an answer from the server.
+func (d Decision) grants() bool { return d.Action != Keep && d.Action != Adopt }
+
 // Decide compares what p declares with what is in state and says what to do.
 // It is the table of SPEC section 3, in its order, and depends on nothing but
 // its arguments; t is nil where nothing is in state. Values of p that only a
@@ -52,11 +55,11 @@ func Decide(p config.Profile, t *state.Token, now time.Time) Decision {
 		return Decision{Action: Login, Reason: fmt.Sprintf("grant changed from %s to %s", t.Grant, p.Grant)}
 	}
 	if t.Account != nil {
-		if ok, known := expected(p, nil, t.Account); known && !ok {
-			return Decision{Action: Login, Reason: fmt.Sprintf("logged in as %s, not as %s", name(t.Account), p.Account)}
+		if ok, known := accountFits(p, nil, t.Account); known && !ok {
+			return Decision{Action: Login, Reason: fmt.Sprintf("logged in as %s, not as %s", accountName(t.Account), p.Account)}
 		}
 	}
-	if missing := Missing(p, t); len(missing) > 0 {
+	if missing := MissingScopes(p, t); len(missing) > 0 {
 		return Decision{Action: Login, Reason: "scopes added: " + strings.Join(missing, " ")}
 	}
 	if end := LoginUntil(p, t); !end.IsZero() && !now.Before(end) {
@@ -96,9 +99,9 @@ func clientChanged(p config.Profile, t *state.Token) bool {
 	return known && id != t.ClientID
 }
 
-// Missing lists the declared scopes that t was not granted. A server that
+// MissingScopes lists the declared scopes that t was not granted. A server that
 // never named the scopes granted all that was asked for (RFC 6749 section 5.1).
-func Missing(p config.Profile, t *state.Token) []string {
+func MissingScopes(p config.Profile, t *state.Token) []string {
 	if t.Scopes == nil {
 		return nil
 	}

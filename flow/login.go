@@ -16,40 +16,41 @@ import (
 // login asks a person to log in, exchanges the code, makes sure that it is the
 // right account and stores the token. The page that the person ends on is
 // answered last, so that it tells what really happened.
-func (r *Runner) login(ctx context.Context, p config.Profile, app oauth.App, entry *state.Entry, t *state.Token, reason string, free func()) (*state.Token, error) {
-	if !r.attended() {
-		return nil, &fault.Error{Kind: fault.LoginNeeded, Message: "a person must log in: " + reason, Hint: r.unattendedHint(p)}
+func (s *session) login(ctx context.Context, app oauth.App, reason string) (*state.Token, error) {
+	if !s.attended() {
+		return nil, &fault.Error{Kind: fault.LoginNeeded, Message: "a person must log in: " + reason, Hint: s.unattendedHint()}
 	}
 	// Nobody is asked to log in for what cannot be stored. What is reserved for as
 	// long as a person takes would look like another process at work.
-	if err := reserve(entry); err != nil {
+	if err := s.reserve(); err != nil {
 		return nil, err
 	}
-	entry.Release()
-	free() // a person takes minutes: let other profiles go on
+	s.entry.Release()
+	s.yield() // a person takes minutes: let other profiles go on
 	select {
-	case r.logins <- struct{}{}:
-		defer func() { <-r.logins }()
+	case s.logins <- struct{}{}:
+		defer func() { <-s.logins }()
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
 
-	ask, err := r.ask(ctx, p, app, reason)
+	ask, err := s.ask(ctx, app, reason)
 	if err != nil {
 		return nil, err
 	}
 	defer ask.close()
-	n, err := r.exchange(ctx, p, app, entry, t, ask)
-	ask.finish(p, n, err)
+	n, err := s.exchange(ctx, app, ask)
+	ask.finish(s.profile, n, err)
 	return n, err
 }
 
 // exchange turns the code into a stored token.
-func (r *Runner) exchange(ctx context.Context, p config.Profile, app oauth.App, entry *state.Entry, t *state.Token, ask *asking) (*state.Token, error) {
-	if err := reserve(entry); err != nil {
+func (s *session) exchange(ctx context.Context, app oauth.App, ask *asking) (*state.Token, error) {
+	p, t := s.profile, s.token
+	if err := s.reserve(); err != nil {
 		return nil, err
 	}
-	sent := r.Now()
+	sent := s.now()
 	sending, done := patient(ctx)
 	defer done()
 	w, err := app.Exchange(sending, ask.login, ask.code)
@@ -60,14 +61,14 @@ func (r *Runner) exchange(ctx context.Context, p config.Profile, app oauth.App, 
 	if err != nil {
 		return nil, &fault.Error{Message: "logging in", Err: err}
 	}
-	n := r.absorb(p, app, bare(t), w, sent)
+	n := s.fromWire(app, carryOver(t), w, sent)
 	if n.Refresh == "" {
 		return nil, &fault.Error{Message: "logging in: the server sent no refresh token"}
 	}
 	if n.Scopes == nil {
 		n.Scopes = append([]string{}, p.Scopes...) // RFC 6749 section 5.1: as asked
 	}
-	if missing := Missing(p, n); len(missing) > 0 {
+	if missing := MissingScopes(p, n); len(missing) > 0 {
 		return nil, lessGranted(missing)
 	}
 	n.Authorized = n.Obtained
@@ -76,88 +77,27 @@ func (r *Runner) exchange(ctx context.Context, p config.Profile, app oauth.App, 
 	// whose it is: being killed meanwhile then loses nothing. Where an account is
 	// expected the old login, if there is one, stays until that is known.
 	if p.Account == "" && (t == nil || t.Account == nil) {
-		if err := r.keep(entry, p, n, lostLogin+p.Name); err != nil {
+		if err := s.store(n, lostLogin+p.Name); err != nil {
 			return nil, err
 		}
-		if n.Account, err = r.account(ctx, p, app, nil, n); err != nil || n.Account == nil {
+		if n.Account, err = s.askAccount(ctx, app, nil, n); err != nil || n.Account == nil {
 			return n, err
 		}
-		if err := entry.Save(n); err != nil {
-			r.warn(p.Name, "the account is not remembered: "+err.Error(), "the login itself is stored")
+		if err := s.entry.Save(n); err != nil {
+			s.warn(p.Name, "the account is not remembered: "+err.Error(), "the login itself is stored")
 		}
 		return n, nil
 	}
-	if n.Account, err = r.account(ctx, p, app, t, n); err != nil {
+	if n.Account, err = s.askAccount(ctx, app, t, n); err != nil {
 		return nil, err
 	}
-	if err := r.keep(entry, p, n, lostLogin+p.Name); err != nil {
+	if err := s.store(n, lostLogin+p.Name); err != nil {
 		return nil, err
 	}
 	return n, nil
 }
 
 const lostLogin = "this login is lost and must be repeated for "
-
-// account asks who logged in, and refuses anybody but the declared account or
-// the one that was logged in before.
-func (r *Runner) account(ctx context.Context, p config.Profile, app oauth.App, t, n *state.Token) (*state.Account, error) {
-	me, err := app.Me(ctx, n.Access)
-	if err != nil {
-		if p.Account != "" {
-			return nil, &fault.Error{Message: "the profile wants the account " + p.Account + ", and the Web API does not say who logged in", Err: err}
-		}
-		r.warn(p.Name, "the Web API does not say who logged in: "+reasonOf(err), fault.HintOf(err))
-		if t != nil && t.ClientID == n.ClientID {
-			return t.Account, nil
-		}
-		return nil, nil
-	}
-	got := accountOf(me)
-	const cure = "log out at https://www.spotify.com/account or set show_dialog: true, then log in with the right account"
-	switch ok, known := expected(p, t, got); {
-	case ok || !known:
-	case p.Account != "":
-		return nil, &fault.Error{Message: fmt.Sprintf("%s logged in, but the profile wants the account %s; nothing is stored", name(got), p.Account), Hint: cure}
-	default:
-		return nil, &fault.Error{
-			Message: fmt.Sprintf("%s logged in, but this profile belongs to %s; nothing is stored", name(got), name(t.Account)),
-			Hint:    cure + "; to change accounts, set account: " + me.ID,
-		}
-	}
-	r.notify(Event{Kind: LoggedIn, Profile: p.Name, Text: name(got)})
-	return got, nil
-}
-
-func accountOf(me oauth.Me) *state.Account {
-	return &state.Account{ID: me.ID, AccountID: me.AccountID, Name: me.Name}
-}
-
-// expected reports whether got is the account that p declares, or else the one
-// that t is of; where neither is known, so is the answer.
-func expected(p config.Profile, t *state.Token, got *state.Account) (ok, known bool) {
-	switch {
-	case p.Account != "":
-		return p.Account == got.ID || p.Account == got.AccountID, true
-	case t != nil && t.Account != nil:
-		return same(t.Account, got), true
-	}
-	return false, false
-}
-
-func same(a, b *state.Account) bool {
-	if a.AccountID != "" && b.AccountID != "" {
-		return a.AccountID == b.AccountID
-	}
-	return a.ID == b.ID
-}
-
-// name is how an account is shown: its display name where it has one, and its id.
-func name(a *state.Account) string {
-	if a.Name == "" || a.Name == a.ID {
-		return a.ID
-	}
-	return a.Name + " (" + a.ID + ")"
-}
 
 // asking is one attempt to have a person log in.
 type asking struct {
@@ -182,7 +122,7 @@ func (a *asking) finish(p config.Profile, n *state.Token, err error) {
 	if err != nil {
 		o.Message, o.Hint = err.Error(), fault.HintOf(err)
 	} else if n.Account != nil {
-		o.Account = name(n.Account)
+		o.Account = accountName(n.Account)
 	}
 	a.answer.Finish(o)
 }
@@ -190,10 +130,11 @@ func (a *asking) finish(p config.Profile, n *state.Token, err error) {
 // ask shows the authorize URL and waits for the code, from the browser or
 // pasted, whichever comes first. The caller must close and finish what it
 // returns.
-func (r *Runner) ask(ctx context.Context, p config.Profile, app oauth.App, reason string) (*asking, error) {
+func (s *session) ask(ctx context.Context, app oauth.App, reason string) (*asking, error) {
+	p := s.profile
 	a := &asking{}
-	prompt := Prompt{Reason: reason, RedirectURI: p.RedirectURI, Paste: r.Pasted != nil}
-	if r.Browse != nil && (p.Listen != "" || oauth.Hears(p.RedirectURI)) {
+	prompt := Prompt{Reason: reason, RedirectURI: p.RedirectURI, Paste: s.world.Pasted != nil}
+	if s.world.Browse != nil && (p.Listen != "" || oauth.Hears(p.RedirectURI)) {
 		// The listener is bound before anything opens: nobody else may get the answer.
 		callback, err := oauth.Listen(p.RedirectURI, p.Listen)
 		if err != nil {
@@ -202,29 +143,31 @@ func (r *Runner) ask(ctx context.Context, p config.Profile, app oauth.App, reaso
 		callback.Profile = p.Name
 		a.callback = callback
 		prompt.RedirectURI, prompt.Short, prompt.Browser = callback.RedirectURI(), callback.StartURL(), true
-	} else if r.Pasted == nil {
-		return nil, &fault.Error{Kind: fault.LoginNeeded, Message: "the redirect URI " + p.RedirectURI + " leads to no listener of ours, so its address must be pasted", Hint: "use --login paste"}
+		prompt.Listener = callback.Address()
+	} else if s.world.Pasted == nil {
+		return nil, &fault.Error{Kind: fault.LoginNeeded, Message: "the redirect URI " + s.profile.RedirectURI + " leads to no listener of ours, so its address must be pasted", Hint: "use --login paste"}
 	}
 	a.login = oauth.NewLogin(prompt.RedirectURI, p.Scopes, p.ShowDialog)
-	prompt.URL, prompt.Until = app.AuthorizeURL(a.login), r.Now().Add(r.LoginTimeout)
+	prompt.URL, prompt.Until = app.AuthorizeURL(a.login), s.now().Add(s.options.LoginTimeout)
 
-	ctx, cancel := context.WithTimeout(ctx, r.LoginTimeout)
+	ctx, cancel := context.WithTimeout(ctx, s.options.LoginTimeout)
 	defer cancel()
-	r.notify(Event{Kind: Asking, Profile: p.Name, Prompt: prompt})
-	defer r.notify(Event{Kind: Asked, Profile: p.Name})
-	err := r.await(ctx, p, a, prompt)
+	s.world.Voice.Ask(p.Name, prompt)
+	defer s.world.Voice.Asked(p.Name)
+	err := s.await(ctx, a, prompt)
 	if err == nil {
 		return a, nil
 	}
 	a.close()
 	if errors.Is(err, context.DeadlineExceeded) {
-		err = r.timedOut(p)
+		err = s.timedOut()
 	}
 	return nil, err
 }
 
 // await fills in a's code.
-func (r *Runner) await(ctx context.Context, p config.Profile, a *asking, prompt Prompt) error {
+func (s *session) await(ctx context.Context, a *asking, prompt Prompt) error {
+	p := s.profile
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	type heard struct {
@@ -238,17 +181,17 @@ func (r *Runner) await(ctx context.Context, p config.Profile, a *asking, prompt 
 			browser <- heard{answer, err}
 		}()
 		go func() {
-			err := r.Browse(ctx, prompt.Short)
+			err := s.world.Browse(ctx, prompt.Short)
 			if _, final := errors.AsType[*fault.Error](err); final {
 				browser <- heard{err: err}
 			} else if err != nil && ctx.Err() == nil {
-				r.warn(p.Name, "no browser could be opened: "+err.Error(), "open the address above yourself")
+				s.warn(p.Name, "no browser could be opened: "+err.Error(), "open the address above yourself")
 			}
 		}()
 	}
 	var pasted <-chan string
-	if r.Pasted != nil {
-		pasted = r.Pasted()
+	if s.world.Pasted != nil {
+		pasted = s.world.Pasted()
 	}
 	for {
 		select {
@@ -279,7 +222,7 @@ func (r *Runner) await(ctx context.Context, p config.Profile, a *asking, prompt 
 			if _, ended := errors.AsType[*oauth.Error](err); ended {
 				return declined(err)
 			}
-			r.notify(Event{Kind: Misanswered, Profile: p.Name, Text: err.Error()})
+			s.world.Voice.Misanswered(p.Name, err.Error())
 		}
 	}
 }
@@ -295,11 +238,11 @@ func declined(err error) error {
 
 // timedOut lists why Spotify's page may never have led back: its mistakes stay
 // on that page, and the callback never fires (spotify.md).
-func (r *Runner) timedOut(p config.Profile) error {
+func (s *session) timedOut() error {
 	return &fault.Error{
 		Kind:    fault.LoginNeeded,
-		Message: fmt.Sprintf("no login within %s", r.LoginTimeout.Round(time.Second)),
-		Hint: "if Spotify's page showed an error: register exactly " + p.RedirectURI +
+		Message: fmt.Sprintf("no login within %s", s.options.LoginTimeout.Round(time.Second)),
+		Hint: "if Spotify's page showed an error: register exactly " + s.profile.RedirectURI +
 			" in the app's settings at https://developer.spotify.com/dashboard and press Save, and check client.id and scopes; else run apply again, with --login-timeout for more time",
 	}
 }

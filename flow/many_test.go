@@ -28,12 +28,12 @@ func TestApplyMany(t *testing.T) {
 	check := func(what string, want func(i int) flow.Action) {
 		t.Helper()
 		var told, due []string
-		w.runner.Due = func(due []config.Profile) {
+		w.scene.Begin = func(due []config.Profile) {
 			for _, p := range due {
 				told = append(told, p.Name)
 			}
 		}
-		for i, res := range w.runner.Apply(context.Background(), profiles) {
+		for i, res := range w.runner().Apply(context.Background(), profiles) {
 			if res.Err != nil || res.Profile.Name != profiles[i].Name || res.Token == nil || res.Token.Profile != res.Profile.Name || res.Decision.Action != want(i) {
 				t.Errorf("%s: at %d: %s (%s), %v", what, i, res.Profile.Name, res.Decision.Action, res.Err)
 			}
@@ -59,7 +59,7 @@ func TestApplyMany(t *testing.T) {
 	for i := range profiles {
 		profiles[i].MinTTL = config.DefaultMinTTL
 	}
-	for i, f := range w.runner.Plan(profiles) {
+	for i, f := range w.runner().Plan(profiles) {
 		if f.Profile.Name != profiles[i].Name || f.Err != nil || f.Due() || len(f.Token.Outputs) != 1 {
 			t.Errorf("plan: at %d: %+v", i, f)
 		}

@@ -11,41 +11,17 @@ import (
 	"tokenform/flow/state"
 )
 
-// Forecast is what apply would do for one profile, or why that cannot be said.
-type Forecast struct {
-	Profile  config.Profile
-	Token    *state.Token // in state now; nil: none
-	Decision Decision
-	Changes  []Change
-	Refused  bool // the Web API does not take the token, as [Runner.Check] found
-	Err      error
-}
-
-// Due reports whether apply would change anything: a token or an output.
-// Printing is no change.
-func (f Forecast) Due() bool {
-	if f.Err == nil && f.Decision.Action != Keep && f.Decision.Action != Leave {
-		return true
-	}
-	for _, c := range f.Changes {
-		if c.Action != KeepOutput && c.Action != Print {
-			return true
-		}
-	}
-	return false
-}
-
 // Plan says what [Runner.Apply] would do, from state and outputs as they are
-// at this moment. It takes no lock, runs no command and sends nothing.
-func (r *Runner) Plan(profiles []config.Profile) []Forecast {
-	forecasts := make([]Forecast, len(profiles))
-	each(len(profiles), func(i int) { forecasts[i] = r.forecast(profiles[i]) })
-	return forecasts
+// now. Plan takes no lock, runs no command and sends nothing.
+func (r *Runner) Plan(profiles []config.Profile) []Outcome {
+	outcomes := make([]Outcome, len(profiles))
+	each(len(profiles), func(i int) { outcomes[i] = r.forecast(profiles[i]) })
+	return outcomes
 }
 
 // each calls do with every number below n. Forecasts are mostly system calls and
-// JSON: a thousand keep every processor busy; a few are done before another one
-// is awake.
+// JSON: a thousand of them keep every processor busy, and a few are done before
+// a second goroutine is awake.
 func each(n int, do func(i int)) {
 	const few = 16
 	var wg sync.WaitGroup
@@ -62,34 +38,34 @@ func each(n int, do func(i int)) {
 	wg.Wait()
 }
 
-func (r *Runner) forecast(p config.Profile) Forecast {
-	f := Forecast{Profile: p}
-	t, err := r.store(p).Read(p.Name)
+func (r *Runner) forecast(p config.Profile) Outcome {
+	o := Outcome{Profile: p}
+	t, err := r.open(p).Read(p.Name)
 	if err != nil {
-		f.Err = err
-		return f
+		o.Err = err
+		return o
 	}
-	f.Token = t
-	f.Decision = r.decide(p, t)
+	o.Token = t
+	o.Decision = r.decide(p, t)
 	if r.writes() {
-		f.Changes, f.Err = r.Outputs.Stale(p, t, f.Decision.Action != Keep)
+		o.Outputs, o.Err = r.world.Outputs.Stale(p, t, o.Decision.Action != Keep)
 	}
-	if f.Decision.Action == Keep && !slices.ContainsFunc(f.Changes, rewrites) {
-		return f // every file is as it should be, so nobody has written one
+	if o.Decision.Action == Keep && !slices.ContainsFunc(o.Outputs, rewrites) {
+		return o // every file is as it should be, so no client has written one
 	}
-	d, _, next := r.adoptable(p, t, f.Decision)
-	f.Decision = d
+	d, _, next := r.adoptable(p, t, o.Decision)
+	o.Decision = d
 	if next != nil && r.writes() {
-		f.Changes, f.Err = r.Outputs.Stale(p, next, false)
+		o.Outputs, o.Err = r.world.Outputs.Stale(p, next, false)
 	}
-	return f
+	return o
 }
 
-// rewrites reports whether a change replaces a file that somebody may have
+// rewrites reports whether a change replaces a file that a client may have
 // written a token into.
 func rewrites(c Change) bool { return c.Type == "json" && c.Action == Update }
 
-// loginNear returns the end of t's login where that is less than the profile's
+// loginNear returns the end of t's login if the end is less than the profile's
 // login_warning away, and not past.
 func loginNear(p config.Profile, t *state.Token, now time.Time) (end time.Time, near bool) {
 	end = LoginUntil(p, t)

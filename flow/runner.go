@@ -3,7 +3,6 @@ package flow
 import (
 	"context"
 	"net/http"
-	"path/filepath"
 	"time"
 
 	"tokenform/config"
@@ -11,107 +10,89 @@ import (
 	"tokenform/flow/state"
 )
 
-// Runner is the world in which profiles are planned and applied. Its fields
-// are set once, before the first call.
-type Runner struct {
+// World is what a run acts on: servers, outputs, people, the clock.
+type World struct {
 	Endpoints oauth.Endpoints
 	HTTP      *http.Client
-	Outputs   Outputs // nil: none are looked at or written
-	TokenOnly bool    // outputs are only looked at, for a token that a client wrote
 	Now       func() time.Time
-	Notify    func(Event) // what people are told meanwhile; called concurrently
+	Realm     state.Realm
+	Outputs   Outputs // may be nil if Options.Outputs is IgnoreOutputs
+	Voice     Voice
 
-	// Due is told once of the profiles that have something to do, before it is
-	// done; nil: nobody is.
-	Due func([]config.Profile)
-
-	// Browse opens an address in a browser and Pasted yields the lines a person
-	// pastes, closed when there will be no more. Both nil: nobody to ask.
+	// Browse opens an address in a browser. Pasted yields the lines that a person
+	// pastes, and is closed when there will be no more. If both are nil, nobody can
+	// log in.
 	Browse func(ctx context.Context, url string) error
 	Pasted func() <-chan string
 
-	// What names the profiles on a command line, for hints: " team/a.yaml". Here is
-	// what is true of this machine only: " --state kept". There is what holds where a
-	// person logs in instead.
-	Files, Here, There string
+	// Begin is called once, before the first profile is changed, with every profile
+	// that has something to do. Begin may be nil.
+	Begin func([]config.Profile)
+}
 
-	Me           state.Holder // who we are in lock messages; Since is set per lock
+// Options say how a run goes about its work.
+type Options struct {
+	Invocation   config.Invocation // for hints
+	Command      string            // "apply": what a lock's holder is called
+	Outputs      OutputMode
 	LockTimeout  time.Duration
 	LoginTimeout time.Duration
-	Parallelism  int    // profiles at once; less than one: one
-	Verify       bool   // ask the Web API about tokens that would be kept
-	Renew        bool   // log in again although the login still holds
-	Apart        string // subdirectory of the state directory; empty: that itself
-	Twin         string // the same of runs that write the same outputs with tokens of another server; as Apart: there are none
-
-	logins chan struct{} // holds one token while a person is being asked
+	Parallelism  int  // profiles at once; less than one means one
+	Verify       bool // ask the Web API about tokens that would be kept
+	Renew        bool // log in again although the login still holds
 }
 
-// EventKind says what an [Event] is about.
-type EventKind int
+// OutputMode says what a run does with outputs.
+type OutputMode int
 
 const (
-	Warned      EventKind = iota // Text and Hint
-	Waiting                      // Holder has the lock that we wait for
-	Asking                       // Prompt: a person must log in
-	Asked                        // the asking is over, one way or the other
-	Misanswered                  // Text: what came back was no answer; waiting goes on
-	LoggedIn                     // Text: the account
+	WriteOutputs  OutputMode = iota // bring outputs in line with tokens
+	LookAtOutputs                   // only look for tokens that clients have written
+	IgnoreOutputs
 )
 
-// Event is something to tell the user while work goes on.
-type Event struct {
-	Kind    EventKind
-	Profile string
-	Text    string
-	Hint    string
-	Holder  state.Holder
-	Prompt  Prompt
+// Runner plans and applies profiles in one [World]. A Runner is safe for
+// concurrent use.
+type Runner struct {
+	world   World
+	options Options
+	logins  chan struct{} // holds one element while a person is asked
 }
 
-// Prompt is what a person needs for logging in.
-type Prompt struct {
-	Reason      string // why this login is needed
-	URL         string // the authorize URL, complete
-	Short       string // the listener's address that leads there; empty: paste only
-	RedirectURI string
-	Browser     bool // a browser is being opened
-	Paste       bool // a pasted address is read
-	Until       time.Time
+// New returns a Runner.
+func New(w World, o Options) *Runner {
+	return &Runner{world: w, options: o, logins: make(chan struct{}, 1)}
 }
 
-func (r *Runner) notify(e Event) {
-	if r.Notify != nil {
-		r.Notify(e)
-	}
+func (r *Runner) now() time.Time { return r.world.Now() }
+
+func (r *Runner) warn(profile, text, hint string) { r.world.Voice.Warn(profile, text, hint) }
+
+// command returns the command line for a hint about p.
+func (r *Runner) command(p config.Profile, words ...string) string {
+	return r.options.Invocation.Command(append(words, "-p", p.Name)...)
 }
 
-func (r *Runner) warn(profile, text, hint string) {
-	r.notify(Event{Kind: Warned, Profile: profile, Text: text, Hint: hint})
-}
+// open returns the state that holds p's token.
+func (r *Runner) open(p config.Profile) *state.Store { return r.world.Realm.Open(p.State) }
 
-// store is the state directory of p.
-func (r *Runner) store(p config.Profile) *state.Store {
-	return state.Open(filepath.Join(p.State, r.Apart))
-}
-
-// attended reports whether there is a person who can log in to p.
-func (r *Runner) attended() bool { return r.Browse != nil || r.Pasted != nil }
+// attended reports whether there is a person who can log in.
+func (r *Runner) attended() bool { return r.world.Browse != nil || r.world.Pasted != nil }
 
 // writes reports whether outputs are brought in line with tokens.
-func (r *Runner) writes() bool { return r.Outputs != nil && !r.TokenOnly }
+func (r *Runner) writes() bool { return r.options.Outputs == WriteOutputs }
 
 // decide is [Decide] with the wish to log in anew on top.
 func (r *Runner) decide(p config.Profile, t *state.Token) Decision {
-	d := Decide(p, t, r.Now())
-	if r.Renew && p.Grant.User() && d.Action != Login {
+	d := Decide(p, t, r.now())
+	if r.options.Renew && p.Grant.User() && d.Action != Login {
 		return Decision{Action: Login, Reason: "renewal asked for"}
 	}
 	return d
 }
 
-// app is p's client at the Accounts service. Its credentials are fetched now,
-// by a command where the profile says so.
+// app returns p's client at the Accounts service. app fetches the credentials,
+// by a command if the profile says so.
 func (r *Runner) app(ctx context.Context, p config.Profile) (oauth.App, error) {
 	id, err := p.Client.ID.Resolve(ctx)
 	if err != nil {
@@ -121,5 +102,5 @@ func (r *Runner) app(ctx context.Context, p config.Profile) (oauth.App, error) {
 	if err != nil {
 		return oauth.App{}, err
 	}
-	return oauth.App{ID: id, Secret: secret, Endpoints: r.Endpoints, HTTP: r.HTTP}, nil
+	return oauth.App{ID: id, Secret: secret, Endpoints: r.world.Endpoints, HTTP: r.world.HTTP}, nil
 }

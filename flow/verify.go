@@ -14,46 +14,46 @@ import (
 // Check asks the Web API about every stored token that has not expired. One
 // that it refuses is marked so, and is to be replaced where it would have been
 // kept. No answer is a warning: it proves nothing.
-func (r *Runner) Check(ctx context.Context, forecasts []Forecast) {
-	slots := make(chan struct{}, max(r.Parallelism, 1))
+func (r *Runner) Check(ctx context.Context, outcomes []Outcome) {
+	slots := make(chan struct{}, max(r.options.Parallelism, 1))
 	var wg sync.WaitGroup
-	for i := range forecasts {
-		f := &forecasts[i]
-		if f.Err != nil || f.Token == nil || !r.Now().Before(f.Token.Expires) {
+	for i := range outcomes {
+		o := &outcomes[i]
+		if o.Err != nil || o.Token == nil || !r.now().Before(o.Token.Expires) {
 			continue
 		}
 		slots <- struct{}{}
 		wg.Go(func() {
 			defer func() { <-slots }()
-			r.checkOne(ctx, f)
+			r.checkOne(ctx, o)
 		})
 	}
 	wg.Wait()
 }
 
-func (r *Runner) checkOne(ctx context.Context, f *Forecast) {
-	app := oauth.App{ID: f.Token.ClientID, Endpoints: r.Endpoints, HTTP: r.HTTP}
-	err := check(ctx, f.Profile, app, f.Token)
+func (r *Runner) checkOne(ctx context.Context, o *Outcome) {
+	app := oauth.App{ID: o.Token.ClientID, Endpoints: r.world.Endpoints, HTTP: r.world.HTTP}
+	err := askAPI(ctx, o.Profile, app, o.Token)
 	e, ok := errors.AsType[*oauth.Error](err)
 	switch {
 	case err == nil:
 	case ctx.Err() != nil:
-		f.Err = ctx.Err()
+		o.Err = ctx.Err()
 	case ok && e.Kind == oauth.Unauthorized:
-		f.Refused = true
-		if f.Decision.Action == Keep {
-			f.Decision = replace(f.Profile, f.Token)
+		o.Refused = true
+		if o.Decision.Action == Keep {
+			o.Decision = replaceRefused(o.Profile, o.Token)
 			if r.writes() {
-				f.Changes, f.Err = r.Outputs.Stale(f.Profile, f.Token, true)
+				o.Outputs, o.Err = r.world.Outputs.Stale(o.Profile, o.Token, true)
 			}
 		}
 	default:
-		r.warn(f.Profile.Name, "the Web API does not say whether the token is good: "+reasonOf(err), fault.HintOf(err))
+		r.warn(o.Profile.Name, "the Web API does not say whether the token is good: "+reasonOf(err), fault.HintOf(err))
 	}
 }
 
-// replace is the decision on a token that looked good and is not.
-func replace(p config.Profile, t *state.Token) Decision {
+// replaceRefused is the decision on a token that looked good and is not.
+func replaceRefused(p config.Profile, t *state.Token) Decision {
 	d := Decision{Action: Refresh, Reason: "the Web API refuses the token"}
 	switch {
 	case !p.Grant.User():
@@ -62,4 +62,30 @@ func replace(p config.Profile, t *state.Token) Decision {
 		d.Action = Login
 	}
 	return d
+}
+
+// verify asks the Web API whether it takes the new token, if the profile wants
+// to know. No answer proves nothing and is a warning.
+func (s *session) verify(ctx context.Context, app oauth.App, t *state.Token) error {
+	if !s.profile.Verify {
+		return nil
+	}
+	err := askAPI(ctx, s.profile, app, t)
+	if err == nil {
+		return nil
+	}
+	if e, ok := errors.AsType[*oauth.Error](err); ok && e.Kind == oauth.Unauthorized {
+		return &fault.Error{Message: "the Web API refuses the new token", Err: err}
+	}
+	s.warn(s.profile.Name, "the Web API does not say whether the token is good: "+reasonOf(err), fault.HintOf(err))
+	return nil
+}
+
+// askAPI sends the cheapest request that needs nothing but a good token.
+func askAPI(ctx context.Context, p config.Profile, app oauth.App, t *state.Token) error {
+	if !p.Grant.User() {
+		return app.Search(ctx, t.Access)
+	}
+	_, err := app.Me(ctx, t.Access)
+	return err
 }

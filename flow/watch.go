@@ -26,7 +26,7 @@ type Watch struct {
 	Changed func() bool
 
 	Wake  <-chan os.Signal // reload and look at everything now
-	Tell  func(Result)     // what was done, or failed
+	Tell  func(Outcome)    // what was done, or failed
 	Error func(error)      // profiles that cannot be loaded
 
 	// Sleep is over after d, when ctx ends, or when it is woken; nil: by the
@@ -67,7 +67,7 @@ func (r *Runner) Watch(ctx context.Context, profiles []config.Profile, w Watch) 
 // watcher is one call of Watch.
 type watcher struct {
 	*Runner
-	tell   func(Result)
+	tell   func(Outcome)
 	people sync.WaitGroup // the profiles that wait for one
 
 	mu    sync.Mutex
@@ -77,7 +77,7 @@ type watcher struct {
 
 // clock is the wall clock alone: the other one that Go reads with it stands still
 // while the machine is suspended.
-func (x *watcher) clock() time.Time { return x.Now().Round(0) }
+func (x *watcher) clock() time.Time { return x.now().Round(0) }
 
 // wait is when a profile is looked at again.
 type wait struct {
@@ -91,14 +91,14 @@ type wait struct {
 }
 
 // holds reports whether w says to leave f alone.
-func (w *wait) holds(f Forecast, now time.Time) bool {
+func (w *wait) holds(o Outcome, now time.Time) bool {
 	switch {
 	case w == nil || !now.Before(w.until):
 		return false
 	case w.token.IsZero():
 		return true
 	}
-	return f.Token != nil && f.Token.Expires.Equal(w.token) && (f.Decision.Action == Refresh || f.Decision.Action == Request)
+	return o.Token != nil && o.Token.Expires.Equal(w.token) && (o.Decision.Action == Refresh || o.Decision.Action == Request)
 }
 
 // round applies what is due and is not waiting.
@@ -107,13 +107,13 @@ func (x *watcher) round(ctx context.Context, profiles []config.Profile) {
 	if len(due) == 0 {
 		return
 	}
-	_, wait := x.start(ctx, due, false, func(res Result) {
+	_, wait := x.start(ctx, due, false, func(o Outcome) {
 		x.mu.Lock()
 		defer x.mu.Unlock()
-		delete(x.busy, res.Profile.Name)
-		if ctx.Err() == nil || fault.KindOf(res.Err) != fault.Interrupted {
-			x.tell(res)
-			x.postpone(res)
+		delete(x.busy, o.Profile.Name)
+		if ctx.Err() == nil || fault.KindOf(o.Err) != fault.Interrupted {
+			x.tell(o)
+			x.postpone(o)
 		}
 	})
 	x.people.Go(wait)
@@ -144,18 +144,18 @@ func (x *watcher) due(profiles []config.Profile) []config.Profile {
 	return due
 }
 
-// postpone says when the profile of res is looked at again. After a failure the
+// postpone says when the profile of o is looked at again. After a failure the
 // wait doubles for what passes by itself, and is a long one for what does not.
 // What the server asked for counts. A token that lives less than twice as long as
 // min_ttl is due at once, or soon: it has half of its life.
-func (x *watcher) postpone(res Result) {
-	name, now := res.Profile.Name, x.clock()
+func (x *watcher) postpone(o Outcome) {
+	name, now := o.Profile.Name, x.clock()
 	w := x.waits[name]
 	switch {
-	case res.Err == nil && res.Granted:
-		x.waits[name] = &wait{until: now.Add(res.Token.Expires.Sub(now) / 2), token: res.Token.Expires}
+	case o.Err == nil && o.Done:
+		x.waits[name] = &wait{until: now.Add(o.Token.Expires.Sub(now) / 2), token: o.Token.Expires}
 		return
-	case res.Err == nil:
+	case o.Err == nil:
 		if w != nil && w.token.IsZero() {
 			delete(x.waits, name)
 		}
@@ -164,7 +164,7 @@ func (x *watcher) postpone(res Result) {
 		w = &wait{}
 		x.waits[name] = w
 	}
-	w.person = fault.KindOf(res.Err) != fault.Temporary
+	w.person = fault.KindOf(o.Err) != fault.Temporary
 	switch {
 	case w.person:
 		w.last = personRetry
@@ -173,7 +173,7 @@ func (x *watcher) postpone(res Result) {
 	default:
 		w.last = min(2*w.last, longRetry)
 	}
-	w.until = now.Add(max(w.last, retryAfter(res.Err)))
+	w.until = now.Add(max(w.last, retryAfter(o.Err)))
 }
 
 // retries reports whether what only a person can mend is about to be tried again:
@@ -214,7 +214,7 @@ func (x *watcher) pause(profiles []config.Profile) time.Duration {
 		if w := x.waits[p.Name]; w != nil && now.Before(w.until) {
 			earlier(w.until)
 		} else if w == nil || !w.token.IsZero() {
-			if t, err := x.store(p).Read(p.Name); err == nil && t != nil {
+			if t, err := x.open(p).Read(p.Name); err == nil && t != nil {
 				earlier(t.Expires.Add(-p.MinTTL + time.Second))
 			}
 		}

@@ -14,9 +14,11 @@ import (
 	"unsafe"
 
 	"tokenform/config"
+	"tokenform/config/fault"
 	"tokenform/flow"
 	"tokenform/flow/oauth"
 	"tokenform/flow/sandbox"
+	"tokenform/flow/state"
 )
 
 // watching runs Watch on profiles with a clock that jumps to the end of every
@@ -26,8 +28,8 @@ func (w *world) watching(profiles []config.Profile, sleeps int, each func(i int)
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	i := 0
-	w.runner.Watch(ctx, profiles, flow.Watch{
-		Tell: func(r flow.Result) {
+	w.runner().Watch(ctx, profiles, flow.Watch{
+		Tell: func(r flow.Outcome) {
 			text := string(r.Decision.Action)
 			if r.Err != nil {
 				text = r.Err.Error()
@@ -93,13 +95,12 @@ func TestWatchTrouble(t *testing.T) {
 func TestWatchNeedsPerson(t *testing.T) {
 	w := newWorld(t, sandbox.Options{})
 	p := w.profile()
-	browse := w.runner.Browse
+	browse := w.scene.Browse
 	w.unattended()
 	told := w.watching([]config.Profile{p}, 4*90, func(i int) { // an hour and a half
 		if i == 4*75 {
-			w.runner.Browse = browse
-			other := *w.runner
-			if r := other.Apply(context.Background(), []config.Profile{p})[0]; r.Err != nil {
+			w.scene.Browse = browse
+			if r := w.runner().Apply(context.Background(), []config.Profile{p})[0]; r.Err != nil {
 				t.Error(r.Err)
 			}
 			w.unattended()
@@ -120,14 +121,14 @@ func TestWatchWaitsForPerson(t *testing.T) {
 	a, b, c := plain("a"), plain("b"), plain("c")
 	w.must(a, flow.Login)
 	var asked atomic.Int32
-	w.runner.Browse = func(context.Context, string) error { asked.Add(1); return nil } // and nobody looks
-	w.runner.LoginTimeout = time.Minute
+	w.scene.Browse = func(context.Context, string) error { asked.Add(1); return nil } // and nobody looks
+	w.options.LoginTimeout = time.Minute
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
 	begin := time.Now()
 	var told []string
-	w.runner.Watch(ctx, []config.Profile{a, b, c}, flow.Watch{
-		Tell: func(r flow.Result) {
+	w.runner().Watch(ctx, []config.Profile{a, b, c}, flow.Watch{
+		Tell: func(r flow.Outcome) {
 			told = append(told, r.Profile.Name)
 			if len(told) == 2 {
 				cancel()
@@ -179,7 +180,7 @@ func TestWatchAfterRefresh(t *testing.T) {
 		w := newWorld(t, sandbox.Options{})
 		p := w.profile(credentials)
 		begin, awake, slept := time.Now(), time.Duration(0), time.Duration(0)
-		w.runner.Now = func() time.Time {
+		w.scene.Now = func() time.Time {
 			now := begin.Add(awake) // with a monotonic reading, which is compared where both have one
 			if slept > 0 {
 				now = later(now, slept)
@@ -188,8 +189,8 @@ func TestWatchAfterRefresh(t *testing.T) {
 		}
 		ctx, cancel := context.WithCancel(context.Background())
 		var told []time.Duration
-		w.runner.Watch(ctx, []config.Profile{p}, flow.Watch{
-			Tell: func(flow.Result) {
+		w.runner().Watch(ctx, []config.Profile{p}, flow.Watch{
+			Tell: func(flow.Outcome) {
 				if told = append(told, awake); len(told) == 2 {
 					cancel()
 				}
@@ -223,20 +224,27 @@ func TestWatchReadsOnce(t *testing.T) {
 	w := newWorld(t, sandbox.Options{})
 	p := w.profile()
 	asked := make(chan bool, 10)
-	w.runner.Browse = func(context.Context, string) error { asked <- true; return nil }
-	w.runner.LoginTimeout = 20 * time.Millisecond
+	first := true
+	w.scene.Browse = func(context.Context, string) error {
+		asked <- true
+		if first {
+			first = false
+			return &fault.Error{Kind: fault.LoginNeeded, Message: "no login within a moment"}
+		}
+		return nil // the next one waits
+	}
+	w.options.LoginTimeout = time.Minute
 	ctx, cancel := context.WithCancel(context.Background())
 	loads, sleeps := 0, 0
 	failed := make(chan bool, 10)
-	w.runner.Watch(ctx, []config.Profile{p}, flow.Watch{
+	w.runner().Watch(ctx, []config.Profile{p}, flow.Watch{
 		Load: func() ([]config.Profile, error) { loads++; return []config.Profile{p}, nil },
-		Tell: func(flow.Result) { failed <- true },
+		Tell: func(flow.Outcome) { failed <- true },
 		Sleep: func(_ context.Context, d time.Duration, _ <-chan os.Signal) bool {
 			switch sleeps++; sleeps {
 			case 1:
 				<-asked
 				<-failed
-				w.runner.LoginTimeout = time.Minute // the next one waits
 			case 4*60 + 20:
 				cancel()
 			}
@@ -279,9 +287,9 @@ func TestWatchReplacedSecret(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var told []string
 	sleeps := 0
-	w.runner.Watch(ctx, ps, flow.Watch{
+	w.runner().Watch(ctx, ps, flow.Watch{
 		Load: load,
-		Tell: func(r flow.Result) {
+		Tell: func(r flow.Outcome) {
 			told = append(told, fmt.Sprint(r.Err == nil))
 			if r.Err == nil {
 				cancel()
@@ -314,8 +322,8 @@ func TestWatchMemory(t *testing.T) {
 	}
 	w := newWorld(t, sandbox.Options{})
 	p := w.profile(credentials)
-	w.runner.Notify = nil
-	app := oauth.App{ID: "app", Secret: "app-secret", Endpoints: w.runner.Endpoints, HTTP: w.runner.HTTP}
+	w.scene.Voice = silence{}
+	app := oauth.App{ID: "app", Secret: "app-secret", Endpoints: w.scene.Endpoints, HTTP: w.scene.HTTP}
 	for range 10_000 {
 		if _, err := app.ClientCredentials(t.Context()); err != nil {
 			t.Fatal(err)
@@ -330,8 +338,8 @@ func TestWatchMemory(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	cycles, early := 0, uint64(0)
-	w.runner.Watch(ctx, []config.Profile{p}, flow.Watch{
-		Tell: func(r flow.Result) {
+	w.runner().Watch(ctx, []config.Profile{p}, flow.Watch{
+		Tell: func(r flow.Outcome) {
 			if r.Err != nil {
 				t.Error(r.Err)
 			}
@@ -349,3 +357,13 @@ func TestWatchMemory(t *testing.T) {
 		t.Errorf("the heap grew from %d to %d KiB", early>>10, late>>10)
 	}
 }
+
+// silence is a voice that remembers nothing.
+type silence struct{}
+
+func (silence) Warn(_, _, _ string)          {}
+func (silence) Waiting(string, state.Holder) {}
+func (silence) Ask(string, flow.Prompt)      {}
+func (silence) Asked(string)                 {}
+func (silence) Misanswered(_, _ string)      {}
+func (silence) LoggedIn(_, _ string)         {}

@@ -23,14 +23,38 @@ import (
 // world is a Spotify, a disk and a clock to run profiles in.
 type world struct {
 	*testing.T
-	server *sandbox.Server
-	dir    string
-	runner *flow.Runner
+	server  *sandbox.Server
+	dir     string
+	scene   flow.World
+	options flow.Options
 
-	mu     sync.Mutex
-	now    time.Time
-	events []flow.Event
+	mu   sync.Mutex
+	now  time.Time
+	said []saying
 }
+
+// saying is one call of the voice.
+type saying struct {
+	what string // "warn", "waiting", "ask", "asked", "misanswered" or "logged in"
+	text string
+}
+
+// runner is made anew, with the scene and the options of this moment.
+func (w *world) runner() *flow.Runner { return flow.New(w.scene, w.options) }
+
+func (w *world) say(what, text string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.said = append(w.said, saying{what, text})
+}
+
+// The world is its own voice.
+func (w *world) Warn(_, text, _ string)           { w.say("warn", text) }
+func (w *world) Waiting(_ string, h state.Holder) { w.say("waiting", h.String()) }
+func (w *world) Ask(_ string, p flow.Prompt)      { w.say("ask", p.Reason) }
+func (w *world) Asked(string)                     { w.say("asked", "") }
+func (w *world) Misanswered(_, why string)        { w.say("misanswered", why) }
+func (w *world) LoggedIn(_, account string)       { w.say("logged in", account) }
 
 func (w *world) clock() time.Time {
 	w.mu.Lock()
@@ -44,18 +68,20 @@ func (w *world) pass(d time.Duration) {
 	w.now = w.now.Add(d)
 }
 
-// said lists the texts of all events of a kind.
-func (w *world) said(kind flow.EventKind) []string {
+// texts lists what was said of one kind.
+func (w *world) texts(what string) []string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	var texts []string
-	for _, e := range w.events {
-		if e.Kind == kind {
-			texts = append(texts, e.Text)
+	for _, s := range w.said {
+		if s.what == what {
+			texts = append(texts, s.text)
 		}
 	}
 	return texts
 }
+
+func (w *world) warnings() []string { return w.texts("warn") }
 
 func newWorld(t *testing.T, o sandbox.Options) *world {
 	t.Helper()
@@ -65,20 +91,15 @@ func newWorld(t *testing.T, o sandbox.Options) *world {
 	w.server = sandbox.New(o)
 	s := httptest.NewServer(w.server)
 	t.Cleanup(s.Close)
-	w.runner = &flow.Runner{
+	w.scene = flow.World{
 		Endpoints: oauth.Endpoints{Accounts: s.URL, API: s.URL},
 		HTTP:      oauth.NewHTTP(oauth.Options{RetryWaitMin: time.Millisecond, RetryWaitMax: 2 * time.Millisecond, Now: w.clock}),
 		Outputs:   &output.Files{Out: os.Stderr, Warn: func(string, string, string) {}},
 		Now:       w.clock,
-		Notify: func(e flow.Event) {
-			w.mu.Lock()
-			defer w.mu.Unlock()
-			w.events = append(w.events, e)
-		},
-		Browse:      func(ctx context.Context, url string) error { _, err := flow.Robot(ctx, url); return err },
-		Me:          state.Holder{Command: "test"},
-		LockTimeout: 10 * time.Second, LoginTimeout: 10 * time.Second, Parallelism: 4,
+		Voice:     w,
+		Browse:    func(ctx context.Context, url string) error { _, err := flow.Robot(ctx, url); return err },
 	}
+	w.options = flow.Options{Command: "test", LockTimeout: 10 * time.Second, LoginTimeout: 10 * time.Second, Parallelism: 4}
 	return w
 }
 
@@ -105,9 +126,9 @@ func pkce(p *config.Profile) { p.Grant, p.Client.Secret = config.PKCE, nil }
 
 func credentials(p *config.Profile) { p.Grant, p.Scopes = config.ClientCredentials, nil }
 
-func (w *world) apply(p config.Profile) flow.Result {
+func (w *world) apply(p config.Profile) flow.Outcome {
 	w.Helper()
-	return w.runner.Apply(context.Background(), []config.Profile{p})[0]
+	return w.runner().Apply(context.Background(), []config.Profile{p})[0]
 }
 
 // must applies p, which must succeed with the action.
@@ -122,7 +143,7 @@ func (w *world) must(p config.Profile, want flow.Action) *state.Token {
 
 func (w *world) stored(p config.Profile) *state.Token {
 	w.Helper()
-	t, err := state.Open(p.State).Read(p.Name)
+	t, err := state.Real.Open(p.State).Read(p.Name)
 	if err != nil {
 		w.Fatal(err)
 	}
@@ -137,10 +158,10 @@ func (w *world) env() string {
 // requests counts what reached the server so far.
 func (w *world) requests() int { return len(w.server.Requests()) }
 
-func (w *world) unattended() { w.runner.Browse, w.runner.Pasted = nil, nil }
+func (w *world) unattended() { w.scene.Browse, w.scene.Pasted = nil, nil }
 
 // saves is what the error must say and of what kind it must be.
-func (w *world) fails(r flow.Result, kind fault.Kind, words ...string) {
+func (w *world) fails(r flow.Outcome, kind fault.Kind, words ...string) {
 	w.Helper()
 	if r.Err == nil {
 		w.Fatalf("apply succeeded, want an error with %q", words)

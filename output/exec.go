@@ -12,12 +12,12 @@ import (
 	"tokenform/flow"
 )
 
-// Environment returns environ with the tokens of results in it, as NAME=value:
+// Environment returns environ with the tokens of outcomes in it, as NAME=value:
 // under the variables of the profiles' env outputs, or under those of standard
 // output for a profile without one. There is no [Clash].
-func Environment(ctx context.Context, environ []string, results []flow.Result) ([]string, error) {
+func Environment(ctx context.Context, environ []string, outcomes []flow.Outcome) ([]string, error) {
 	set := map[string]string{}
-	for _, r := range results {
+	for _, r := range outcomes {
 		for _, k := range variables(r.Profile) {
 			if k.Field == "client_secret" {
 				if err := resolve(ctx, r.Profile); err != nil {
@@ -38,7 +38,7 @@ func Environment(ctx context.Context, environ []string, results []flow.Result) (
 			env = append(env, kv)
 		}
 	}
-	for _, r := range results {
+	for _, r := range outcomes {
 		for _, k := range variables(r.Profile) {
 			env = append(env, k.Variable+"="+set[k.Variable])
 		}

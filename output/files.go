@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"path/filepath"
 	"slices"
 	"sync"
 
@@ -23,7 +22,7 @@ type Files struct {
 	// Declared are all profiles there are: what is one's is not taken back for
 	// another. Nil: there are no others.
 	Declared func() []config.Profile
-	Apart    string // as in [flow.Runner]
+	Realm    state.Realm
 
 	out sync.Mutex // one profile prints at a time
 }
@@ -251,7 +250,7 @@ func (f *Files) others(p config.Profile, path string) others {
 				if o.Path != path {
 					return false
 				}
-				t, err := state.Open(filepath.Join(x.State, f.Apart)).Read(x.Name)
+				t, err := f.Realm.Open(x.State).Read(x.Name)
 				if err != nil || t == nil {
 					return false
 				}

@@ -119,6 +119,9 @@ func (c *Callback) RedirectURI() string { return c.redirectURI }
 // on a command line, where every process can read its state.
 func (c *Callback) StartURL() string { return c.startURL }
 
+// Address is the host and port that the listener is bound to.
+func (c *Callback) Address() string { return c.listener.Addr().String() }
+
 // Wait serves until the first answer with the right state, or until ctx ends.
 // The error is an [*Error] that is [Declined] if the user or the server declined. The
 // browser is still waiting for [Answer.Finish]; Close must follow in any case.

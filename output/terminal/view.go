@@ -1,7 +1,6 @@
-package output
+package terminal
 
 import (
-	"encoding/json"
 	"time"
 
 	"tokenform/config"
@@ -73,39 +72,14 @@ type ErrorView struct {
 	Hint    string `json:"hint,omitempty"`
 }
 
-// View prints v as one JSON object on Out.
-func (p *Printer) View(v View) error {
-	v.Version = 1
-	b, err := json.MarshalIndent(v, "", "  ")
-	if err != nil {
-		return err
-	}
-	_, err = p.Out.Write(append(b, '\n'))
-	return err
-}
-
-// WithPlan is v with what is planned, and how much of what.
-func (v View) WithPlan(forecasts []flow.Forecast) View {
-	v.Profiles, v.Summary = ViewPlan(forecasts), planSummary(forecasts)
-	return v
-}
-
-// WithResults is v with what was done, and how much of what.
-func (v View) WithResults(results []flow.Result) View {
-	v.Profiles, v.Summary = ViewResults(results), resultSummary(results)
-	return v
-}
-
-// ViewError is err for a [View].
-func ViewError(err error) *ErrorView {
+func viewError(err error) *ErrorView {
 	if err == nil {
 		return nil
 	}
 	return &ErrorView{Kind: fault.KindOf(err).String(), Message: message(err), Hint: fault.HintOf(err)}
 }
 
-// ViewProblems are problems for a [View].
-func ViewProblems(problems config.Problems) []ProblemView {
+func viewProblems(problems config.Problems) []ProblemView {
 	var views []ProblemView
 	for _, x := range problems {
 		severity := "error"
@@ -117,54 +91,23 @@ func ViewProblems(problems config.Problems) []ProblemView {
 	return views
 }
 
-// ViewPlan are forecasts for a [View].
-func ViewPlan(forecasts []flow.Forecast) []ProfileView {
-	views := make([]ProfileView, len(forecasts))
-	for i, f := range forecasts {
-		views[i] = profileView(f.Profile, f.Decision, f.Token, f.Changes, f.Err)
-		if t := views[i].Token; t != nil {
-			t.Refused = f.Refused
-		}
+func viewOutcomes(outcomes []flow.Outcome) []ProfileView {
+	views := make([]ProfileView, len(outcomes))
+	for i, o := range outcomes {
+		views[i] = viewOutcome(o)
 	}
 	return views
 }
 
-// ViewResults are results for a [View].
-func ViewResults(results []flow.Result) []ProfileView {
-	views := make([]ProfileView, len(results))
-	for i, r := range results {
-		views[i] = profileView(r.Profile, r.Decision, r.Token, r.Changes, r.Err)
-	}
-	return views
-}
-
-// ViewProfiles are profiles without anything about their tokens.
-func ViewProfiles(profiles []config.Profile) []ProfileView {
-	views := make([]ProfileView, len(profiles))
-	for i, p := range profiles {
-		views[i] = profileView(p, flow.Decision{}, nil, nil, nil)
-	}
-	return views
-}
-
-// ViewRemains is what destroy took away.
-func ViewRemains(remains []flow.Remains) []ProfileView {
-	views := make([]ProfileView, len(remains))
-	for i, x := range remains {
-		views[i] = profileView(x.Profile, flow.Decision{}, x.Token, x.Changes, x.Err)
-	}
-	return views
-}
-
-func profileView(p config.Profile, d flow.Decision, t *state.Token, list []flow.Change, err error) ProfileView {
-	v := ProfileView{Profile: p.Name, Grant: string(p.Grant), Action: string(d.Action), Reason: d.Reason, Error: ViewError(err)}
-	if t != nil {
+func viewOutcome(o flow.Outcome) ProfileView {
+	v := ProfileView{Profile: o.Profile.Name, Grant: string(o.Profile.Grant), Action: string(o.Decision.Action), Reason: o.Decision.Reason, Error: viewError(o.Err)}
+	if t := o.Token; t != nil {
 		v.Token = &TokenView{
-			ExpiresAt: t.Expires, ObtainedAt: t.Obtained, AuthorizedAt: t.Authorized, LoginUntil: flow.LoginUntil(p, t),
-			RejectedAt: t.Rejected, Scopes: t.Scopes, Account: t.Account,
+			ExpiresAt: t.Expires, ObtainedAt: t.Obtained, AuthorizedAt: t.Authorized, LoginUntil: flow.LoginUntil(o.Profile, t),
+			RejectedAt: t.Rejected, Scopes: t.Scopes, Account: t.Account, Refused: o.Refused,
 		}
 	}
-	for _, c := range list {
+	for _, c := range o.Outputs {
 		v.Outputs = append(v.Outputs, OutputView{c.Type, c.Path, string(c.Action), c.Reason, c.Vars})
 	}
 	return v

@@ -1,4 +1,4 @@
-package output
+package terminal
 
 import (
 	"fmt"
@@ -11,23 +11,23 @@ import (
 )
 
 // Status prints a table of how long tokens and logins last, on Out.
-func (p *Printer) Status(forecasts []flow.Forecast) {
-	w := tabwriter.NewWriter(p.Out, 0, 0, 2, ' ', 0)
+func (h *human) Status(outcomes []flow.Outcome) {
+	w := tabwriter.NewWriter(h.Out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "PROFILE\tGRANT\tTOKEN\tLOGIN\tACCOUNT\tSCOPES\tOUTPUTS")
-	for _, f := range forecasts {
-		if f.Err != nil {
-			p.Error(f.Profile.Name, f.Err)
+	for _, o := range outcomes {
+		if o.Err != nil {
+			h.Error(o.Profile.Name, o.Err)
 			continue
 		}
-		fmt.Fprintln(w, visible(f.Profile.Name)+"\t"+string(f.Profile.Grant)+"\t"+strings.Join(p.cells(f), "\t"))
+		fmt.Fprintln(w, visible(o.Profile.Name)+"\t"+string(o.Profile.Grant)+"\t"+strings.Join(h.cells(o), "\t"))
 	}
 	_ = w.Flush()
 }
 
 // cells are the columns of one profile after its name and grant.
-func (p *Printer) cells(f flow.Forecast) []string {
-	t, now := f.Token, p.Now()
-	outputs := upToDate(f.Changes)
+func (l *lines) cells(o flow.Outcome) []string {
+	t, now := o.Token, l.Now()
+	outputs := upToDate(o.Outputs)
 	if t == nil {
 		return []string{"none", "-", "-", "-", outputs}
 	}
@@ -35,7 +35,7 @@ func (p *Printer) cells(f flow.Forecast) []string {
 	if !now.Before(t.Expires) {
 		token = "expired " + flow.Span(now.Sub(t.Expires)) + " ago"
 	}
-	if f.Refused {
+	if o.Refused {
 		token = "refused by the Web API"
 	}
 	account := "-"
@@ -43,20 +43,20 @@ func (p *Printer) cells(f flow.Forecast) []string {
 		account = visible(t.Account.ID)
 	}
 	scopes := "-"
-	if f.Profile.Grant.User() {
+	if o.Profile.Grant.User() {
 		scopes = fmt.Sprint(len(t.Scopes))
-		if missing := flow.Missing(f.Profile, t); len(missing) > 0 {
+		if missing := flow.MissingScopes(o.Profile, t); len(missing) > 0 {
 			scopes += fmt.Sprintf(" (%d missing)", len(missing))
 		}
 	}
-	return []string{token, p.login(f, t, now), account, scopes, outputs}
+	return []string{token, l.loginColumn(o, t, now), account, scopes, outputs}
 }
 
-// login is the column on the refresh token's life.
-func (p *Printer) login(f flow.Forecast, t *state.Token, now time.Time) string {
-	end := flow.LoginUntil(f.Profile, t)
+// loginColumn is the column on the refresh token's life.
+func (l *lines) loginColumn(o flow.Outcome, t *state.Token, now time.Time) string {
+	end := flow.LoginUntil(o.Profile, t)
 	switch {
-	case !f.Profile.Grant.User():
+	case !o.Profile.Grant.User():
 		return "-"
 	case !t.Rejected.IsZero():
 		return "refused on " + t.Rejected.UTC().Format(time.DateOnly)

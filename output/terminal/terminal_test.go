@@ -1,4 +1,4 @@
-package output
+package terminal
 
 import (
 	"bytes"
@@ -20,12 +20,20 @@ import (
 
 var noon = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 
-func printerTo(out, errs *bytes.Buffer) *Printer {
-	return &Printer{Out: out, Err: errs, Now: func() time.Time { return noon }}
+// speaking returns the voice of people, with changes to its options.
+func speaking(out, errs *bytes.Buffer, changes ...func(*Options)) *human {
+	o := Options{Out: out, Err: errs, Now: func() time.Time { return noon }}
+	for _, change := range changes {
+		change(&o)
+	}
+	return New(o).(*human)
 }
 
-// forecasts has one of everything.
-func forecasts() []flow.Forecast {
+func quiet(o *Options) { o.Quiet = true }
+func live(o *Options)  { o.Live = true }
+
+// outcomes has one of everything.
+func outcomes() []flow.Outcome {
 	profile := func(name string, g config.Grant) config.Profile {
 		return config.Profile{Name: name, Grant: g, Scopes: []string{"streaming", "user-top-read"}, LoginLifetime: 180 * 24 * time.Hour}
 	}
@@ -40,10 +48,10 @@ func forecasts() []flow.Forecast {
 	}
 	rejected := token()
 	rejected.Rejected, rejected.Expires, rejected.Account = noon, noon.Add(-2*time.Hour), nil
-	return []flow.Forecast{
-		{Profile: profile("kept", config.AuthorizationCode), Token: token(), Decision: flow.Decision{Action: flow.Keep, Reason: "valid for 52m"}, Changes: []flow.Change{env(flow.KeepOutput, "")}},
-		{Profile: profile("new", config.PKCE), Decision: flow.Decision{Action: flow.Login, Reason: "never logged in"}, Changes: []flow.Change{env(flow.Create, "missing"), {Type: "stdout", Shown: "standard output", Action: flow.Print}}},
-		{Profile: profile("stale", config.AuthorizationCode), Token: rejected, Decision: flow.Decision{Action: flow.Refresh, Reason: "expired 2h ago, refused on 2026-11-23"}, Changes: []flow.Change{env(flow.Update, "TOKEN changed"), {Type: "json", Shown: "old.json", Action: flow.DeleteOutput, Reason: "no longer declared"}}},
+	return []flow.Outcome{
+		{Profile: profile("kept", config.AuthorizationCode), Token: token(), Decision: flow.Decision{Action: flow.Keep, Reason: "valid for 52m"}, Outputs: []flow.Change{env(flow.KeepOutput, "")}},
+		{Profile: profile("new", config.PKCE), Decision: flow.Decision{Action: flow.Login, Reason: "never logged in"}, Outputs: []flow.Change{env(flow.Create, "missing"), {Type: "stdout", Shown: "standard output", Action: flow.Print}}},
+		{Profile: profile("stale", config.AuthorizationCode), Token: rejected, Decision: flow.Decision{Action: flow.Refresh, Reason: "expired 2h ago, refused on 2026-11-23"}, Outputs: []flow.Change{env(flow.Update, "TOKEN changed"), {Type: "json", Shown: "old.json", Action: flow.DeleteOutput, Reason: "no longer declared"}}},
 		{Profile: profile("app", config.ClientCredentials), Decision: flow.Decision{Action: flow.Request, Reason: "no token yet"}},
 		{Profile: profile("broken", config.PKCE), Err: &fault.Error{Message: "a file\x1b[2Jname: is damaged", Hint: "mend it"}},
 	}
@@ -51,7 +59,7 @@ func forecasts() []flow.Forecast {
 
 func TestPlanText(t *testing.T) {
 	var out, errs bytes.Buffer
-	printerTo(&out, &errs).Plan(forecasts())
+	speaking(&out, &errs).Planned(outcomes(), true)
 	const want = `kept: keep, valid for 52m
 new: log in, never logged in
   + .env: missing
@@ -72,14 +80,10 @@ Plan: 1 to refresh, 1 to log in, 1 to request, 1 unchanged, 1 cannot be planned;
 }
 
 func TestResultsText(t *testing.T) {
-	var results []flow.Result
-	for _, f := range forecasts() {
-		results = append(results, flow.Result{Profile: f.Profile, Token: f.Token, Decision: f.Decision, Granted: f.Profile.Name == "stale", Changes: f.Changes, Err: f.Err})
-	}
-	results = results[2:] // the others have no token to speak of
+	results := outcomes()[2:] // the others have no token to speak of
+	results[0].Done = true
 	var out, errs bytes.Buffer
-	p := printerTo(&out, &errs)
-	p.Results(results)
+	speaking(&out, &errs).Applied(results)
 	const want = `stale: refreshed, valid for 0s; login until 2027-05-21
   ~ .env
   - old.json
@@ -93,8 +97,7 @@ Applied: 1 refreshed, 1 requested, 1 failed; 1 output written, 1 output deleted
 		t.Errorf("standard error:\n%s\nwant:\n%s", errs.String(), want)
 	}
 	errs.Reset()
-	p.Quiet = true
-	p.Results(results)
+	speaking(&out, &errs, quiet).Applied(results)
 	if want := "error: broken: a file\\x1b[2Jname: is damaged\nhint: mend it\n"; errs.String() != want {
 		t.Errorf("quiet: %q", errs.String())
 	}
@@ -102,7 +105,7 @@ Applied: 1 refreshed, 1 requested, 1 failed; 1 output written, 1 output deleted
 
 func TestStatusText(t *testing.T) {
 	var out, errs bytes.Buffer
-	printerTo(&out, &errs).Status(forecasts())
+	speaking(&out, &errs).Status(outcomes())
 	const want = `PROFILE  GRANT               TOKEN           LOGIN                  ACCOUNT   SCOPES         OUTPUTS
 kept     authorization_code  valid for 52m   until 2027-05-21       somebody  1 (1 missing)  1 up to date
 new      pkce                none            -                      -         -              1 of 1 to write
@@ -128,9 +131,7 @@ func TestProblemsText(t *testing.T) {
 		{false, true, "error: a.yaml:3:9: unknown scope \"x\"\nhint: did you mean y?\n"},
 	} {
 		var out, errs bytes.Buffer
-		p := printerTo(&out, &errs)
-		p.Live, p.Quiet = c.live, c.quiet
-		p.Problems(problems)
+		speaking(&out, &errs, func(o *Options) { o.Live, o.Quiet = c.live, c.quiet }).Problems(problems)
 		if errs.String() != c.want {
 			t.Errorf("live %v, quiet %v:\n%s\nwant:\n%s", c.live, c.quiet, errs.String(), c.want)
 		}
@@ -148,7 +149,7 @@ func TestErrorText(t *testing.T) {
 		{fmt.Errorf("refreshing: %w", context.Canceled), "error: dev: interrupted\n"},
 	} {
 		var out, errs bytes.Buffer
-		printerTo(&out, &errs).Error("dev", c.err)
+		speaking(&out, &errs).Error("dev", c.err)
 		if errs.String() != c.want {
 			t.Errorf("%v:\n%s\nwant:\n%s", c.err, errs.String(), c.want)
 		}
@@ -157,6 +158,9 @@ func TestErrorText(t *testing.T) {
 
 func TestPromptText(t *testing.T) {
 	prompt := flow.Prompt{Reason: "never logged in", URL: "https://accounts.example/authorize?x", Short: "http://127.0.0.1:8888/", RedirectURI: "http://127.0.0.1:8888/callback"}
+	heard := func(listener string, q *flow.Prompt) { q.Browser, q.Paste, q.Listener = true, true, listener }
+	const both = "dev: never logged in; log in to Spotify in the browser, or open this address yourself:\n\n  https://accounts.example/authorize?x\n\nthen wait here, or paste the address that the browser ends at\n"
+	const ssh = both + "hint: this is a session over SSH; on the machine with the browser, run: ssh -L "
 	for name, c := range map[string]struct {
 		change func(*flow.Prompt)
 		ssh    string
@@ -164,8 +168,17 @@ func TestPromptText(t *testing.T) {
 	}{
 		"browser": {func(q *flow.Prompt) { q.Browser = true }, "",
 			"dev: never logged in; log in to Spotify in the browser, or open this address yourself:\n\n  https://accounts.example/authorize?x\n\n"},
-		"both, over SSH": {func(q *flow.Prompt) { q.Browser, q.Paste = true, true }, "me@host",
-			"dev: never logged in; log in to Spotify in the browser, or open this address yourself:\n\n  https://accounts.example/authorize?x\n\nthen wait here, or paste the address that the browser ends at\nhint: this is a session over SSH; on the machine with the browser, run: ssh -L 8888:127.0.0.1:8888 me@host\n"},
+		"both, over SSH":            {func(q *flow.Prompt) { heard("127.0.0.1:8888", q) }, "me@host", ssh + "8888:127.0.0.1:8888 me@host\n"},
+		"bound elsewhere, over SSH": {func(q *flow.Prompt) { heard("0.0.0.0:9999", q) }, "me@host", ssh + "8888:127.0.0.1:9999 me@host\n"},
+		"IPv6, over SSH": {func(q *flow.Prompt) {
+			heard("[::1]:8888", q)
+			q.RedirectURI = "http://[::1]:8888/callback"
+		}, "me@host", ssh + "8888:[::1]:8888 me@host\n"},
+		// The browser comes back by another machine, which SSH does not lead to.
+		"https, over SSH": {func(q *flow.Prompt) {
+			heard("0.0.0.0:8888", q)
+			q.RedirectURI = "https://auth.example.com/callback"
+		}, "me@host", both},
 		"paste": {func(q *flow.Prompt) { q.Paste = true }, "me@host",
 			"dev: never logged in; log in to Spotify at this address:\n\n  https://accounts.example/authorize?x\n\nthen paste the address that the browser ends at (http://127.0.0.1:8888/callback?code=…), even if that page does not load\n"},
 	} {
@@ -173,10 +186,9 @@ func TestPromptText(t *testing.T) {
 			q := prompt
 			c.change(&q)
 			var out, errs bytes.Buffer
-			p := printerTo(&out, &errs)
-			p.Quiet, p.SSH = true, c.ssh // without the address nobody could go on
-			p.Event(flow.Event{Kind: flow.Asking, Profile: "dev", Prompt: q})
-			p.Event(flow.Event{Kind: flow.Asked, Profile: "dev"})
+			v := speaking(&out, &errs, quiet, func(o *Options) { o.SSH = c.ssh }) // without the address nobody could go on
+			v.Ask("dev", q)
+			v.Asked("dev")
 			if errs.String() != c.want {
 				t.Errorf("%q\nwant %q", errs.String(), c.want)
 			}
@@ -187,12 +199,11 @@ func TestPromptText(t *testing.T) {
 // The spinner draws on one line, gives way to messages and leaves no trace.
 func TestSpinner(t *testing.T) {
 	var out, errs bytes.Buffer
-	p := printerTo(&out, &errs)
-	p.Live = true
-	p.Event(flow.Event{Kind: flow.Asking, Profile: "dev", Prompt: flow.Prompt{URL: "u", Browser: true, Until: noon.Add(299 * time.Second)}})
+	v := speaking(&out, &errs, live)
+	v.Ask("dev", flow.Prompt{URL: "u", Browser: true, Until: noon.Add(299 * time.Second)})
 	time.Sleep(300 * time.Millisecond)
-	p.Event(flow.Event{Kind: flow.Misanswered, Profile: "dev", Text: "no"})
-	p.Event(flow.Event{Kind: flow.Asked, Profile: "dev"})
+	v.Misanswered("dev", "no")
+	v.Asked("dev")
 	text := errs.String()
 	if !strings.Contains(text, "waiting for the login, 4:59 left") || !strings.Contains(text, "\r\x1b[Kdev: no; still waiting\n") {
 		t.Errorf("%q", text)
@@ -209,7 +220,7 @@ func TestSpinnerStops(t *testing.T) {
 	for i := range 300 {
 		wg.Go(func() {
 			out := &slow{}
-			p := &Printer{Err: out, Now: time.Now, Live: true}
+			p := &lines{Options: Options{Err: out, Now: time.Now, Live: true}}
 			p.start(time.Now().Add(time.Minute))
 			time.Sleep(360*time.Millisecond + time.Duration(i%20)*50*time.Microsecond)
 			p.stop()
@@ -236,11 +247,7 @@ func (s *slow) Write(p []byte) (int, error) {
 // it but tokens.
 func TestViewHasNoSecrets(t *testing.T) {
 	var out, errs bytes.Buffer
-	p := printerTo(&out, &errs)
-	changes := true
-	if err := p.View(View{Command: "plan", OK: true, Changes: &changes, Profiles: ViewPlan(forecasts())}); err != nil {
-		t.Fatal(err)
-	}
+	New(Options{Out: &out, Err: &errs, JSON: true, Command: "plan"}).Planned(outcomes(), true)
 	if strings.Contains(out.String(), "canary") {
 		t.Error("a token is in the JSON")
 	}

@@ -1,4 +1,4 @@
-package output
+package terminal
 
 import (
 	"fmt"
@@ -15,15 +15,15 @@ type spinner struct {
 
 // start begins a spinner on Err. There is one at most: logins come one at a
 // time.
-func (p *Printer) start(until time.Time) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.spin != nil {
+func (l *lines) start(until time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.spin != nil {
 		return
 	}
 	s := &spinner{until: until, done: make(chan struct{})}
-	p.spin = s
-	p.spinner.Go(func() {
+	l.spin = s
+	l.spinner.Go(func() {
 		tick := time.NewTicker(120 * time.Millisecond)
 		defer tick.Stop()
 		for i := 0; ; i++ {
@@ -31,11 +31,11 @@ func (p *Printer) start(until time.Time) {
 			case <-s.done:
 				return
 			case <-tick.C:
-				p.mu.Lock()
-				if p.spin == s { // stop may have been quicker
-					s.draw(p.Err, i, until.Sub(p.Now()))
+				l.mu.Lock()
+				if l.spin == s { // stop may have been quicker
+					s.draw(l.Err, i, until.Sub(l.Now()))
 				}
-				p.mu.Unlock()
+				l.mu.Unlock()
 			}
 		}
 	})
@@ -49,25 +49,25 @@ func (s *spinner) draw(w io.Writer, i int, left time.Duration) {
 }
 
 // wipe takes the spinner's line off the screen until it is drawn again. The
-// caller holds p.mu.
-func (p *Printer) wipe() {
-	if p.spin != nil && p.spin.shown {
-		fmt.Fprint(p.Err, "\r\x1b[K")
-		p.spin.shown = false
+// caller holds l.mu.
+func (l *lines) wipe() {
+	if l.spin != nil && l.spin.shown {
+		fmt.Fprint(l.Err, "\r\x1b[K")
+		l.spin.shown = false
 	}
 }
 
 // stop ends the spinner and leaves no trace of it.
-func (p *Printer) stop() {
-	p.mu.Lock()
-	s := p.spin
+func (l *lines) stop() {
+	l.mu.Lock()
+	s := l.spin
 	if s == nil {
-		p.mu.Unlock()
+		l.mu.Unlock()
 		return
 	}
 	close(s.done)
-	p.wipe()
-	p.spin = nil
-	p.mu.Unlock()
-	p.spinner.Wait()
+	l.wipe()
+	l.spin = nil
+	l.mu.Unlock()
+	l.spinner.Wait()
 }

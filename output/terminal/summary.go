@@ -1,4 +1,4 @@
-package output
+package terminal
 
 import (
 	"fmt"
@@ -25,23 +25,25 @@ type Summary struct {
 	} `json:"outputs"`
 }
 
-func planSummary(forecasts []flow.Forecast) *Summary {
+// planSummary counts what is planned. resultSummary counts what was done: an
+// output that was written counts even if another output of its profile failed.
+func planSummary(outcomes []flow.Outcome) *Summary {
 	var s Summary
-	for i := range forecasts {
-		f := &forecasts[i]
-		if s.count(f.Decision.Action, f.Err); f.Err == nil {
-			s.outputs(f.Changes)
+	for i := range outcomes {
+		o := &outcomes[i]
+		if s.count(o.Decision.Action, o.Err); o.Err == nil {
+			s.outputs(o.Outputs)
 		}
 	}
 	return &s
 }
 
-func resultSummary(results []flow.Result) *Summary {
+func resultSummary(outcomes []flow.Outcome) *Summary {
 	var s Summary
-	for i := range results {
-		r := &results[i]
-		s.count(r.Decision.Action, r.Err)
-		s.outputs(r.Changes) // made, even where another one failed
+	for i := range outcomes {
+		o := &outcomes[i]
+		s.count(o.Decision.Action, o.Err)
+		s.outputs(o.Outputs)
 	}
 	return &s
 }
@@ -103,8 +105,8 @@ func (s *Summary) sentence(start, refresh, login, request, adopt, remove, write,
 	add(&tokens, s.Keep, "unchanged")
 	add(&tokens, s.Leave, flow.NotDeclared)
 	add(&tokens, s.Failed, failed)
-	add(&outputs, s.Outputs.Write, Plural(s.Outputs.Write, "output")+" "+write)
-	add(&outputs, s.Outputs.Delete, Plural(s.Outputs.Delete, "output")+" "+remove)
+	add(&outputs, s.Outputs.Write, plural(s.Outputs.Write, "output")+" "+write)
+	add(&outputs, s.Outputs.Delete, plural(s.Outputs.Delete, "output")+" "+remove)
 	sentence := start + strings.Join(tokens, ", ")
 	if len(outputs) > 0 {
 		sentence += "; " + strings.Join(outputs, ", ")

@@ -1,0 +1,68 @@
+package flow
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"tokenform/flow/oauth"
+	"tokenform/flow/state"
+)
+
+// maxSkew is how far the server's clock may be off before people are told. The
+// Date header has a resolution of one second, and an answer takes some.
+const maxSkew = time.Minute
+
+// fromWire makes our token from the wire's. fromWire is the one place where a
+// relative lifetime becomes an absolute time, and where what an answer leaves out
+// is kept from old. The expiry counts from sent, the moment before the request,
+// so that a slow answer never makes a token look longer-lived than it is.
+func (s *session) fromWire(app oauth.App, old *state.Token, w oauth.Token, sent time.Time) *state.Token {
+	n := &state.Token{
+		ClientID: app.ID,
+		Grant:    string(s.profile.Grant),
+		Access:   w.Access,
+		Type:     w.Type,
+		Scopes:   w.Scopes,
+		Obtained: sent.UTC().Truncate(time.Second),
+		Expires:  sent.Add(w.ExpiresIn).UTC().Truncate(time.Second),
+		Refresh:  w.Refresh,
+	}
+	if old != nil {
+		n.Serial, n.Outputs, n.Source = old.Serial, old.Outputs, old.Source
+		n.Authorized, n.Seed, n.Account = old.Authorized, old.Seed, old.Account
+		if n.Refresh == "" && s.profile.Grant.User() {
+			n.Refresh = old.Refresh
+		}
+		if n.Scopes == nil {
+			n.Scopes = slices.Clone(old.Scopes)
+		}
+	}
+	if got := s.now(); !w.Date.IsZero() && (got.Sub(w.Date) > maxSkew || w.Date.Sub(got) > maxSkew) {
+		off, way := got.Sub(w.Date), "ahead of"
+		if off < 0 {
+			off, way = -off, "behind"
+		}
+		s.warn(s.profile.Name, fmt.Sprintf("this machine's clock is %s %s the server's", Span(off), way), "set the clock: expiry times are computed from it")
+	}
+	return n
+}
+
+// expired returns a token without an access token, expired on arrival: the next
+// apply refreshes it.
+func (s *session) expired(app oauth.App, from refreshSource, now time.Time) *state.Token {
+	n := s.fromWire(app, from.base, oauth.Token{Type: "Bearer", Refresh: from.refresh, ExpiresIn: -time.Second}, now)
+	if from.seed != "" {
+		n.Seed = from.seed
+	}
+	return n
+}
+
+// carryOver returns what stays of t when another login or app takes over:
+// nothing of the token, only what state knows beside it.
+func carryOver(t *state.Token) *state.Token {
+	if t == nil {
+		return nil
+	}
+	return &state.Token{Serial: t.Serial, Outputs: t.Outputs, Source: t.Source}
+}

@@ -1,0 +1,45 @@
+package flow
+
+import (
+	"tokenform/config"
+	"tokenform/flow/state"
+)
+
+// Outcome is what a run found out about one profile, decided and did. Plan
+// fills in everything but Done; apply and destroy go on from there.
+type Outcome struct {
+	Profile  config.Profile
+	Token    *state.Token // in state now; nil if there is none
+	Decision Decision
+	Outputs  []Change // planned, or made
+	Done     bool     // the decision was carried out and its token is stored
+	Refused  bool     // the Web API refuses the token, as [Runner.Check] found
+	Litter   bool     // destroy: a killed process has left a token, or part of one
+	Err      error    // why the rest cannot be said, or done
+}
+
+// Due reports whether apply would change anything: a token or an output.
+// Printing is no change.
+func (o Outcome) Due() bool {
+	if o.Err == nil && o.Decision.Action != Keep && o.Decision.Action != Leave {
+		return true
+	}
+	for _, c := range o.Outputs {
+		if c.Action != KeepOutput && c.Action != Print {
+			return true
+		}
+	}
+	return false
+}
+
+// Stored reports whether there is something of the profile to destroy.
+func (o Outcome) Stored() bool { return o.Err == nil && (o.Token != nil || o.Litter) }
+
+// Errors returns the errors of outcomes, nil ones included.
+func Errors(outcomes []Outcome) []error {
+	errs := make([]error, len(outcomes))
+	for i := range outcomes {
+		errs[i] = outcomes[i].Err
+	}
+	return errs
+}

@@ -1,0 +1,197 @@
+package flow
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"time"
+
+	"tokenform/config/fault"
+	"tokenform/flow/oauth"
+	"tokenform/flow/state"
+)
+
+// refreshSource is a refresh token and where the token comes from.
+type refreshSource struct {
+	refresh string
+	base    *state.Token // what state keeps of what it has now; nil if that is nothing
+	seed    string       // the digest of the profile's refresh_token, once this token is stored; empty means the digest in base
+	foreign bool         // the token is not state's own, so it may be of any account
+	client  bool         // a client wrote the token into an output of a login that was state's
+}
+
+// refreshSource returns the refresh token that the decision d is about.
+func (s *session) refreshSource(ctx context.Context, d Decision) (refreshSource, error) {
+	seed, err := s.profile.RefreshToken.Resolve(ctx)
+	switch {
+	case err != nil:
+		return refreshSource{}, err
+	case d.Seed:
+		return refreshSource{refresh: seed, base: carryOver(s.token), seed: state.Digest(seed), foreign: true}, nil
+	case seed != "" && seed == s.token.Refresh:
+		return refreshSource{refresh: s.token.Refresh, base: s.token, seed: state.Digest(seed)}, nil
+	}
+	return refreshSource{refresh: s.token.Refresh, base: s.token}, nil
+}
+
+// refresh trades the refresh token for a new access token. An invalid_grant
+// leaves the stored token as it was, marked with the time: the server may be
+// wrong.
+func (s *session) refresh(ctx context.Context, app oauth.App, from refreshSource) (*state.Token, error) {
+	if err := s.reserve(); err != nil {
+		return nil, err
+	}
+	sent := s.now()
+	sending, done := patient(ctx)
+	defer done()
+	w, err := app.Refresh(sending, from.refresh)
+	if refused(err) && !from.foreign {
+		// Another client may have stored a newer token meanwhile.
+		newer, readErr := s.entry.Token()
+		switch {
+		case readErr != nil:
+			return nil, readErr
+		case newer != nil && newer.Refresh != "" && newer.Refresh != from.refresh:
+			from, sent = refreshSource{refresh: newer.Refresh, base: newer}, s.now()
+			w, err = app.Refresh(sending, from.refresh)
+		}
+		if refused(err) {
+			if other := s.clientsRefresh(from); other != "" {
+				sent = s.now()
+				if w, err = app.Refresh(sending, other); !refused(err) {
+					base := *from.base
+					base.Refresh = other
+					from = refreshSource{refresh: other, base: &base, client: true}
+				}
+			}
+		}
+		if refused(err) {
+			from.base.Rejected = sent.UTC().Truncate(time.Second)
+			if err := s.entry.Save(from.base); err != nil {
+				return nil, err
+			}
+		}
+	}
+	if err != nil {
+		if refused(err) {
+			return nil, err
+		}
+		failure := error(&fault.Error{Message: "refreshing", Err: err})
+		if rotated := rotatedIn(err); rotated != "" && rotated != from.refresh {
+			// The answer is of no other use, but the token that was sent is dead by now.
+			failure = errors.Join(failure, s.storeRotated(app, from, rotated, sent))
+		}
+		return nil, failure
+	}
+	n := s.fromWire(app, from.base, w, sent)
+	n.Seed = cmp.Or(from.seed, n.Seed)
+	if n.Refresh == "" {
+		n.Refresh = from.refresh // RFC 6749 section 6: without a new one the old one stays
+	}
+	asked := s.profile.Account != "" && n.Account == nil
+	if asked && n.Refresh != from.refresh && !from.foreign && !from.client {
+		// The stored login goes on with this token, whoever turns out to have logged
+		// in: the token must not live in the memory of a process alone while the Web
+		// API is asked.
+		if err := s.storeRotated(app, from, n.Refresh, sent); err != nil {
+			return nil, err
+		}
+		n.Serial++
+	}
+	switch {
+	case asked:
+		n.Account, err = s.askAccount(ctx, app, nil, n)
+	case from.client:
+		n.Account, err = s.askAccount(ctx, app, from.base, n)
+	}
+	if err != nil {
+		// The wrong account's login is not stored. If nobody said whose login it is,
+		// the next apply asks again.
+		_, silent := errors.AsType[*oauth.Error](err)
+		if n.Refresh != from.refresh && silent && (from.foreign || from.client) {
+			err = errors.Join(err, s.storeRotated(app, from, n.Refresh, sent))
+		}
+		return nil, err
+	}
+	cure := "nothing is lost: the old refresh token still works"
+	if n.Refresh != from.refresh {
+		cure = "the old refresh token may be dead: if the next apply is refused, log in to " + s.profile.Name + " again"
+	}
+	if err := s.store(n, cure); err != nil {
+		return nil, err
+	}
+	if missing := MissingScopes(s.profile, n); len(missing) > 0 {
+		return n, lessGranted(missing)
+	}
+	return n, s.verify(ctx, app, n)
+}
+
+// clientsRefresh returns the refresh token that a client has written into an
+// output after state's own was stored, or "". The client got a new token when it
+// used ours, which is dead since then.
+func (s *session) clientsRefresh(from refreshSource) string {
+	if s.options.Outputs == IgnoreOutputs {
+		return ""
+	}
+	for _, f := range s.clientTokens(s.profile, from.base) {
+		if f.Refresh != "" && f.Refresh != from.refresh {
+			return f.Refresh
+		}
+	}
+	return ""
+}
+
+// rotatedIn returns the new refresh token of an answer that is of no other use,
+// or "".
+func rotatedIn(err error) string {
+	if e, ok := errors.AsType[*oauth.Error](err); ok {
+		return e.Rotated
+	}
+	return ""
+}
+
+// storeRotated stores a refresh token that the server sent instead of from's,
+// and nothing else of the answer. The next apply refreshes with it.
+func (s *session) storeRotated(app oauth.App, from refreshSource, rotated string, sent time.Time) error {
+	n := s.expired(app, from, sent)
+	if !from.foreign {
+		*n = *from.base // its access token is as good as it was
+	}
+	if from.client {
+		n.Account = nil // not known until the Web API says it
+	}
+	n.Refresh, n.Rejected = rotated, time.Time{}
+	return s.store(n, "log in to "+s.profile.Name+" again")
+}
+
+// refused reports whether the server says that the refresh token, or the code,
+// is no longer good (RFC 6749 section 5.2, invalid_grant).
+func refused(err error) bool {
+	e, ok := errors.AsType[*oauth.Error](err)
+	return ok && e.Kind == oauth.Refused && e.Code == "invalid_grant"
+}
+
+func reasonOf(err error) string {
+	if e, ok := errors.AsType[*oauth.Error](err); ok {
+		return e.Message
+	}
+	return err.Error()
+}
+
+// retryAfter returns how long the server asked to be left alone. Zero means that
+// the server did not ask.
+func retryAfter(err error) time.Duration {
+	if e, ok := errors.AsType[*oauth.Error](err); ok {
+		return e.RetryAfter
+	}
+	return 0
+}
+
+// patient returns ctx for a request that may use something up: when ctx is
+// canceled, the answer still has three seconds to arrive and be stored. Only a
+// second signal, which kills the process, may throw a rotated refresh token away.
+func patient(ctx context.Context) (_ context.Context, done func()) {
+	sending, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() { time.AfterFunc(3*time.Second, cancel) })
+	return sending, func() { stop(); cancel() }
+}

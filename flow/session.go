@@ -1,0 +1,208 @@
+package flow
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"tokenform/config"
+	"tokenform/config/fault"
+	"tokenform/flow/oauth"
+	"tokenform/flow/state"
+)
+
+// session is one profile under its lock: everything that grants or stores a
+// token is a method of session.
+type session struct {
+	*Runner
+	profile config.Profile
+	entry   *state.Entry
+	token   *state.Token // as read under the lock; nil if there is none
+	found   Found        // the client's token to adopt, if the decision says so
+	adopted *state.Token // what token becomes then
+	yield   func()       // lets other profiles go on while a person is waited for
+}
+
+// noticeable is how long a wait may be before people are told of it.
+const noticeable = 500 * time.Millisecond
+
+// lock takes p's lock and reads p's token. The caller must unlock the session.
+func (r *Runner) lock(ctx context.Context, p config.Profile, yield func()) (*session, error) {
+	entry, err := r.open(p).Lock(ctx, p.Name, r.holder(), state.Waiting{
+		Timeout: r.options.LockTimeout,
+		After:   noticeable,
+		Tell:    func(h state.Holder) { r.world.Voice.Waiting(p.Name, h) },
+	})
+	if err != nil {
+		return nil, err
+	}
+	t, err := entry.Token()
+	if err != nil {
+		entry.Unlock()
+		return nil, err
+	}
+	return &session{Runner: r, profile: p, entry: entry, token: t, yield: yield}, nil
+}
+
+func (s *session) unlock() { s.entry.Unlock() }
+
+// holder says who takes a lock now.
+func (r *Runner) holder() state.Holder {
+	// UTC, because another zone in the lock file would need that zone's rules.
+	return state.Holder{Command: r.options.Command, Since: r.now().UTC()}
+}
+
+// decide decides anew, under the lock, what forecast has decided without. decide
+// fetches the profile's values first if a grant will need them.
+func (s *session) decide(ctx context.Context, forecast Outcome, o *Outcome) error {
+	decide := func() Decision {
+		var d Decision
+		d, s.found, s.adopted = s.adoptable(s.profile, s.token, s.Runner.decide(s.profile, s.token))
+		if d.Action == Keep && forecast.Refused && s.token.Access == forecast.Token.Access {
+			return replaceRefused(s.profile, s.token)
+		}
+		return d
+	}
+	o.Token, o.Decision = s.token, decide()
+	if o.Decision.grants() {
+		if err := resolveValues(ctx, s.profile); err != nil {
+			return err
+		}
+		o.Decision = decide() // now that every value is known
+	}
+	return nil
+}
+
+// carryOut runs the decided grant and stores what the grant yields before
+// anybody sees the token. carryOut returns a token if one was stored, even
+// beside an error. A refresh that is refused becomes a login if a person is
+// there; d then says so.
+func (s *session) carryOut(ctx context.Context, d *Decision) (*state.Token, error) {
+	if d.Action == Adopt {
+		return s.adopt(ctx)
+	}
+	app, err := s.app(ctx, s.profile)
+	if err != nil {
+		return nil, err
+	}
+	switch d.Action {
+	case Request:
+		return s.request(ctx, app)
+	case Refresh:
+		from, err := s.refreshSource(ctx, *d)
+		if err != nil {
+			return nil, err
+		}
+		n, err := s.refresh(ctx, app, from)
+		if !refused(err) {
+			return n, err
+		}
+		if !s.attended() {
+			return nil, &fault.Error{Kind: fault.LoginNeeded, Message: "refreshing", Err: err, Hint: s.unattendedHint()}
+		}
+		*d = Decision{Action: Login, Reason: reasonOf(err)}
+	}
+	return s.login(ctx, app, d.Reason)
+}
+
+// write brings the outputs in line with the token, and state in line with the
+// outputs.
+func (s *session) write(ctx context.Context, o *Outcome) error {
+	outputs := s.world.Outputs
+	if needsSecret(s.profile) {
+		// Both what is written and what is remembered need the secret.
+		if err := resolveValues(ctx, s.profile); err != nil {
+			return err
+		}
+	}
+	// What will be written is remembered before the write: an output that was
+	// written and not remembered could never be taken back. After a grant this
+	// costs nothing, because store has saved the record with the token.
+	want := outputs.Record(s.profile, o.Token)
+	source, moved := declaredIn(s.profile, o.Token)
+	if !o.Done && (moved || !covers(o.Token.Outputs, want)) {
+		o.Token.Source = source
+		o.Token.Outputs = merge(o.Token.Outputs, want)
+		if err := s.entry.Save(o.Token); err != nil {
+			return err
+		}
+	}
+	changes, err := outputs.Write(ctx, s.profile, o.Token)
+	o.Outputs = changes
+	ran := false
+	for _, c := range changes {
+		if c.Got != "" {
+			ran = true
+			o.Token.Outputs = merge(o.Token.Outputs, []state.Written{{Type: c.Type, Path: c.Path, Digest: c.Got}})
+		}
+	}
+	if err != nil {
+		if ran { // the next apply must not run the commands again for what they have
+			err = errors.Join(err, s.entry.Save(o.Token))
+		}
+		return err
+	}
+	want = outputs.Record(s.profile, o.Token)
+	if ran || len(o.Token.Outputs) != len(want) || !covers(want, o.Token.Outputs) {
+		o.Token.Outputs = want // what is no longer declared is gone now
+		return s.entry.Save(o.Token)
+	}
+	return nil
+}
+
+// request runs the client credentials grant.
+func (s *session) request(ctx context.Context, app oauth.App) (*state.Token, error) {
+	if err := s.reserve(); err != nil {
+		return nil, err
+	}
+	sent := s.now()
+	w, err := app.ClientCredentials(ctx)
+	if err != nil {
+		return nil, &fault.Error{Message: "requesting a token", Err: err}
+	}
+	n := s.fromWire(app, carryOver(s.token), w, sent)
+	if err := s.store(n, "the next apply requests another one"); err != nil {
+		return nil, err
+	}
+	return n, s.verify(ctx, app, n)
+}
+
+// reserve makes sure that the answer to a grant can be stored before the grant
+// is asked for: a rotated refresh token that cannot be stored is a lost login.
+func (s *session) reserve() error {
+	if err := s.entry.Reserve(); err != nil {
+		return &fault.Error{Message: "a token could not be stored", Err: err, Hint: cmp.Or(fault.HintOf(err), "make room or make it writable, then apply again; nothing was asked of Spotify")}
+	}
+	return nil
+}
+
+// store saves n with what its outputs will be. Past this line the token survives
+// everything; a token that cannot be stored is shown to nobody. cure says what is
+// lost then.
+func (s *session) store(n *state.Token, cure string) error {
+	n.Source, _ = declaredIn(s.profile, n)
+	if s.writes() {
+		n.Outputs = merge(n.Outputs, s.world.Outputs.Record(s.profile, n))
+	}
+	if err := s.entry.Save(n); err != nil {
+		return &fault.Error{Kind: fault.Failed, Message: "the token was granted but cannot be stored", Err: err, Hint: "make room or make it writable, then apply again; " + cure}
+	}
+	return nil
+}
+
+func lessGranted(missing []string) error {
+	return &fault.Error{
+		Message: "Spotify granted fewer scopes than declared; missing: " + strings.Join(missing, " "),
+		Hint:    "log in again and allow them, or take them out of scopes",
+	}
+}
+
+// unattendedHint says how to log in if nobody can at this machine: one line for
+// each step.
+func (s *session) unattendedHint() string {
+	return "log in where a browser is: " + s.options.Invocation.Elsewhere().Command("token", "-p", s.profile.Name, "--format", "refresh_token") + `
+store what that prints as a secret here: SPOTIFY_REFRESH_TOKEN
+let the profile read it: refresh_token: ${SPOTIFY_REFRESH_TOKEN}`
+}

@@ -1,0 +1,156 @@
+// Package cli is the program as a function of its context, arguments,
+// environment and streams: the commands, what their flags mean, and which world
+// they act on. Each command is one file and one line of the list in commands.go.
+package cli
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"io"
+	"os"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"tokenform/config"
+	"tokenform/config/fault"
+	"tokenform/flow"
+	"tokenform/output/terminal"
+)
+
+// Process is what the program needs of the process that it runs in.
+type Process struct {
+	Args    []string                    // without the program's name
+	Env     func(string) (string, bool) // looks a variable up
+	Environ func() []string             // all of the environment, as NAME=value
+
+	In       io.Reader
+	Out, Err io.Writer
+
+	// Whether a person sits at a stream.
+	InTerminal, OutTerminal, ErrTerminal bool
+
+	Now     func() time.Time
+	Version func() string // of the program
+
+	// Guard makes the signals end the context instead of the process. Guard is
+	// called when work begins that must not be torn, and not before: the call takes
+	// a fifth of the time of a run that has nothing to do. Calls after the first do
+	// nothing.
+	Guard func(...os.Signal)
+
+	// Hangups yields SIGHUP, which then no longer ends the process, until stop is
+	// called.
+	Hangups func() (hangups <-chan os.Signal, stop func())
+}
+
+// The exit codes of SPEC section 7.
+const (
+	exitChanges     = 2
+	exitInterrupted = 130
+)
+
+var exitCodes = [...]int{fault.Failed: 1, fault.Invalid: 3, fault.LoginNeeded: 4, fault.Temporary: 5, fault.Interrupted: exitInterrupted}
+
+// exitCode returns the code for all of errs together; nil errors do not count.
+func exitCode(errs ...error) int {
+	err := errors.Join(errs...)
+	if err == nil {
+		return 0
+	}
+	return exitCodes[fault.KindOf(err)]
+}
+
+// outcomesCode returns the code for all outcomes together.
+func outcomesCode(outcomes []flow.Outcome) int { return exitCode(flow.Errors(outcomes)...) }
+
+// program is one run of a command.
+type program struct {
+	Process
+	global
+	voice       terminal.Voice
+	commandName string
+
+	declared atomic.Pointer[[]config.Profile] // every declared profile, selected or not
+}
+
+// Run runs the program and returns the exit code.
+func Run(ctx context.Context, process Process) int {
+	out := &errWriter{Writer: process.Out}
+	process.Out = out
+	called, err := parse(process.Args)
+	p := &program{Process: process, global: called.global, voice: voice(process, called), commandName: called.name}
+	if err != nil {
+		return p.refuse(err)
+	}
+	code := called.command.run(ctx, p)
+	if err := out.failed(); err != nil && code == 0 {
+		err := &fault.Error{Kind: fault.Failed, Message: "standard output", Err: fault.Cause(err), Hint: "what was to be printed is not complete: make room for it, or print it elsewhere"}
+		p.voice.Error("", err)
+		return exitCode(err)
+	}
+	return code
+}
+
+// voice makes the voice that flags and environment ask for.
+func voice(p Process, called call) terminal.Voice {
+	noColor, _ := p.Env("NO_COLOR")
+	kind, _ := p.Env("TERM")
+	actions, _ := p.Env("GITHUB_ACTIONS")
+	color := func(terminal bool) bool {
+		return called.color == "always" || called.color != "never" && terminal && noColor == "" && kind != "dumb"
+	}
+	return terminal.New(terminal.Options{
+		Out: p.Out, Err: p.Err, Now: p.Now, Command: called.name,
+		JSON: called.json, Quiet: called.quiet,
+		Color: color(p.ErrTerminal), ColorOut: color(p.OutTerminal), Live: p.ErrTerminal,
+		GitHub: actions == "true", SSH: sshAddress(p.Env),
+	})
+}
+
+// sshAddress returns user@host of this session over SSH, or "".
+func sshAddress(env func(string) (string, bool)) string {
+	connection, _ := env("SSH_CONNECTION")
+	user, _ := env("USER")
+	// "client-ip client-port server-ip server-port": the host as the client knows it.
+	words := strings.Fields(connection)
+	if len(words) != 4 {
+		return ""
+	}
+	return strings.TrimPrefix(user+"@", "@") + words[2]
+}
+
+// refuse ends a run that could not begin.
+func (p *program) refuse(err error) int {
+	p.voice.Refused(err)
+	return exitCode(err)
+}
+
+// guard begins what must not be torn, not even by the end of a terminal or of an
+// SSH session.
+func (p *program) guard() { p.Guard(os.Interrupt, syscall.SIGTERM, syscall.SIGHUP) }
+
+// errWriter remembers the first error of a stream: a command that could not say
+// what it had to say has failed.
+type errWriter struct {
+	io.Writer
+	mu  sync.Mutex
+	err error
+}
+
+func (w *errWriter) Write(b []byte) (int, error) {
+	n, err := w.Writer.Write(b)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.err = cmp.Or(w.err, err)
+	return n, err
+}
+
+func (w *errWriter) failed() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.err
+}

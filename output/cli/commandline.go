@@ -1,0 +1,280 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/agnivade/levenshtein"
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"tokenform/config/fault"
+)
+
+// global are the values of the flags that every command has.
+type global struct {
+	json, quiet, debug bool
+	color              string // auto, always or never
+	state              string // --state; empty means the profiles' own
+}
+
+// call is a command line, taken apart and checked.
+type call struct {
+	global
+	name    string // of the command
+	command command
+}
+
+// usage is the error for a command line that cannot be understood.
+func usage(message, hint string) error {
+	return &fault.Error{Kind: fault.Invalid, Message: message, Hint: hint}
+}
+
+// parse takes the arguments of the program apart. The error is [fault.Invalid],
+// and never quotes the value of a flag, which may be a secret put in the wrong
+// place. Beside an error, the call has what is known of how to report the error.
+func parse(args []string) (call, error) {
+	var c call
+	var out bytes.Buffer
+	root := tree(&c, args)
+	root.SetArgs(args)
+	root.SetOut(&out)
+	root.SetErr(&out)
+	ran, err := root.ExecuteC()
+	if err != nil {
+		c.name, c.json = "", asksForJSON(ran, args)
+		return c, translated(ran, err)
+	}
+	if c.command == nil { // help or completion, which cobra has written
+		if wrong := unexplained(root, ran, args); wrong != nil {
+			return c, wrong
+		}
+		c.command = &text{out.String()}
+	}
+	return c, nil
+}
+
+// asksForJSON reports whether --json is among args, which need not be right
+// otherwise. What follows "--" and what is the value of another flag does not
+// count.
+func asksForJSON(cmd *cobra.Command, args []string) bool {
+	asked := false
+	for i := 0; i < len(args) && args[i] != "--"; i++ {
+		name, value, given := strings.Cut(strings.TrimPrefix(args[i], "--"), "=")
+		switch f := cmd.Flag(name); {
+		case !strings.HasPrefix(args[i], "-"):
+		case args[i] == "--json":
+			asked = true
+		case strings.HasPrefix(args[i], "--json="):
+			asked, _ = strconv.ParseBool(value)
+		case strings.HasPrefix(args[i], "--"):
+			if f != nil && f.NoOptDefVal == "" && !given {
+				i++ // its value
+			}
+		default:
+			if f := cmd.Flags().ShorthandLookup(args[i][len(args[i])-1:]); f != nil && f.NoOptDefVal == "" && len(args[i]) == 2 {
+				i++
+			}
+		}
+	}
+	return asked
+}
+
+// unexplained refuses what cobra answers with a text about something else: help
+// on what is not there, and a shell that it does not know.
+func unexplained(root, ran *cobra.Command, args []string) error {
+	words := slices.DeleteFunc(slices.Clone(args), func(a string) bool { return strings.HasPrefix(a, "-") })
+	if len(words) < 2 {
+		return nil
+	}
+	switch ran.Name() {
+	case "help":
+		if found, rest, err := root.Find(words[1:]); err != nil || found == root || len(rest) > 0 {
+			return usage(fmt.Sprintf("no help on %q", clip(strings.Join(words[1:], " "))), "tokenform help lists commands and topics")
+		}
+	case "completion":
+		return usage(fmt.Sprintf("no completion for the shell %q", clip(words[1])), "one of bash, fish, powershell, zsh")
+	}
+	return nil
+}
+
+// tree builds the commands for cobra. Each only notes that it was called. If the
+// first argument names a command, the others are left out: building them all
+// takes longer than everything else that happens here.
+func tree(c *call, args []string) *cobra.Command {
+	root := &cobra.Command{
+		Use:           "tokenform",
+		Short:         "Spotify tokens, declared in a file and kept valid",
+		Long:          longRoot,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return nil
+			}
+			hint := "tokenform help lists the commands"
+			if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+				hint = "did you mean " + near[0] + "?"
+			}
+			return usage(fmt.Sprintf("unknown command %q", clip(args[0])), hint)
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if c.command != nil {
+				return nil
+			}
+			return cmd.Help()
+		},
+	}
+	root.SuggestionsMinimumDistance = 2
+	global := flags{root.PersistentFlags()}
+	global.BoolVar(&c.json, "json", false, "print one JSON object on standard output, without secrets")
+	global.BoolVarP(&c.quiet, "quiet", "q", false, "print errors and data only")
+	global.BoolVar(&c.debug, "debug", false, "show requests and answers, without secrets")
+	global.choice(&c.color, "color", "colours on standard error", "auto", "always", "never")
+	global.StringVar(&c.state, "state", "", "keep tokens in `DIR` instead of the profiles' own state directories")
+
+	list := commands[:]
+	if len(args) > 0 {
+		if i := slices.IndexFunc(list, func(e entry) bool { return e.name == args[0] }); i >= 0 {
+			list = list[i : i+1]
+			root.CompletionOptions.DisableDefaultCmd = true
+		}
+	}
+	for _, e := range list {
+		root.AddCommand(leaf(c, e))
+	}
+	root.Flags().BoolFunc("version", "print the version", func(string) error {
+		c.name, c.command = "version", &version{}
+		return nil
+	})
+	for _, t := range topics {
+		root.AddCommand(&cobra.Command{Use: t.name, Short: t.short, Long: t.long})
+	}
+	return root
+}
+
+// leaf is the command of e for cobra.
+func leaf(c *call, e entry) *cobra.Command {
+	does := e.new()
+	cmd := &cobra.Command{
+		Use:   strings.TrimSpace(e.name + " " + e.args),
+		Short: e.short,
+		Long:  e.long,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c.name, c.command = e.name, does
+			var dashed []string
+			if dash := cmd.ArgsLenAtDash(); e.runs && dash >= 0 {
+				args, dashed = args[:dash], args[dash:]
+			}
+			return does.check(args, dashed)
+		},
+	}
+	if e.args == "" {
+		cmd.Args = cobra.NoArgs
+	}
+	cmd.Flags().SortFlags = false
+	does.flags(flags{cmd.Flags()})
+	return cmd
+}
+
+// text is a command that prints what cobra has written: help, or a completion
+// script.
+type text struct{ text string }
+
+func (*text) flags(flags)               {}
+func (*text) check(_, _ []string) error { return nil }
+func (t *text) run(_ context.Context, p *program) int {
+	p.voice.Print(strings.TrimRight(t.text, "\n") + "\n")
+	return 0
+}
+
+// flags defines the flags of a command.
+type flags struct{ *pflag.FlagSet }
+
+// choice defines a flag that takes one of a few words, the first by default.
+func (f flags) choice(target *string, name, help string, words ...string) {
+	*target = words[0]
+	f.Var(&choiceValue{target, words}, name, help)
+}
+
+type choiceValue struct {
+	target *string
+	words  []string
+}
+
+func (v *choiceValue) String() string { return *v.target }
+
+func (v *choiceValue) Type() string { return strings.Join(v.words, "|") }
+
+func (v *choiceValue) Set(s string) error {
+	if !slices.Contains(v.words, s) {
+		return errors.New("must be one of " + strings.Join(v.words, ", "))
+	}
+	*v.target = s
+	return nil
+}
+
+// translated puts an error of the libraries in our voice.
+func translated(cmd *cobra.Command, err error) error {
+	if u, ok := errors.AsType[*fault.Error](err); ok {
+		return u
+	}
+	help := cmd.CommandPath() + " --help lists the flags"
+	if e, ok := errors.AsType[*pflag.NotExistError](err); ok {
+		name := e.GetSpecifiedName()
+		if short := e.GetSpecifiedShortnames(); short != "" {
+			return usage("unknown flag -"+clip(name), help)
+		}
+		if near := nearestFlag(cmd, name); near != "" {
+			help = "did you mean --" + near + "?"
+		}
+		return usage("unknown flag --"+clip(name), help)
+	}
+	if e, ok := errors.AsType[*pflag.ValueRequiredError](err); ok {
+		return usage("--"+e.GetFlag().Name+" needs a value", help)
+	}
+	if e, ok := errors.AsType[*pflag.InvalidValueError](err); ok {
+		message := e.Unwrap().Error()
+		switch e.GetFlag().Value.Type() {
+		case "duration":
+			message = "must be a duration such as 30s or 5m"
+		case "int":
+			message = "must be a whole number"
+		case "bool":
+			message = "must be true or false"
+		}
+		return usage("--"+e.GetFlag().Name+": "+message, help)
+	}
+	if _, ok := errors.AsType[*pflag.InvalidSyntaxError](err); ok {
+		return usage("a flag is not written as one", help)
+	}
+	if cmd.HasParent() && cmd.ValidateArgs([]string{"x"}) != nil {
+		return usage(cmd.Name()+" takes no arguments", help)
+	}
+	return usage(err.Error(), help)
+}
+
+func nearestFlag(cmd *cobra.Command, name string) string {
+	best, distance := "", 4
+	visit := func(f *pflag.Flag) {
+		if d := levenshtein.ComputeDistance(name, f.Name); d < distance {
+			best, distance = f.Name, d
+		}
+	}
+	cmd.Flags().VisitAll(visit)
+	cmd.InheritedFlags().VisitAll(visit)
+	return best
+}
+
+// clip shortens what a user typed for a message.
+func clip(s string) string {
+	if r := []rune(s); len(r) > 40 {
+		return string(r[:40]) + "…"
+	}
+	return s
+}

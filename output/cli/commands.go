@@ -1,0 +1,44 @@
+package cli
+
+import "context"
+
+// command is one command with the values of its flags.
+type command interface {
+	// flags defines the command's flags.
+	flags(f flags)
+
+	// check takes the arguments, and finds what flags and arguments say in spite of
+	// each other. dashed has what stands behind "--", for a command that runs a
+	// command; for others the arguments have it.
+	check(args, dashed []string) error
+
+	// run does the command's work and returns the exit code.
+	run(ctx context.Context, p *program) int
+}
+
+// entry is a command's line in the list of commands.
+type entry struct {
+	name, args  string // args are for the usage line; empty means that there are none
+	short, long string
+	runs        bool // a command follows "--"
+	new         func() command
+}
+
+const files = "[FILE|DIR|-]..."
+
+// commands lists every command, in the order in which help shows them.
+var commands = [...]entry{
+	{"init", "[FILE]", "write a commented starter profile", longInit, false, func() command { return &initCommand{} }},
+	{"validate", files, "check profiles; no network", longValidate, false, func() command { return &validate{} }},
+	{"plan", files, "say what apply would do; no network", longPlan, false, func() command { return &plan{} }},
+	{"apply", files, "bring every token to a valid state and write the outputs", longApply, false, func() command { return &apply{} }},
+	{"status", files, "show how long tokens and logins last", longStatus, false, func() command { return &status{} }},
+	{"token", files, "bring one profile to a valid state and print its token", longToken, false, func() command { return &token{} }},
+	{"exec", files + " -- COMMAND [ARG]...", "run a command with tokens in its environment", longExec, true, func() command { return &execCommand{} }},
+	{"watch", files, "keep tokens valid until stopped", longWatch, false, func() command { return &watch{} }},
+	{"import", files, "take over a refresh token from standard input or another client", longImport, false, func() command { return &importCommand{} }},
+	{"destroy", files, "delete state and the outputs tokenform wrote", longDestroy, false, func() command { return &destroy{} }},
+	{"sandbox", "", "run the stand-in Spotify server on a loopback port", longSandbox, false, func() command { return &sandboxCommand{} }},
+	{"schema", "[profile|output]", "print the JSON Schema of profiles, or of --json", longSchema, false, func() command { return &schema{} }},
+	{"version", "", "print the version", "", false, func() command { return &version{} }},
+}

@@ -1,0 +1,74 @@
+package cli
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"tokenform/config"
+	"tokenform/config/fault"
+	"tokenform/flow"
+)
+
+const longDestroy = `Deletes the state of the profiles and takes back the outputs that tokenform
+wrote: JSON files that are as it left them, and its own variables in env files.
+The app stays allowed at Spotify: https://www.spotify.com/account/apps/`
+
+type destroy struct {
+	selection
+	yes         bool
+	lockTimeout time.Duration
+}
+
+func (c *destroy) flags(f flags) {
+	c.selection.flags(f)
+	f.BoolVarP(&c.yes, "yes", "y", false, "do not ask")
+	lockTimeoutFlag(f, &c.lockTimeout)
+	c.sandboxFlag(f)
+}
+
+func (c *destroy) check(args, _ []string) error {
+	c.files = args
+	return checkTimeouts(c.lockTimeout)
+}
+
+func (c *destroy) run(ctx context.Context, p *program) int {
+	var profiles, orphans []config.Profile
+	var code int
+	if c.patterns != nil {
+		profiles, orphans, code = p.loadWithOrphans(c.selection)
+	} else {
+		profiles, _, code = p.load(c.selection)
+	}
+	if code != 0 {
+		return code
+	}
+	r, end, err := p.runner(c.selection, login{lockTimeout: c.lockTimeout}, flow.Options{}, nil)
+	if err != nil {
+		return p.refuse(err)
+	}
+	defer end()
+	p.guard()
+	planned := r.PlanDestroy(append(profiles, orphans...))
+	if !c.yes && slices.ContainsFunc(planned, flow.Outcome.Stored) {
+		p.voice.WillDestroy(planned)
+		if err := p.confirm(ctx, "destroy asks before it deletes", "Delete all this? The logins cannot be restored."); err != nil {
+			return p.refuse(err)
+		}
+	}
+	done := r.Destroy(ctx, planned)
+	p.voice.Destroyed(done)
+	return outcomesCode(done)
+}
+
+// confirm asks before something is deleted that cannot be had back.
+func (p *program) confirm(ctx context.Context, what, question string) error {
+	if !p.InTerminal || !p.ErrTerminal {
+		return usage(what+", and nobody is here to answer", "add --yes")
+	}
+	answer, _, err := p.ask(ctx, p.typedLines(), question+` Only "yes" will do: `)
+	if err == nil && answer != "yes" {
+		err = &fault.Error{Message: "nothing is deleted"}
+	}
+	return err
+}

@@ -1,0 +1,98 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"tokenform/config"
+	"tokenform/config/fault"
+	"tokenform/flow"
+	"tokenform/output"
+)
+
+const longImport = `Stores a refresh token for one profile: the one on standard input, or the one in
+the token file of another Spotify client. It is tried with one refresh first.
+When the login was made is not known then, so the warning before it ends is not
+given. A profile that has a login keeps it: destroy that first.
+
+  tokenform import < refresh-token.txt
+  tokenform import --from ~/.cache/spotify-player/user_client_token.json`
+
+type importCommand struct {
+	selection
+	from        string // a file; empty means standard input
+	noVerify    bool
+	lockTimeout time.Duration
+}
+
+func (c *importCommand) flags(f flags) {
+	c.selection.flags(f)
+	f.StringVar(&c.from, "from", "", "read the token `FILE` of another Spotify client")
+	f.BoolVar(&c.noVerify, "no-verify", false, "store it without trying it")
+	lockTimeoutFlag(f, &c.lockTimeout)
+}
+
+func (c *importCommand) check(args, _ []string) error {
+	c.files = args
+	if c.from == "" && c.stdin() {
+		return usage("standard input cannot be both the profile and the refresh token", "write the profile to a file")
+	}
+	return checkTimeouts(c.lockTimeout)
+}
+
+func (c *importCommand) run(ctx context.Context, p *program) int {
+	profiles, _, code := p.load(c.selection)
+	if code != 0 {
+		return code
+	}
+	r, end, err := p.runner(c.selection, login{lockTimeout: c.lockTimeout}, flow.Options{Outputs: flow.IgnoreOutputs}, nil)
+	if err != nil {
+		return p.refuse(err)
+	}
+	defer end()
+	if err := single("import stores one login", profiles); err != nil {
+		return p.refuse(err)
+	}
+	p.guard()
+	refresh, err := c.refreshToken(ctx, p, profiles[0])
+	if err != nil {
+		return p.refuse(err)
+	}
+	o := r.Import(ctx, profiles[0], refresh, !c.noVerify)
+	p.voice.Imported(o, p.invocation(c.selection).Command("apply")+" writes the outputs")
+	return exitCode(o.Err)
+}
+
+// refreshToken returns the refresh token to import: from another client's file,
+// or from standard input, typed without echo or piped.
+func (c *importCommand) refreshToken(ctx context.Context, p *program, x config.Profile) (string, error) {
+	if c.from == "" {
+		text, err := p.secret(ctx, "refresh token (it is not shown): ")
+		if err != nil {
+			return "", err
+		}
+		text = strings.TrimSpace(text)
+		if !output.IsToken(text) {
+			return "", &fault.Error{Kind: fault.Invalid, Message: "standard input holds no refresh token: it must be one word", Hint: "pipe it in alone, or use --from FILE for a file of another client"}
+		}
+		return text, nil
+	}
+	data, err := await(ctx, func() ([]byte, error) { return config.ReadFile(c.from, 1<<20) })
+	if errors.Is(err, config.ErrTooLarge) {
+		err = errors.New("larger than 1 MiB")
+	}
+	if err != nil {
+		return "", &fault.Error{Kind: fault.Invalid, Message: "--from " + c.from, Err: fault.Cause(err), Hint: "name the token file of another client"}
+	}
+	found, err := output.ReadClientFile(c.from, data)
+	if err != nil {
+		return "", err
+	}
+	if id, known := x.Client.ID.Known(); known && found.ClientID != "" && found.ClientID != id {
+		return "", &fault.Error{Kind: fault.Invalid, Message: fmt.Sprintf("%s belongs to the app %s, and the profile is of %s", c.from, found.ClientID, id), Hint: "a refresh token works only with the app it was made for: correct client.id"}
+	}
+	return found.RefreshToken, nil
+}

@@ -1,0 +1,61 @@
+package cli
+
+import (
+	"time"
+)
+
+// login says how a person logs in, and how long a command waits for people and
+// for locks.
+type login struct {
+	mode        string // auto, browser, paste or never; empty means that nobody is asked
+	timeout     time.Duration
+	lockTimeout time.Duration
+}
+
+func (l *login) flags(f flags) {
+	f.choice(&l.mode, "login", "how a person logs in; auto: browser on a terminal, never in CI", "auto", "browser", "paste", "never")
+	f.DurationVar(&l.timeout, "login-timeout", 5*time.Minute, "wait this long for a person")
+	lockTimeoutFlag(f, &l.lockTimeout)
+}
+
+// check checks the flags, and takes the arguments for the selection.
+func (l *login) check(s *selection, args []string) error {
+	s.files, s.robot = args, l.mode == "auto"
+	if err := checkTimeouts(l.lockTimeout, l.timeout); err != nil {
+		return err
+	}
+	if l.mode == "paste" && s.stdin() {
+		return usage("standard input cannot be both the profile and the pasted address", "write the profile to a file")
+	}
+	return nil
+}
+
+func lockTimeoutFlag(f flags, d *time.Duration) {
+	f.DurationVar(d, "lock-timeout", 30*time.Second, "wait this long for another tokenform to finish")
+}
+
+func checkTimeouts(timeouts ...time.Duration) error {
+	for _, d := range timeouts {
+		if d < 0 {
+			return usage("a timeout cannot be negative", "write for example --lock-timeout 30s")
+		}
+	}
+	return nil
+}
+
+func parallelismFlag(f flags, n *int) { f.IntVar(n, "parallelism", 10, "profiles at once") }
+
+func checkParallelism(n int) error {
+	if n < 1 {
+		return usage("--parallelism: must be at least 1", "leave it out for 10")
+	}
+	return nil
+}
+
+func pruneFlag(f flags, prune *bool) {
+	f.BoolVar(prune, "prune", false, "delete the state and outputs of profiles that are no longer declared")
+}
+
+func verifyFlag(f flags, verify *bool) {
+	f.BoolVar(verify, "verify", false, "ask the Web API whether each token is good")
+}

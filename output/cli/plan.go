@@ -1,0 +1,44 @@
+package cli
+
+import (
+	"context"
+	"slices"
+
+	"tokenform/flow"
+)
+
+const longPlan = `Says what apply would do now, from state and outputs as they are. It changes
+nothing, takes no lock and needs no network unless --verify is given.`
+
+type plan struct {
+	selection
+	detailedExitcode, prune, verify bool
+}
+
+func (c *plan) flags(f flags) {
+	c.selection.flags(f)
+	f.BoolVar(&c.detailedExitcode, "detailed-exitcode", false, "exit 2 where apply would change something")
+	pruneFlag(f, &c.prune)
+	verifyFlag(f, &c.verify)
+	c.sandboxFlag(f)
+}
+
+func (c *plan) run(ctx context.Context, p *program) int {
+	profiles, orphans, code := p.loadWithOrphans(c.selection)
+	if code != 0 {
+		return code
+	}
+	r, end, err := p.runner(c.selection, login{}, flow.Options{}, nil)
+	if err != nil {
+		return p.refuse(err)
+	}
+	defer end()
+	p.inspect(ctx, profiles)
+	outcomes := append(p.forecast(ctx, r, profiles, c.verify), r.PlanOrphans(orphans, c.prune)...)
+	changes := slices.ContainsFunc(outcomes, flow.Outcome.Due)
+	p.voice.Planned(outcomes, changes)
+	if code := outcomesCode(outcomes); code != 0 || !changes || !c.detailedExitcode {
+		return code
+	}
+	return exitChanges
+}

@@ -1,0 +1,34 @@
+package cli
+
+import (
+	"context"
+
+	"tokenform/config"
+	"tokenform/output/terminal"
+)
+
+const longSchema = `Prints the JSON Schema (2020-12) of a profile, for editors, or with "output" that
+of what --json prints. Of the latter, version 1 is only ever added to.
+
+  tokenform schema > profile.schema.json`
+
+type schema struct{ output bool }
+
+func (*schema) flags(flags) {}
+
+func (c *schema) check(args, _ []string) error {
+	if len(args) > 1 || len(args) == 1 && args[0] != "profile" && args[0] != "output" {
+		return usage("there is no such schema", "write tokenform schema profile, or tokenform schema output")
+	}
+	c.output = len(args) == 1 && args[0] == "output"
+	return nil
+}
+
+func (c *schema) run(_ context.Context, p *program) int {
+	if c.output {
+		p.voice.Print(terminal.Schema)
+	} else {
+		p.voice.Print(config.Schema)
+	}
+	return 0
+}

@@ -1,0 +1,67 @@
+package cli
+
+import (
+	"context"
+
+	"tokenform/config"
+	"tokenform/flow"
+	"tokenform/output"
+)
+
+const longToken = `Brings one profile to a valid state, as apply does, and prints its token. It
+writes no outputs.
+
+  curl -H "Authorization: Bearer $(tokenform token)" https://api.spotify.com/v1/me`
+
+type token struct {
+	selection
+	login
+	format string
+}
+
+func (c *token) flags(f flags) {
+	c.selection.flags(f)
+	f.choice(&c.format, "format", "what to print", "token", "env", "export", "json", "refresh_token")
+	c.login.flags(f)
+	c.sandboxFlag(f)
+}
+
+func (c *token) check(args, _ []string) error { return c.login.check(&c.selection, args) }
+
+func (c *token) run(ctx context.Context, p *program) int {
+	profiles, _, code := p.load(c.selection)
+	if code != 0 {
+		return code
+	}
+	if err := single("token prints one token", profiles); err != nil {
+		return p.refuse(err)
+	}
+	outcomes, err := p.validTokens(ctx, c.selection, c.login, profiles)
+	if err != nil {
+		return p.refuse(err)
+	}
+	if o := &outcomes[0]; o.Err == nil {
+		o.Err = output.WriteToken(p.Out, o.Profile, o.Token, c.format)
+	}
+	return p.failed(outcomes)
+}
+
+// validTokens applies without outputs.
+func (p *program) validTokens(ctx context.Context, s selection, l login, profiles []config.Profile) ([]flow.Outcome, error) {
+	r, end, err := p.runner(s, l, flow.Options{Outputs: flow.LookAtOutputs}, func([]config.Profile) { p.guard() })
+	if err != nil {
+		return nil, err
+	}
+	defer end()
+	return r.Apply(ctx, profiles), nil
+}
+
+// failed says what went wrong, and returns the code. If nothing went wrong, failed
+// says nothing.
+func (p *program) failed(outcomes []flow.Outcome) int {
+	code := outcomesCode(outcomes)
+	if code != 0 {
+		p.voice.Failed(outcomes)
+	}
+	return code
+}

@@ -1,0 +1,67 @@
+package cli
+
+const longRoot = `tokenform keeps Spotify tokens valid. A YAML profile declares an app's
+credentials, scopes and outputs; plan says what is missing, apply does it: a
+first login in the browser, a refresh, or client credentials.
+
+  tokenform apply                 the profile in tokenform.yaml
+  tokenform apply --sandbox FILE  try it without a Spotify account`
+
+// topic is a text that belongs to no command.
+type topic struct{ name, short, long string }
+
+var topics = [...]topic{
+	{"profiles", "what stands in a profile", topicProfiles},
+	{"exit-codes", "what exit codes mean", topicExitCodes},
+	{"environment", "which variables are read", topicEnvironment},
+}
+
+const topicProfiles = `A profile is one YAML document. Only client.id must be there, and what it is
+for. Relative paths are relative to the profile's file.
+
+  profile: dev                       # default: the file's base name
+  client:
+    id: ${SPOTIFY_CLIENT_ID}
+    secret: ${SPOTIFY_CLIENT_SECRET} # leave out for a public client (PKCE)
+  grant: authorization_code          # or pkce, client_credentials
+  scopes: [playlist-read-private]
+  redirect_uri: http://127.0.0.1:8888/callback
+  show_dialog: false
+  min_ttl: 5m                        # refresh with less than this left
+  login_lifetime: 180d               # Spotify ends a login at six months
+  login_warning: 14d
+  refresh_token: ${SPOTIFY_REFRESH_TOKEN:-}   # a seed where nobody can log in
+  env_file: [.env]                   # more variables for ${...}
+  verify: false                      # check each new token at the Web API
+  account: 21abc                     # only this account may log in
+  listen: 0.0.0.0:8888               # bind here (containers)
+  state: .tokenform                  # where tokens are kept
+  outputs:
+    - {type: env, path: .env, keys: {access_token: SPOTIFY_ACCESS_TOKEN}}
+    - {type: json, path: token.json}
+    - {type: stdout, format: export}
+
+${NAME}, ${NAME:-default}, ${NAME:?message} and $$ work in every string value.
+client.id, client.secret and refresh_token also take {env: NAME}, {file: PATH}
+or {command: [PROGRAM, ARGUMENT, ...]}, which are asked only when needed.`
+
+const topicExitCodes = `  0    done
+  1    failed
+  2    plan --detailed-exitcode: apply would change something
+  3    the command line or a profile is wrong
+  4    a person must log in
+  5    passing trouble (network, 429, 5xx, a lock): try again later
+  130  interrupted
+
+Where several profiles fail, the first of 3, 4, 1, 5 that occurs.`
+
+const topicEnvironment = `  BROWSER                 program that opens the login page
+  GITHUB_ACTIONS          true: warnings are annotations, too
+  CI                      set: nobody is asked to log in (--login auto)
+  NO_COLOR                set: no colours (--color auto)
+  TOKENFORM_ACCOUNTS_URL  instead of https://accounts.spotify.com
+  TOKENFORM_API_URL       instead of https://api.spotify.com
+  HTTPS_PROXY, HTTP_PROXY, NO_PROXY, SSL_CERT_FILE, SSL_CERT_DIR
+
+The two URLs must be https, or http on a loopback IP address. Profiles can use
+any variable as ${NAME}.`

@@ -1,0 +1,17 @@
+package cli
+
+import "context"
+
+const longValidate = `Checks profiles without network and without running any command. Everything
+that is wrong is reported at once, as file:line:column.`
+
+type validate struct{ selection }
+
+func (c *validate) run(ctx context.Context, p *program) int {
+	profiles, warnings, code := p.load(c.selection)
+	if code != 0 {
+		return code
+	}
+	p.voice.Validated(profiles, append(warnings, p.inspect(ctx, profiles)...))
+	return 0
+}

@@ -1,0 +1,84 @@
+package cli
+
+import (
+	"context"
+	"os"
+	"slices"
+	"syscall"
+
+	"tokenform/config"
+	"tokenform/flow"
+)
+
+const longWatch = `Applies the profiles now and again whenever a token is about to expire, until it
+is stopped with Ctrl-C or SIGTERM. Passing trouble is tried again with growing
+pauses. Changed profiles are read anew, at once on SIGHUP. Each thing done is one
+line on standard error, or with --json one object a line on standard output.`
+
+type watch struct {
+	selection
+	login
+	parallelism int
+}
+
+func (c *watch) flags(f flags) {
+	c.selection.flags(f)
+	c.login.flags(f)
+	parallelismFlag(f, &c.parallelism)
+	c.sandboxFlag(f)
+}
+
+func (c *watch) check(args, _ []string) error {
+	if err := checkParallelism(c.parallelism); err != nil {
+		return err
+	}
+	return c.login.check(&c.selection, args)
+}
+
+func (c *watch) run(ctx context.Context, p *program) int {
+	hangups, stop := p.Hangups() // first: a SIGHUP that comes early must not end the process
+	defer stop()
+	stamp := config.Stamp(p.sources(), c.files) // what changes from here on is seen
+	profiles, warnings, code := p.load(c.selection)
+	if code != 0 {
+		return code
+	}
+	r, end, err := p.runner(c.selection, c.login, flow.Options{Parallelism: c.parallelism}, nil)
+	if err != nil {
+		return p.refuse(err)
+	}
+	defer end()
+	if err := p.bothWantStdout(profiles); err != nil {
+		return p.refuse(err)
+	}
+	p.Guard(os.Interrupt, syscall.SIGTERM)
+
+	said := map[string]bool{} // each warning once, however often the profiles are read
+	for _, w := range append(warnings, p.inspect(ctx, profiles)...) {
+		said[w.Error()] = true
+	}
+	r.Watch(ctx, profiles, flow.Watch{
+		Load: func() ([]config.Profile, error) {
+			again, found, err := p.read(c.selection, nil)
+			if err != nil {
+				return nil, err
+			}
+			found = slices.DeleteFunc(append(found, config.Inspect(ctx, again)...), func(w *config.Problem) bool { return said[w.Error()] })
+			for _, w := range found {
+				said[w.Error()] = true
+			}
+			p.voice.Problems(found)
+			return again, nil
+		},
+		Changed: func() bool {
+			before := stamp
+			stamp = config.Stamp(p.sources(), c.files)
+			return stamp != before && !c.stdin()
+		},
+		Wake:  hangups,
+		Tell:  p.voice.Watched,
+		Error: func(err error) { p.voice.Error("", err) },
+	})
+	p.voice.Say("stopped")
+	return 0
+}

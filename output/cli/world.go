@@ -1,0 +1,134 @@
+package cli
+
+import (
+	"context"
+	"sync"
+
+	"tokenform/config"
+	"tokenform/config/fault"
+	"tokenform/flow"
+	"tokenform/flow/oauth"
+	"tokenform/flow/sandbox"
+	"tokenform/flow/state"
+	"tokenform/output"
+)
+
+// runner makes the runner of a command. begin may be nil. The caller must call
+// end when the runner is no longer needed.
+func (p *program) runner(s selection, l login, o flow.Options, begin func([]config.Profile)) (r *flow.Runner, end func(), err error) {
+	o.Invocation, o.Command = p.invocation(s), p.commandName
+	o.LockTimeout, o.LoginTimeout = l.lockTimeout, l.timeout
+	build := p.realWorld
+	if s.sandbox {
+		build = p.sandboxWorld
+	}
+	w, end, err := build(s, l, o)
+	if err != nil {
+		return nil, nil, err
+	}
+	w.Begin = begin
+	return flow.New(w, o), end, nil
+}
+
+// realWorld is Spotify, or the servers that the environment names instead, with
+// the people and outputs of this process.
+func (p *program) realWorld(s selection, l login, o flow.Options) (w flow.World, end func(), err error) {
+	accounts, _ := p.Env("TOKENFORM_ACCOUNTS_URL")
+	api, _ := p.Env("TOKENFORM_API_URL")
+	endpoints, err := oauth.ParseEndpoints(accounts, api)
+	if err != nil {
+		return flow.World{}, nil, &fault.Error{Kind: fault.Invalid, Err: err}
+	}
+	certFile, _ := p.Env("SSL_CERT_FILE")
+	http := oauth.Options{UserAgent: "tokenform", Now: p.Now, CertFile: certFile, Parallel: o.Parallelism}
+	if p.debug {
+		http.Debug = p.voice.Debug
+	}
+	w = flow.World{
+		Endpoints: endpoints, HTTP: oauth.NewHTTP(http), Now: p.Now, Realm: state.Real, Voice: p.voice,
+		Outputs: &output.Files{
+			Out: p.Out, Err: p.Err, Env: p.Env, Warn: p.voice.Warn, Realm: state.Real,
+			Declared: func() []config.Profile { return *p.declared.Load() },
+		},
+	}
+	w.Browse, w.Pasted = p.people(s, l)
+	return w, func() {}, nil
+}
+
+// people says how a person can be asked to log in (SPEC section 5).
+func (p *program) people(s selection, l login) (browse func(context.Context, string) error, pasted func() <-chan string) {
+	mode := l.mode
+	if mode == "auto" {
+		mode = "never"
+		if ci, _ := p.Env("CI"); p.ErrTerminal && ci == "" {
+			mode = "browser"
+		}
+	}
+	typed := sync.OnceValue(p.typedLines)
+	switch mode {
+	case "paste":
+		return nil, typed
+	case "browser":
+		preferred, _ := p.Env("BROWSER")
+		browse = func(_ context.Context, url string) error { return flow.OpenBrowser(preferred, url) }
+		if p.InTerminal && !s.stdin() {
+			pasted = typed
+		}
+	}
+	return browse, pasted
+}
+
+// sandboxWorld is the real world with the stand-in for Spotify, which runs inside
+// this process on a port of its own. The stand-in's tokens are sealed with a fixed
+// key, so that the next run knows them again.
+func (p *program) sandboxWorld(s selection, l login, o flow.Options) (w flow.World, end func(), err error) {
+	if w, _, err = p.realWorld(s, l, o); err != nil {
+		return w, nil, err
+	}
+	server, url, err := serve(sandbox.New(sandbox.Options{AnyApp: true, AutoConsent: l.mode == "auto", Now: p.Now, Key: []byte("apply --sandbox")}), "127.0.0.1:0")
+	if err != nil {
+		return w, nil, err
+	}
+	w.Endpoints = oauth.Endpoints{Accounts: url, API: url}
+	w.Realm = state.Sandbox
+	w.Outputs.(*output.Files).Realm = state.Sandbox
+	if l.mode == "auto" {
+		robot := &robot{Voice: w.Voice, fail: p.voice.Error, pasted: make(chan string)}
+		w.Voice, w.Browse = robot, robot.browse
+		w.Pasted = func() <-chan string { return robot.pasted }
+	}
+	return w, func() { server.Close() }, nil
+}
+
+// robot logs in by itself: a voice that asks nobody.
+type robot struct {
+	flow.Voice
+	fail   func(profile string, err error)
+	pasted chan string
+}
+
+// browse goes where the login page leads. An address that leaves this machine is
+// pasted.
+func (r *robot) browse(ctx context.Context, url string) error {
+	away, err := flow.Robot(ctx, url)
+	if away != "" {
+		r.pasted <- away
+	}
+	return err
+}
+
+// Ask implements [flow.Voice]. The runner opens the browser itself, unless the
+// redirect URI has no listener.
+func (r *robot) Ask(profile string, q flow.Prompt) {
+	if q.Browser {
+		return
+	}
+	go func() {
+		if err := r.browse(context.Background(), q.URL); err != nil {
+			r.fail(profile, err)
+		}
+	}()
+}
+
+// Asked implements [flow.Voice].
+func (r *robot) Asked(string) {}

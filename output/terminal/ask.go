@@ -1,0 +1,51 @@
+package terminal
+
+import (
+	"fmt"
+	"net"
+	"net/url"
+
+	"tokenform/flow"
+)
+
+// Ask implements [flow.Voice]. It prints even under Quiet: without the address
+// nobody could go on.
+func (l *lines) Ask(profile string, q flow.Prompt) {
+	where := "at this address:"
+	if q.Browser {
+		where = "in the browser, or open this address yourself:"
+	}
+	l.line(visible(profile + ": " + q.Reason + "; log in to Spotify " + where))
+	l.line("\n  " + q.URL + "\n")
+	switch {
+	case q.Browser && q.Paste:
+		l.line("then wait here, or paste the address that the browser ends at")
+	case q.Paste:
+		l.line("then paste the address that the browser ends at (" + visible(q.RedirectURI) + "?code=…), even if that page does not load")
+	}
+	if forward := forwarding(q); forward != "" && l.SSH != "" {
+		l.Hint("this is a session over SSH; on the machine with the browser, run: ssh -L " + forward + " " + l.SSH)
+	}
+	if l.Live && !l.Quiet && q.Browser { // the spinner would write over a long paste
+		l.start(q.Until)
+	}
+}
+
+// forwarding returns what follows ssh -L, so that the browser of another machine
+// reaches the listener by the redirect URI. forwarding returns "" if there is no
+// listener, or if the redirect URI leads to another machine anyway.
+func forwarding(q flow.Prompt) string {
+	u, err := url.Parse(q.RedirectURI)
+	ip := net.ParseIP(u.Hostname())
+	if err != nil || ip == nil || !ip.IsLoopback() {
+		return ""
+	}
+	host, port, err := net.SplitHostPort(q.Listener)
+	if err != nil {
+		return ""
+	}
+	if bound := net.ParseIP(host); bound == nil || bound.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	return fmt.Sprintf("%s:%s", u.Port(), net.JoinHostPort(host, port))
+}

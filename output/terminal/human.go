@@ -1,0 +1,228 @@
+package terminal
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"tokenform/config"
+	"tokenform/flow"
+)
+
+// human is the form of [Voice] for people.
+type human struct{ *lines }
+
+func (h *human) Refused(err error) { h.Error("", err) }
+
+func (h *human) Unusable(problems config.Problems) { h.Problems(problems) }
+
+func (h *human) Version(release, build string) {
+	fmt.Fprintf(h.Out, "tokenform %s (%s)\n", release, build)
+}
+
+func (h *human) Wrote(file, next string) { h.wrote(file, next) }
+
+func (h *human) Validated(profiles []config.Profile, _ config.Problems) {
+	if !h.Quiet {
+		fmt.Fprintf(h.Out, "%d %s valid\n", len(profiles), plural(len(profiles), "profile"))
+	}
+}
+
+// Planned prints what apply would do, on standard output.
+func (h *human) Planned(outcomes []flow.Outcome, _ bool) {
+	for _, o := range outcomes {
+		if o.Err != nil {
+			h.Error(o.Profile.Name, o.Err)
+			continue
+		}
+		fmt.Fprintf(h.Out, "%s: %s, %s\n", visible(o.Profile.Name), paint(h.ColorOut, hue(o.Decision.Action), wish(o.Decision.Action)), visible(o.Decision.Reason))
+		writeChanges(h.Out, h.ColorOut, o.Outputs, true)
+	}
+	if len(outcomes) > 0 {
+		fmt.Fprintf(h.Out, "\n%s\n", paint(h.ColorOut, bold, planSummary(outcomes).planned()))
+	}
+}
+
+func (h *human) Applied(outcomes []flow.Outcome) { h.applied(outcomes) }
+
+func (h *human) Failed(outcomes []flow.Outcome) { h.errors(outcomes) }
+
+func (h *human) Imported(outcome flow.Outcome, next string) { h.imported(outcome, next) }
+
+func (h *human) Destroyed(outcomes []flow.Outcome) { h.destroyed(outcomes) }
+
+// Watched prints an event as a line on standard error.
+func (h *human) Watched(o flow.Outcome) {
+	if o.Err != nil {
+		h.Error(o.Profile.Name, o.Err)
+		return
+	}
+	var files []string
+	for _, c := range o.Outputs {
+		if c.Action != flow.KeepOutput {
+			files = append(files, c.Shown)
+		}
+	}
+	line := fmt.Sprintf("%s %s: %s, %s", h.Now().Format(time.DateTime), o.Profile.Name, deed(o.Decision.Action), flow.Validity(o.Profile, o.Token, h.Now()))
+	if len(files) > 0 {
+		line += "; wrote " + strings.Join(files, ", ")
+	}
+	h.Say(line)
+}
+
+// The reports on standard error, which JSON leaves as they are.
+
+func (l *lines) errors(outcomes []flow.Outcome) {
+	for _, o := range outcomes {
+		if o.Err != nil {
+			l.Error(o.Profile.Name, o.Err)
+		}
+	}
+}
+
+func (l *lines) wrote(file, next string) {
+	l.Say("wrote " + file)
+	if !l.Quiet {
+		l.Hint(next)
+	}
+}
+
+// applied prints what apply did. What failed and did nothing has its error alone.
+func (l *lines) applied(outcomes []flow.Outcome) {
+	for _, o := range outcomes {
+		if o.Err != nil {
+			l.Error(o.Profile.Name, o.Err)
+		}
+		if l.Quiet || o.Err != nil && (o.Decision.Action == flow.Delete || !o.Done && len(o.Outputs) == 0) {
+			continue
+		}
+		state := o.Decision.Reason
+		if o.Done {
+			state = flow.Validity(o.Profile, o.Token, l.Now())
+		}
+		l.changed(fmt.Sprintf("%s: %s, %s", visible(o.Profile.Name), paint(l.Color, hue(o.Decision.Action), deed(o.Decision.Action)), visible(state)), o.Outputs, false)
+	}
+	if !l.Quiet && len(outcomes) > 0 {
+		l.line("\n" + paint(l.Color, bold, resultSummary(outcomes).done()))
+	}
+}
+
+func (l *lines) imported(o flow.Outcome, next string) {
+	if o.Err != nil {
+		l.Error(o.Profile.Name, o.Err)
+		return
+	}
+	l.Say(o.Profile.Name + ": imported; " + next)
+}
+
+// WillDestroy prints what destroy is about to take away.
+func (l *lines) WillDestroy(outcomes []flow.Outcome) {
+	for _, o := range outcomes {
+		if o.Stored() {
+			l.changed(visible(o.Profile.Name)+": "+paint(l.Color, red, "delete the stored token"), o.Outputs, true)
+		}
+	}
+}
+
+// destroyed prints what destroy has taken away.
+func (l *lines) destroyed(outcomes []flow.Outcome) {
+	for _, o := range outcomes {
+		switch {
+		case o.Err != nil:
+			l.Error(o.Profile.Name, o.Err)
+		case l.Quiet:
+		case !o.Stored():
+			l.line(visible(o.Profile.Name) + ": nothing stored")
+		default:
+			l.changed(visible(o.Profile.Name)+": destroyed", o.Outputs, false)
+		}
+	}
+}
+
+// changed prints a headline and the changes beneath it, in one piece.
+func (l *lines) changed(headline string, list []flow.Change, why bool) {
+	var b strings.Builder
+	b.WriteString(headline + "\n")
+	writeChanges(&b, l.Color, list, why)
+	l.line(strings.TrimSuffix(b.String(), "\n"))
+}
+
+// writeChanges writes a line for each output that is not simply kept. With why,
+// the line has the reason: what was missing before is not missing now.
+func writeChanges(w io.Writer, color bool, list []flow.Change, why bool) {
+	for _, c := range list {
+		sign, sgr := "", ""
+		switch c.Action {
+		case flow.Create:
+			sign, sgr = "+", green
+		case flow.Update:
+			sign, sgr = "~", yellow
+		case flow.DeleteOutput:
+			sign, sgr = "-", red
+		case flow.Print:
+			sign, sgr = ">", faint
+		default:
+			continue
+		}
+		fmt.Fprintf(w, "  %s %s", paint(color, sgr, sign), visible(c.Shown))
+		if c.Action == flow.DeleteOutput && len(c.Vars) > 0 {
+			fmt.Fprintf(w, " (%s)", strings.Join(c.Vars, ", ")) // all else in the file stays
+		}
+		if why && c.Reason != "" {
+			fmt.Fprintf(w, ": %s", visible(c.Reason))
+		}
+		fmt.Fprintln(w)
+	}
+}
+
+// wish and deed say an action before and after it was done.
+func wish(a flow.Action) string {
+	switch a {
+	case flow.Login:
+		return "log in"
+	case flow.Request:
+		return "request a token"
+	case flow.Adopt:
+		return "adopt a token"
+	case flow.Leave:
+		return "leave in state"
+	}
+	return string(a)
+}
+
+func deed(a flow.Action) string {
+	switch a {
+	case flow.Login:
+		return "logged in"
+	case flow.Request:
+		return "requested a token"
+	case flow.Refresh:
+		return "refreshed"
+	case flow.Adopt:
+		return "adopted a token"
+	case flow.Delete:
+		return "deleted"
+	}
+	return "kept"
+}
+
+func hue(a flow.Action) string {
+	switch a {
+	case flow.Keep:
+		return green
+	case flow.Login:
+		return cyan
+	case flow.Delete:
+		return red
+	}
+	return yellow
+}
+
+// plural returns word with an s unless n is one.
+func plural(n int, word string) string {
+	if n == 1 {
+		return word
+	}
+	return word + "s"
+}

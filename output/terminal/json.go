@@ -1,0 +1,107 @@
+package terminal
+
+import (
+	"encoding/json"
+	"time"
+
+	"tokenform/config"
+	"tokenform/flow"
+)
+
+// jsonVoice is the form of [Voice] for programs: the report is one [View] on
+// standard output. Errors, warnings and events go to standard error as text.
+type jsonVoice struct{ *lines }
+
+// print prints v. The caller of New finds out whether standard output took it.
+func (j *jsonVoice) print(v View) {
+	v.Version, v.Command = 1, j.Command
+	b, err := json.MarshalIndent(v, "", "  ")
+	if err != nil {
+		j.Error("", err)
+		return
+	}
+	_, _ = j.Out.Write(append(b, '\n'))
+}
+
+func (j *jsonVoice) Refused(err error) {
+	j.Error("", err)
+	j.print(View{Error: viewError(err)})
+}
+
+func (j *jsonVoice) Unusable(problems config.Problems) {
+	j.Problems(problems)
+	j.print(View{Problems: viewProblems(problems)})
+}
+
+func (j *jsonVoice) Version(release, _ string) { j.print(View{OK: true, Release: release}) }
+
+func (j *jsonVoice) Wrote(file, next string) {
+	j.wrote(file, next)
+	j.print(View{OK: true})
+}
+
+func (j *jsonVoice) Validated(profiles []config.Profile, warnings config.Problems) {
+	views := make([]ProfileView, len(profiles))
+	for i, p := range profiles {
+		views[i] = viewOutcome(flow.Outcome{Profile: p})
+	}
+	j.print(View{OK: true, Problems: viewProblems(warnings), Profiles: views})
+}
+
+func (j *jsonVoice) Planned(outcomes []flow.Outcome, changes bool) {
+	j.errors(outcomes)
+	j.print(View{OK: ok(outcomes), Changes: &changes, Profiles: viewOutcomes(outcomes), Summary: planSummary(outcomes)})
+}
+
+func (j *jsonVoice) Applied(outcomes []flow.Outcome) {
+	j.applied(outcomes)
+	j.print(View{OK: ok(outcomes), Profiles: viewOutcomes(outcomes), Summary: resultSummary(outcomes)})
+}
+
+func (j *jsonVoice) Status(outcomes []flow.Outcome) {
+	j.print(View{OK: ok(outcomes), Profiles: viewOutcomes(outcomes)})
+}
+
+func (j *jsonVoice) Failed(outcomes []flow.Outcome) {
+	j.errors(outcomes)
+	j.print(View{Profiles: viewOutcomes(outcomes)})
+}
+
+func (j *jsonVoice) Imported(outcome flow.Outcome, next string) {
+	j.imported(outcome, next)
+	j.print(View{OK: outcome.Err == nil, Profiles: []ProfileView{viewOutcome(outcome)}})
+}
+
+func (j *jsonVoice) Destroyed(outcomes []flow.Outcome) {
+	j.destroyed(outcomes)
+	j.print(View{OK: ok(outcomes), Profiles: viewOutcomes(outcomes)})
+}
+
+// Watched prints an event as an object on a line of its own.
+func (j *jsonVoice) Watched(outcome flow.Outcome) {
+	v := watchView{Version: 1, Time: j.Now().UTC().Truncate(time.Second), Event: "applied", ProfileView: viewOutcome(outcome)}
+	if outcome.Err != nil {
+		v.Event = "failed"
+	}
+	b, err := json.Marshal(v)
+	if err == nil {
+		_, _ = j.Out.Write(append(b, '\n')) // if nobody reads the events, the tokens are kept valid all the same
+	}
+}
+
+// watchView is one event of watch under --json.
+type watchView struct {
+	Version int       `json:"version"`
+	Time    time.Time `json:"time"`
+	Event   string    `json:"event"` // applied or failed
+	ProfileView
+}
+
+func ok(outcomes []flow.Outcome) bool {
+	for i := range outcomes {
+		if outcomes[i].Err != nil {
+			return false
+		}
+	}
+	return true
+}

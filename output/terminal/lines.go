@@ -1,0 +1,181 @@
+package terminal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"unicode"
+
+	"tokenform/config"
+	"tokenform/config/fault"
+	"tokenform/flow/state"
+)
+
+// lines writes to standard error what both forms of [Voice] have in common.
+type lines struct {
+	Options
+
+	mu      sync.Mutex
+	spin    *spinner
+	spinner sync.WaitGroup
+}
+
+// The colours that are used, as SGR parameters.
+const (
+	bold   = "1"
+	faint  = "2"
+	red    = "31"
+	green  = "32"
+	yellow = "33"
+	cyan   = "36"
+)
+
+func paint(on bool, sgr, s string) string {
+	if !on || s == "" {
+		return s
+	}
+	return "\x1b[" + sgr + "m" + s + "\x1b[0m"
+}
+
+// visible makes control characters harmless: a server's error text must not
+// move the cursor or colour the prompt.
+func visible(s string) string {
+	if !strings.ContainsFunc(s, unprintable) {
+		return s
+	}
+	var b strings.Builder
+	for _, r := range s {
+		if unprintable(r) {
+			fmt.Fprintf(&b, "\\x%02x", r)
+			continue
+		}
+		b.WriteRune(r)
+	}
+	return b.String()
+}
+
+// unprintable also covers the characters that reorder text (Unicode's Cf).
+func unprintable(r rune) bool { return unicode.IsControl(r) || unicode.Is(unicode.Cf, r) }
+
+// line writes one line to Err, above the spinner where there is one.
+func (l *lines) line(s string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.wipe()
+	fmt.Fprintln(l.Err, s)
+}
+
+// Error prints err, profile first where it has one, and its hint. An error
+// made of several takes several lines.
+func (l *lines) Error(profile string, err error) {
+	if list := fault.Split(err); list != nil {
+		for _, e := range list {
+			l.Error(profile, e)
+		}
+		return
+	}
+	if problems, ok := errors.AsType[config.Problems](err); ok {
+		l.Problems(problems)
+		return
+	}
+	text := message(err)
+	if profile != "" {
+		text = profile + ": " + text
+	}
+	l.line(paint(l.Color, red, "error:") + " " + visible(text))
+	l.Hint(fault.HintOf(err))
+}
+
+// message is an error's text, in which an interrupted run is called so.
+func message(err error) string {
+	if errors.Is(err, context.Canceled) {
+		return "interrupted"
+	}
+	return err.Error()
+}
+
+// Warn prints a warning and what to do about it.
+func (l *lines) Warn(profile, text, hint string) {
+	if l.Quiet {
+		return
+	}
+	if profile != "" {
+		text = profile + ": " + text
+	}
+	if l.GitHub {
+		// An annotation on the run's page (workflow commands, "Setting a warning
+		// message"). It is read from standard error, too.
+		l.line("::warning title=tokenform::" + strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A").Replace(visible(text)))
+	}
+	l.line(paint(l.Color, yellow, "warning:") + " " + visible(text))
+	l.Hint(hint)
+}
+
+// Hint prints one, a line for each of its steps, or nothing where it is empty.
+func (l *lines) Hint(text string) {
+	if text == "" {
+		return
+	}
+	for step := range strings.SplitSeq(text, "\n") {
+		l.line(paint(l.Color, cyan, "hint:") + " " + visible(step))
+	}
+}
+
+// Say prints an event.
+func (l *lines) Say(text string) {
+	if !l.Quiet {
+		l.line(visible(text))
+	}
+}
+
+// Debug prints a line about a request or an answer.
+func (l *lines) Debug(text string) {
+	l.line(paint(l.Color, faint, "debug: "+visible(text)))
+}
+
+// Problems prints what is wrong in profiles, with the offending line and a
+// caret on a terminal.
+func (l *lines) Problems(problems config.Problems) {
+	for _, x := range problems {
+		if x.Warning && l.Quiet {
+			continue
+		}
+		label := paint(l.Color, red, "error:")
+		if x.Warning {
+			label = paint(l.Color, yellow, "warning:")
+		}
+		l.line(label + " " + visible(x.Error()))
+		if l.Live && x.Line != "" && x.Pos.Col > 0 {
+			l.line("  " + visible(strings.ReplaceAll(x.Line, "\t", " ")))
+			l.line("  " + strings.Repeat(" ", min(x.Pos.Col-1, len([]rune(x.Line)))) + paint(l.Color, red, "^"))
+		}
+		l.Hint(x.Hint)
+	}
+}
+
+// Waiting implements [flow.Voice].
+func (l *lines) Waiting(profile string, holder state.Holder) {
+	l.Say(profile + ": waiting for " + holder.String() + " to finish")
+}
+
+// Asked implements [flow.Voice].
+func (l *lines) Asked(string) { l.stop() }
+
+// Misanswered implements [flow.Voice].
+func (l *lines) Misanswered(profile, why string) {
+	l.line(visible(profile + ": " + why + "; still waiting"))
+}
+
+// LoggedIn implements [flow.Voice].
+func (l *lines) LoggedIn(profile, account string) { l.Say(profile + ": logged in as " + account) }
+
+// Question asks a person on standard error.
+func (l *lines) Question(text string) { fmt.Fprint(l.Err, text) }
+
+// NewLine ends a line on standard error.
+func (l *lines) NewLine() { fmt.Fprintln(l.Err) }
+
+// Print prints a text on standard output.
+func (l *lines) Print(text string) { fmt.Fprint(l.Out, text) }

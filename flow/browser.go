@@ -4,15 +4,18 @@ import (
 	"errors"
 	"io"
 	"os/exec"
+	"path/filepath"
 	"strings"
+
+	"tokenform/config/fault"
 
 	"github.com/cli/browser"
 )
 
-// OpenBrowser opens url for a person. preferred is the value of $BROWSER: a
-// list of programs separated by colons, tried in order, in which %s stands for
-// the address; without it the address is the last argument. Empty: the
-// desktop's own choice. It may return only when the browser ends.
+// OpenBrowser opens url for a person. preferred is the value of $BROWSER: a list
+// of programs, separated as PATH is and tried in order. In each, %s stands for the
+// address; without %s the address is the last argument. If preferred is empty, the
+// desktop chooses. OpenBrowser may return only when the browser ends.
 func OpenBrowser(preferred, url string) error {
 	if preferred == "" {
 		// What the browser prints belongs neither to our data nor to our messages.
@@ -24,7 +27,7 @@ func OpenBrowser(preferred, url string) error {
 		return err
 	}
 	var err error
-	for _, program := range strings.Split(preferred, ":") {
+	for _, program := range filepath.SplitList(preferred) {
 		words := strings.Fields(program)
 		if len(words) == 0 {
 			continue
@@ -44,12 +47,5 @@ func OpenBrowser(preferred, url string) error {
 	if err == nil {
 		return errors.New("$BROWSER names no program")
 	}
-	return errors.New("$BROWSER cannot be run: " + cause(err))
-}
-
-func cause(err error) string {
-	if e, ok := errors.AsType[*exec.Error](err); ok {
-		return e.Err.Error()
-	}
-	return err.Error()
+	return errors.New("$BROWSER cannot be run: " + fault.Cause(err).Error())
 }

@@ -1,3 +1,23 @@
 // Package flow brings tokens to the state that profiles declare: it decides
 // (purely), plans, and applies.
+//
+// The words that the program uses, each with one meaning:
+//
+//   - A profile is one YAML document: what is wanted of one app's token. The user
+//     calls the OAuth client an app.
+//   - A login is a person's consent in the browser, and the refresh token that
+//     comes of it. Spotify ends a login after six months.
+//   - A grant is a request to the token endpoint (RFC 6749): authorization code,
+//     refresh, or client credentials.
+//   - A seed is a refresh token that the profile itself brings.
+//   - The state is what tokenform keeps of a profile: a [state.Token]. An entry is
+//     the state under its lock. A session is one profile's work under that lock.
+//   - A realm is the state of one server; the stand-in of --sandbox has its own.
+//   - A forecast is an [Outcome] that was found without the lock. Plan shows it, and
+//     apply decides anew under the lock.
+//   - To keep does nothing. To store saves a token in state. To adopt stores a token
+//     that a client, another program, has written into an output.
+//   - An orphan is a profile that is in state and no longer declared.
+//   - To take back is to remove what tokenform wrote into an output.
+//   - A person is attended to if a browser can be opened or an address be pasted.
 package flow

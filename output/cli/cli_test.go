@@ -1,0 +1,269 @@
+package cli_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"tokenform/config"
+	"tokenform/output/cli"
+)
+
+// ran is what a run in this process did.
+type ran struct {
+	code     int
+	out, err string
+	guarded  bool // signals would have ended the context
+}
+
+// run runs the program in dir, as a pipeline would: no terminal, no variables but
+// env.
+func run(t *testing.T, dir string, env map[string]string, stdin string, args ...string) ran {
+	t.Helper()
+	t.Chdir(dir)
+	var out, errs bytes.Buffer
+	var r ran
+	r.code = cli.Run(t.Context(), cli.Process{
+		Args:    args,
+		Env:     func(name string) (string, bool) { v, ok := env[name]; return v, ok },
+		Environ: os.Environ,
+		In:      strings.NewReader(stdin), Out: &out, Err: &errs,
+		Now: time.Now, Version: func() string { return "v1.2.3" },
+		Guard:   func(...os.Signal) { r.guarded = true },
+		Hangups: func() (<-chan os.Signal, func()) { return make(chan os.Signal), func() {} },
+	})
+	r.out, r.err = out.String(), errs.String()
+	return r
+}
+
+const profile = `profile: dev
+client: {id: app, secret: hush-hush}
+redirect_uri: http://127.0.0.1/callback
+outputs:
+  - {type: env, path: .env, keys: {access_token: TOKEN}}
+`
+
+// project is a directory with a profile.
+func project(t *testing.T, text string) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "tokenform.yaml"), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// TestUsage: a command line that is wrong is exit 3 and says the cure, and nothing
+// is on standard output.
+func TestUsage(t *testing.T) {
+	dir := project(t, profile)
+	for line, want := range map[string]string{
+		"aply":                              `unknown command "aply"` + "\nhint: did you mean apply?",
+		"apply --snadbox":                   "unknown flag --snadbox\nhint: did you mean --sandbox?",
+		"apply -x":                          "unknown flag -x",
+		"apply --parallelism 0":             "--parallelism: must be at least 1",
+		"apply --parallelism many":          "--parallelism: must be a whole number",
+		"apply --lock-timeout -1s":          "a timeout cannot be negative",
+		"apply --login-timeout":             "--login-timeout needs a value",
+		"apply --login maybe":               "--login: must be one of auto, browser, paste, never",
+		"apply --login paste -":             "standard input cannot be both the profile and the pasted address",
+		"exec":                              "exec needs a command",
+		"exec tokenform.yaml":               "exec needs a command",
+		"import -":                          "standard input cannot be both the profile and the refresh token",
+		"init a b":                          "init writes one file",
+		"schema state":                      "there is no such schema",
+		"sandbox --json --listen 0.0.0.0:1": "sandbox prints lines for a shell, and no JSON",
+		"sandbox --listen 0.0.0.0:1":        "--listen: must be a loopback address and a port",
+		"sandbox --token-life 1ms":          "a life must be a second at least",
+		"version now":                       "version takes no arguments",
+		"help me":                           `no help on "me"`,
+		"completion tcsh":                   `no completion for the shell "tcsh"`,
+		"destroy --sandbox=perhaps":         "--sandbox: must be true or false",
+		"apply -p nobody":                   `no profile matches "nobody"`,
+		"destroy":                           "", // nothing is stored, so nothing is asked
+	} {
+		r := run(t, dir, nil, "", strings.Fields(line)...)
+		if want == "" {
+			if r.code != 0 {
+				t.Errorf("%s: exit %d\n%s", line, r.code, r.err)
+			}
+			continue
+		}
+		if r.code != 3 || !strings.Contains(r.err, "error: "+want) {
+			t.Errorf("%s: exit %d, %q; want %q", line, r.code, r.err, want)
+		}
+		if json := strings.Contains(line, "--json"); (r.out != "") != json {
+			t.Errorf("%s: standard output %q", line, r.out)
+		}
+	}
+}
+
+// TestUsageJSON: whether an error is JSON depends on our --json alone.
+func TestUsageJSON(t *testing.T) {
+	dir := project(t, profile)
+	for line, want := range map[string]bool{
+		"apply --bogus --json":                  true,
+		"apply --json --bogus":                  true,
+		"apply --json=true --bogus":             true,
+		"--json apply --bogus":                  true,
+		"apply --json=false --bogus":            false,
+		"apply --json --json=false --bogus":     false,
+		"apply --bogus -- --json":               false,
+		"exec --bogus -- curl --json {}":        false,
+		"exec --json --bogus -- curl":           true,
+		"import --from --json --bogus":          false, // the value of --from
+		"import --from=x --json --bogus":        true,
+		"apply -p --json --bogus":               false, // the value of -p
+		"apply -q --json --bogus":               true,
+		"aply --json":                           true,
+		"apply --state --json --parallelism no": false,
+	} {
+		r := run(t, dir, nil, "", strings.Fields(line)...)
+		var view struct {
+			Version int
+			Command string
+			OK      bool
+			Error   struct{ Kind, Message string }
+		}
+		err := json.Unmarshal([]byte(r.out), &view)
+		if got := err == nil && view.Version == 1 && view.Error.Kind == "invalid" && view.Error.Message != "" && !view.OK; got != want || r.code != 3 || !want && r.out != "" {
+			t.Errorf("%s: exit %d, JSON %v, want %v: %q", line, r.code, got, want, r.out)
+		}
+	}
+}
+
+// TestCommands runs each command in this process, one after the other, as a
+// person who tries the program does.
+func TestCommands(t *testing.T) {
+	dir := project(t, profile)
+	for _, step := range []struct {
+		line  string
+		code  int
+		out   string
+		err   string
+		guard bool
+	}{
+		{line: "version", out: "tokenform v1.2.3 ("},
+		{line: "version --json", out: `"release": "v1.2.3"`},
+		{line: "--version", out: "tokenform v1.2.3 ("},
+		{line: "", out: "Available Commands:"},
+		{line: "help exit-codes", out: "130  interrupted"},
+		{line: "schema", out: `"$schema"`},
+		{line: "schema output", out: "login_needed"},
+		{line: "init -", out: "client:"},
+		{line: "init", code: 1, err: "tokenform.yaml is there already"},
+		{line: "init other.yaml --state kept", err: "then: tokenform apply --state kept other.yaml"},
+		{line: "validate", out: "1 profile valid"},
+		{line: "validate --json", out: `"ok": true`},
+		{line: "plan --sandbox", out: "dev: log in, never logged in\n  + .env: missing"},
+		{line: "plan --sandbox --detailed-exitcode", code: 2, out: "Plan: 1 to log in"},
+		{line: "status", out: "dev      authorization_code  none"},
+		{line: "apply", code: 4, err: "hint: log in where a browser is: tokenform token -p dev --format refresh_token\n", guard: true},
+		{line: "apply --sandbox", err: "dev: logged in, valid for 59m", guard: true},
+		{line: "apply --sandbox", err: "Applied: 1 unchanged"},
+		{line: "plan --sandbox --detailed-exitcode", out: "Plan: 1 unchanged"},
+		{line: "token --sandbox", out: "BQ"},
+		{line: "token --sandbox --format export", out: "export SPOTIFY_ACCESS_TOKEN="},
+		{line: "status --sandbox --verify", out: "1 up to date", guard: true},
+		{line: "import --from tokenform.yaml", code: 3, err: "tokenform.yaml: not a token file of a known client", guard: true},
+		{line: "destroy --sandbox", code: 3, err: "destroy asks before it deletes, and nobody is here to answer\nhint: add --yes", guard: true},
+		{line: "destroy --sandbox --yes", err: "dev: destroyed\n  - .env (TOKEN)", guard: true},
+		{line: "destroy --sandbox --yes", err: "dev: nothing stored", guard: true},
+	} {
+		r := run(t, dir, nil, "", strings.Fields(step.line)...)
+		if r.code != step.code || !strings.Contains(r.out, step.out) || !strings.Contains(r.err, step.err) {
+			t.Errorf("%s: exit %d, want %d\nstandard output: %q, want %q\nstandard error: %q, want %q", step.line, r.code, step.code, r.out, step.out, r.err, step.err)
+		}
+		if r.guarded != step.guard {
+			t.Errorf("%s: signals guarded: %v", step.line, r.guarded)
+		}
+	}
+}
+
+// TestImportPiped: a refresh token comes from standard input, and the hints repeat
+// the call.
+func TestImportPiped(t *testing.T) {
+	dir := project(t, profile)
+	if err := os.Rename(filepath.Join(dir, "tokenform.yaml"), filepath.Join(dir, "my app.yaml")); err != nil {
+		t.Fatal(err)
+	}
+	args := []string{"import", "--no-verify", "--state", "kept", "my app.yaml"}
+	if r := run(t, dir, nil, "AQ token\n", args...); r.code != 3 || !strings.Contains(r.err, "it must be one word") {
+		t.Errorf("exit %d, %q", r.code, r.err)
+	}
+	if r := run(t, dir, nil, "AQtoken\n", args...); r.code != 0 || !strings.Contains(r.err, "dev: imported; tokenform apply --state kept 'my app.yaml' writes the outputs") {
+		t.Errorf("exit %d, %q", r.code, r.err)
+	}
+	if r := run(t, dir, nil, "AQtoken\n", args...); r.code != 1 || !strings.Contains(r.err, "hint: if it may go, run tokenform destroy -p dev --state kept 'my app.yaml' first") {
+		t.Errorf("exit %d, %q", r.code, r.err)
+	}
+}
+
+// A signal that arrives while the program reads from a pipe ends the run.
+func TestImportInterrupted(t *testing.T) {
+	dir := project(t, profile)
+	t.Chdir(dir)
+	read, write, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer write.Close()
+	defer read.Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	var out, errs bytes.Buffer
+	code := make(chan int)
+	go func() {
+		code <- cli.Run(ctx, cli.Process{
+			Args: []string{"import"}, Env: func(string) (string, bool) { return "", false }, Environ: os.Environ,
+			In: read, Out: &out, Err: &errs, Now: time.Now,
+			Guard: func(...os.Signal) { time.AfterFunc(50*time.Millisecond, cancel) },
+		})
+	}()
+	select {
+	case c := <-code:
+		if c != 130 || errs.String() != "error: interrupted\n" {
+			t.Errorf("exit %d, %q", c, errs.String())
+		}
+	case <-time.After(10 * time.Second):
+		t.Fatal("the read goes on")
+	}
+}
+
+// TestFullOutput: what could not be printed is a failure.
+func TestFullOutput(t *testing.T) {
+	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+	if err != nil {
+		t.Skipf("no /dev/full here: %v", err)
+	}
+	defer full.Close()
+	t.Chdir(project(t, profile))
+	var errs bytes.Buffer
+	code := cli.Run(t.Context(), cli.Process{
+		Args: []string{"schema"}, Env: func(string) (string, bool) { return "", false }, In: strings.NewReader(""), Out: full, Err: &errs, Now: time.Now,
+	})
+	if code != 1 || !strings.Contains(errs.String(), "error: standard output: no space left on device") {
+		t.Errorf("exit %d, %q", code, errs.String())
+	}
+}
+
+// TestInvocation: a hint's command means the same profiles as the call.
+func TestInvocation(t *testing.T) {
+	for want, i := range map[string]config.Invocation{
+		"tokenform destroy -p b":                                   {},
+		"tokenform destroy -p b --sandbox":                         {Sandbox: true},
+		"tokenform destroy -p b --sandbox --state kept 'a b.yaml'": {Sandbox: true, State: "kept", Files: []string{"a b.yaml"}},
+	} {
+		if got := i.Command("destroy", "-p", "b"); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+	ci := config.Invocation{State: "/cache", CI: true, Files: []string{"x.yaml"}}
+	if got := ci.Elsewhere().Command("token"); got != "tokenform token x.yaml" {
+		t.Errorf("%q", got)
+	}
+}

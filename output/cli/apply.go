@@ -38,39 +38,30 @@ func (c *apply) check(args, _ []string) error {
 	if err := checkParallelism(c.parallelism); err != nil {
 		return err
 	}
+	c.orphans = c.prune
 	return c.login.check(&c.selection, args)
 }
 
 func (c *apply) run(ctx context.Context, p *program) int {
-	var profiles, orphans []config.Profile
-	var code int
-	if c.prune {
-		profiles, orphans, code = p.loadWithOrphans(c.selection)
-	} else {
-		profiles, _, code = p.load(c.selection)
+	due := func(profiles []config.Profile) {
+		p.guard()
+		p.inspect(ctx, profiles)
 	}
+	j, code := p.begin(c.selection, c.login, flow.Options{Parallelism: c.parallelism, Renew: c.renew, Verify: c.verify}, due)
 	if code != 0 {
 		return code
 	}
-	begin := func(due []config.Profile) {
-		p.guard()
-		p.inspect(ctx, due)
-	}
-	r, end, err := p.runner(c.selection, c.login, flow.Options{Parallelism: c.parallelism, Renew: c.renew, Verify: c.verify}, begin)
-	if err != nil {
-		return p.refuse(err)
-	}
-	defer end()
-	if err := p.bothWantStdout(profiles); err != nil {
+	defer j.end()
+	if err := p.bothWantStdout(j.profiles); err != nil {
 		return p.refuse(err)
 	}
 	if c.sandbox {
 		p.voice.Say("these tokens come from a stand-in; Spotify itself will not take them")
 	}
-	outcomes := r.Apply(ctx, profiles)
-	if len(orphans) > 0 {
+	outcomes := j.Apply(ctx, j.profiles)
+	if len(j.orphans) > 0 {
 		p.guard()
-		outcomes = append(outcomes, r.Prune(ctx, orphans)...)
+		outcomes = append(outcomes, j.Prune(ctx, j.orphans)...)
 	}
 	p.voice.Applied(outcomes)
 	return outcomesCode(outcomes)

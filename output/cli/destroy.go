@@ -5,7 +5,6 @@ import (
 	"slices"
 	"time"
 
-	"tokenform/config"
 	"tokenform/config/fault"
 	"tokenform/flow"
 )
@@ -28,35 +27,25 @@ func (c *destroy) flags(f flags) {
 }
 
 func (c *destroy) check(args, _ []string) error {
-	c.files = args
+	c.files, c.orphans = args, c.patterns != nil
 	return checkTimeouts(c.lockTimeout)
 }
 
 func (c *destroy) run(ctx context.Context, p *program) int {
-	var profiles, orphans []config.Profile
-	var code int
-	if c.patterns != nil {
-		profiles, orphans, code = p.loadWithOrphans(c.selection)
-	} else {
-		profiles, _, code = p.load(c.selection)
-	}
+	j, code := p.begin(c.selection, login{lockTimeout: c.lockTimeout}, flow.Options{}, nil)
 	if code != 0 {
 		return code
 	}
-	r, end, err := p.runner(c.selection, login{lockTimeout: c.lockTimeout}, flow.Options{}, nil)
-	if err != nil {
-		return p.refuse(err)
-	}
-	defer end()
+	defer j.end()
 	p.guard()
-	planned := r.PlanDestroy(append(profiles, orphans...))
+	planned := j.PlanDestroy(append(j.profiles, j.orphans...))
 	if !c.yes && slices.ContainsFunc(planned, flow.Outcome.Stored) {
 		p.voice.WillDestroy(planned)
 		if err := p.confirm(ctx, "destroy asks before it deletes", "Delete all this? The logins cannot be restored."); err != nil {
 			return p.refuse(err)
 		}
 	}
-	done := r.Destroy(ctx, planned)
+	done := j.Destroy(ctx, planned)
 	p.voice.Destroyed(done)
 	return outcomesCode(done)
 }

@@ -35,17 +35,15 @@ func (c *execCommand) check(args, dashed []string) error {
 }
 
 func (c *execCommand) run(ctx context.Context, p *program) int {
-	profiles, _, code := p.load(c.selection)
+	j, code := p.beginTokens(c.selection, c.login)
 	if code != 0 {
 		return code
 	}
-	if err := output.Clash(profiles); err != nil {
+	defer j.end()
+	if err := output.Clash(j.profiles); err != nil {
 		return p.refuse(err)
 	}
-	outcomes, err := p.validTokens(ctx, c.selection, c.login, profiles)
-	if err != nil {
-		return p.refuse(err)
-	}
+	outcomes := j.Apply(ctx, j.profiles)
 	if code := p.failed(outcomes); code != 0 {
 		return code
 	}

@@ -44,24 +44,20 @@ func (c *importCommand) check(args, _ []string) error {
 }
 
 func (c *importCommand) run(ctx context.Context, p *program) int {
-	profiles, _, code := p.load(c.selection)
+	j, code := p.begin(c.selection, login{lockTimeout: c.lockTimeout}, flow.Options{Outputs: flow.IgnoreOutputs}, nil)
 	if code != 0 {
 		return code
 	}
-	r, end, err := p.runner(c.selection, login{lockTimeout: c.lockTimeout}, flow.Options{Outputs: flow.IgnoreOutputs}, nil)
-	if err != nil {
-		return p.refuse(err)
-	}
-	defer end()
-	if err := single("import stores one login", profiles); err != nil {
+	defer j.end()
+	if err := single("import stores one login", j.profiles); err != nil {
 		return p.refuse(err)
 	}
 	p.guard()
-	refresh, err := c.refreshToken(ctx, p, profiles[0])
+	refresh, err := c.refreshToken(ctx, p, j.profiles[0])
 	if err != nil {
 		return p.refuse(err)
 	}
-	o := r.Import(ctx, profiles[0], refresh, !c.noVerify)
+	o := j.Import(ctx, j.profiles[0], refresh, !c.noVerify)
 	p.voice.Imported(o, p.invocation(c.selection).Command("apply")+" writes the outputs")
 	return exitCode(o.Err)
 }

@@ -23,18 +23,19 @@ func (c *plan) flags(f flags) {
 	c.sandboxFlag(f)
 }
 
+func (c *plan) check(args, _ []string) error {
+	c.files, c.orphans = args, true
+	return nil
+}
+
 func (c *plan) run(ctx context.Context, p *program) int {
-	profiles, orphans, code := p.loadWithOrphans(c.selection)
+	j, code := p.begin(c.selection, login{}, flow.Options{}, nil)
 	if code != 0 {
 		return code
 	}
-	r, end, err := p.runner(c.selection, login{}, flow.Options{}, nil)
-	if err != nil {
-		return p.refuse(err)
-	}
-	defer end()
-	p.inspect(ctx, profiles)
-	outcomes := append(p.forecast(ctx, r, profiles, c.verify), r.PlanOrphans(orphans, c.prune)...)
+	defer j.end()
+	p.inspect(ctx, j.profiles)
+	outcomes := append(p.forecast(ctx, j, c.verify), j.PlanOrphans(j.orphans, c.prune)...)
 	changes := slices.ContainsFunc(outcomes, flow.Outcome.Due)
 	p.voice.Planned(outcomes, changes)
 	if code := outcomesCode(outcomes); code != 0 || !changes || !c.detailedExitcode {

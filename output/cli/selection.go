@@ -21,6 +21,7 @@ type selection struct {
 	patterns []string // of names; nil means all
 	sandbox  bool
 	robot    bool // with --sandbox: nobody is asked to log in
+	orphans  bool // the command is about profiles that are no longer declared, too
 }
 
 func (s *selection) flags(f flags) {
@@ -65,62 +66,82 @@ func (p *program) invocation(s selection) config.Invocation {
 	return config.Invocation{Files: s.files, State: p.state, Sandbox: s.sandbox, CI: ci != ""}
 }
 
+// selected are the profiles that a command is about.
+type selected struct {
+	profiles []config.Profile
+	orphans  []config.Profile // no longer declared, selected like those that are
+	problems config.Problems  // warnings, unless the profiles are unusable
+}
+
 // read loads the profiles that the command line selects. The error is of the
-// selection, or the problems that make the profiles unusable. unselected are the
-// names that a pattern may match although no profile has them.
-func (p *program) read(s selection, unselected func(declared []config.Profile) []string) (profiles []config.Profile, problems config.Problems, err error) {
-	profiles, problems = config.Load(p.sources(), s.files)
+// selection, or the problems that make the profiles unusable.
+func (p *program) read(s selection) (selected, error) {
+	all, problems := config.Load(p.sources(), s.files)
 	if errs := problems.Errors(); len(errs) > 0 {
-		return nil, problems, &fault.Error{Kind: fault.Invalid, Err: errs}
+		return selected{problems: problems}, &fault.Error{Kind: fault.Invalid, Err: errs}
 	}
-	all := slices.Clone(profiles)
+	found := selected{problems: problems}
+	if s.orphans {
+		found.orphans = flow.Orphans(all, config.Directories(p.sources(), s.files), s.patterns, s.realm())
+	}
+	others := names(found.orphans)
+	found.orphans, _ = config.Select(found.orphans, s.patterns, names(all)...) // the next selection finds what is wrong
+	var err error
+	if found.profiles, err = config.Select(all, s.patterns, others...); err != nil {
+		return selected{problems: problems}, err
+	}
 	p.declared.Store(&all)
-	var others []string
-	if unselected != nil {
-		others = unselected(profiles)
-	}
-	if profiles, err = config.Select(profiles, s.patterns, others...); err != nil {
-		return nil, problems, err
-	}
 	if s.sandbox {
-		for i := range profiles {
-			// What belongs to the real account has no meaning for the stand-in's.
-			profiles[i].Account, profiles[i].RefreshToken = "", nil
-			profiles[i].ShowDialog = profiles[i].ShowDialog && !s.robot
-		}
+		found.profiles = forSandbox(found.profiles, s.robot)
 	}
-	return profiles, problems, nil
+	return found, nil
+}
+
+// forSandbox returns profiles without what belongs to the real account and has no
+// meaning for the stand-in's.
+func forSandbox(profiles []config.Profile, robot bool) []config.Profile {
+	profiles = slices.Clone(profiles)
+	for i := range profiles {
+		profiles[i].Account, profiles[i].RefreshToken = "", nil
+		profiles[i].ShowDialog = profiles[i].ShowDialog && !robot
+	}
+	return profiles
 }
 
 // load reads the profiles and says what is wrong with them. A code other than
 // zero ends the run.
-func (p *program) load(s selection) (profiles []config.Profile, warnings config.Problems, code int) {
-	profiles, problems, err := p.read(s, nil)
-	return p.loaded(profiles, problems, err)
-}
-
-// loadWithOrphans also finds the profiles that are no longer declared, selected
-// like those that are.
-func (p *program) loadWithOrphans(s selection) (profiles, orphans []config.Profile, code int) {
-	profiles, problems, err := p.read(s, func(declared []config.Profile) []string {
-		found := flow.Orphans(declared, config.Directories(p.sources(), s.files), s.patterns, s.realm())
-		orphans, _ = config.Select(found, s.patterns, names(declared)...) // the selection of declared profiles finds what is wrong
-		return names(found)
-	})
-	profiles, _, code = p.loaded(profiles, problems, err)
-	return profiles, orphans, code
-}
-
-func (p *program) loaded(profiles []config.Profile, problems config.Problems, err error) ([]config.Profile, config.Problems, int) {
-	if len(problems.Errors()) > 0 {
-		p.voice.Unusable(problems)
-		return nil, nil, exitCode(err)
+func (p *program) load(s selection) (selected, int) {
+	found, err := p.read(s)
+	if len(found.problems.Errors()) > 0 {
+		p.voice.Unusable(found.problems)
+		return found, exitCode(err)
 	}
-	p.voice.Problems(problems)
+	p.voice.Problems(found.problems)
 	if err != nil {
-		return nil, nil, p.refuse(err)
+		return found, p.refuse(err)
 	}
-	return profiles, problems, 0
+	return found, 0
+}
+
+// job is what a command works with. The command must call end.
+type job struct {
+	selected
+	*flow.Runner
+	end func()
+}
+
+// begin reads the profiles and makes the runner. due is called before the first
+// profile is changed, and may be nil. A code other than zero ends the run.
+func (p *program) begin(s selection, l login, o flow.Options, due func([]config.Profile)) (job, int) {
+	found, code := p.load(s)
+	if code != 0 {
+		return job{}, code
+	}
+	r, end, err := p.runner(s, l, o, due)
+	if err != nil {
+		return job{}, p.refuse(err)
+	}
+	return job{found, r, end}, 0
 }
 
 // inspect warns of what is unwise about profiles and the files they name.

@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 
-	"tokenform/config"
 	"tokenform/flow"
 )
 
@@ -23,26 +22,22 @@ func (c *status) flags(f flags) {
 }
 
 func (c *status) run(ctx context.Context, p *program) int {
-	profiles, _, code := p.load(c.selection)
+	j, code := p.begin(c.selection, login{}, flow.Options{}, nil)
 	if code != 0 {
 		return code
 	}
-	r, end, err := p.runner(c.selection, login{}, flow.Options{}, nil)
-	if err != nil {
-		return p.refuse(err)
-	}
-	defer end()
-	outcomes := p.forecast(ctx, r, profiles, c.verify)
+	defer j.end()
+	outcomes := p.forecast(ctx, j, c.verify)
 	p.voice.Status(outcomes)
 	return outcomesCode(outcomes)
 }
 
 // forecast plans, and under --verify asks the Web API about the tokens.
-func (p *program) forecast(ctx context.Context, r *flow.Runner, profiles []config.Profile, verify bool) []flow.Outcome {
-	outcomes := r.Plan(profiles)
+func (p *program) forecast(ctx context.Context, j job, verify bool) []flow.Outcome {
+	outcomes := j.Plan(j.profiles)
 	if verify {
 		p.guard()
-		r.Check(ctx, outcomes)
+		j.Check(ctx, outcomes)
 	}
 	return outcomes
 }

@@ -29,31 +29,25 @@ func (c *token) flags(f flags) {
 func (c *token) check(args, _ []string) error { return c.login.check(&c.selection, args) }
 
 func (c *token) run(ctx context.Context, p *program) int {
-	profiles, _, code := p.load(c.selection)
+	j, code := p.beginTokens(c.selection, c.login)
 	if code != 0 {
 		return code
 	}
-	if err := single("token prints one token", profiles); err != nil {
+	defer j.end()
+	if err := single("token prints one token", j.profiles); err != nil {
 		return p.refuse(err)
 	}
-	outcomes, err := p.validTokens(ctx, c.selection, c.login, profiles)
-	if err != nil {
-		return p.refuse(err)
-	}
+	outcomes := j.Apply(ctx, j.profiles)
 	if o := &outcomes[0]; o.Err == nil {
 		o.Err = output.WriteToken(p.Out, o.Profile, o.Token, c.format)
 	}
 	return p.failed(outcomes)
 }
 
-// validTokens applies without outputs.
-func (p *program) validTokens(ctx context.Context, s selection, l login, profiles []config.Profile) ([]flow.Outcome, error) {
-	r, end, err := p.runner(s, l, flow.Options{Outputs: flow.LookAtOutputs}, func([]config.Profile) { p.guard() })
-	if err != nil {
-		return nil, err
-	}
-	defer end()
-	return r.Apply(ctx, profiles), nil
+// beginTokens is begin for a command that wants valid tokens and writes no
+// outputs.
+func (p *program) beginTokens(s selection, l login) (job, int) {
+	return p.begin(s, l, flow.Options{Outputs: flow.LookAtOutputs}, func([]config.Profile) { p.guard() })
 }
 
 // failed says what went wrong, and returns the code. If nothing went wrong, failed

@@ -8,10 +8,10 @@ that is wrong is reported at once, as file:line:column.`
 type validate struct{ selection }
 
 func (c *validate) run(ctx context.Context, p *program) int {
-	profiles, warnings, code := p.load(c.selection)
+	found, code := p.load(c.selection)
 	if code != 0 {
 		return code
 	}
-	p.voice.Validated(profiles, append(warnings, p.inspect(ctx, profiles)...))
+	p.voice.Validated(found.profiles, append(found.problems, p.inspect(ctx, found.profiles)...))
 	return 0
 }

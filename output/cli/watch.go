@@ -39,36 +39,32 @@ func (c *watch) run(ctx context.Context, p *program) int {
 	hangups, stop := p.Hangups() // first: a SIGHUP that comes early must not end the process
 	defer stop()
 	stamp := config.Stamp(p.sources(), c.files) // what changes from here on is seen
-	profiles, warnings, code := p.load(c.selection)
+	j, code := p.begin(c.selection, c.login, flow.Options{Parallelism: c.parallelism}, nil)
 	if code != 0 {
 		return code
 	}
-	r, end, err := p.runner(c.selection, c.login, flow.Options{Parallelism: c.parallelism}, nil)
-	if err != nil {
-		return p.refuse(err)
-	}
-	defer end()
-	if err := p.bothWantStdout(profiles); err != nil {
+	defer j.end()
+	if err := p.bothWantStdout(j.profiles); err != nil {
 		return p.refuse(err)
 	}
 	p.Guard(os.Interrupt, syscall.SIGTERM)
 
 	said := map[string]bool{} // each warning once, however often the profiles are read
-	for _, w := range append(warnings, p.inspect(ctx, profiles)...) {
+	for _, w := range append(j.problems, p.inspect(ctx, j.profiles)...) {
 		said[w.Error()] = true
 	}
-	r.Watch(ctx, profiles, flow.Watch{
+	j.Watch(ctx, j.profiles, flow.Watch{
 		Load: func() ([]config.Profile, error) {
-			again, found, err := p.read(c.selection, nil)
+			again, err := p.read(c.selection)
 			if err != nil {
 				return nil, err
 			}
-			found = slices.DeleteFunc(append(found, config.Inspect(ctx, again)...), func(w *config.Problem) bool { return said[w.Error()] })
+			found := slices.DeleteFunc(append(again.problems, config.Inspect(ctx, again.profiles)...), func(w *config.Problem) bool { return said[w.Error()] })
 			for _, w := range found {
 				said[w.Error()] = true
 			}
 			p.voice.Problems(found)
-			return again, nil
+			return again.profiles, nil
 		},
 		Changed: func() bool {
 			before := stamp

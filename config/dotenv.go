@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"tokenform/config/dotenv"
 )
 
 // envFiles reads the files that bring more variables. Their own paths can only
@@ -72,50 +74,43 @@ type envFile struct {
 
 // parseDotenv reads what tokenform itself writes and what people write by hand:
 // NAME=value, with or without export, bare, in single quotes (as it is) or in
-// double quotes (\n, \r, \t and an escaped quote, backslash, dollar or backtick), quoted
-// values over several lines, comments, CRLF, BOM. A dollar is a dollar. Where a
-// name comes twice, the last counts.
+// double quotes (\n, \r, \t and an escaped quote, backslash, dollar or backtick),
+// quoted values over several lines, comments, CRLF, BOM. A dollar is a dollar.
+// The last of several values for a name counts.
 func parseDotenv(data []byte) (vars map[string]string, faults []place) {
-	data = bytes.TrimPrefix(data, []byte("\ufeff"))
 	if !utf8.Valid(data) {
 		return nil, []place{{flaw: flaw{"the text is not UTF-8", "save it as UTF-8"}}}
 	}
-	s := strings.ReplaceAll(string(data), "\r\n", "\n")
+	data = bytes.ReplaceAll(data, []byte("\r\n"), []byte("\n"))
 	vars = map[string]string{}
-	for line := 1; s != ""; {
-		statement, rest, _ := strings.Cut(s, "\n")
-		trimmed := strings.TrimSpace(statement)
-		if trimmed == "" || trimmed[0] == '#' {
-			s, line = rest, line+1
-			continue
+	for start, number := 0, 1; start < len(data); {
+		l := dotenv.LineAt(data, start)
+		fault := func(message, hint string) {
+			faults = append(faults, place{flaw{message, hint}, number, 1})
 		}
-		if name, ok := strings.CutPrefix(trimmed, "export"); ok && strings.TrimLeft(name, " \t") != name {
-			trimmed = strings.TrimSpace(name)
+		end, value := l.End, bytes.TrimSpace(data[l.Value:l.Stop])
+		switch {
+		case l.Text == l.Stop || data[l.Text] == '#':
+		case l.Separator != '=' || !isName(l.Name):
+			fault("not NAME=value", "a comment begins with #; a value over several lines needs quotes")
+		case len(value) == 0 || value[0] != '\'' && value[0] != '"':
+			vars[l.Name] = bare(string(value))
+		default: // a quoted value may go on over lines
+			quoted := l.Value + bytes.IndexByte(data[l.Value:], value[0]) + 1
+			n := dotenv.Closing(data[quoted:], value[0])
+			if n < 0 {
+				fault("a quote without its end", "close it, or use the other kind of quote around it")
+				return vars, faults
+			}
+			vars[l.Name] = unquote(string(data[quoted:quoted+n]), value[0])
+			tail, rest, _ := bytes.Cut(data[quoted+n+1:], []byte("\n"))
+			if tail = bytes.TrimSpace(tail); len(tail) > 0 && tail[0] != '#' {
+				fault("text after the closing quote", "put the whole value in one pair of quotes")
+			}
+			end = len(data) - len(rest)
 		}
-		name, value, ok := strings.Cut(trimmed, "=")
-		name, value = strings.TrimSpace(name), strings.TrimSpace(value)
-		if !ok || !isName(name) {
-			faults = append(faults, place{flaw{"not NAME=value", "a comment begins with #; a value over several lines needs quotes"}, line, 1})
-			s, line = rest, line+1
-			continue
-		}
-		if value == "" || value[0] != '\'' && value[0] != '"' {
-			vars[name] = bare(value)
-			s, line = rest, line+1
-			continue
-		}
-		// A quoted value may go on over lines: look for its end in all of s.
-		start := len(statement) - len(strings.TrimLeft(statement[strings.IndexByte(statement, '=')+1:], " \t"))
-		text, after, ok := unquote(s[start:])
-		tail, rest, _ := strings.Cut(after, "\n")
-		if tail = strings.TrimSpace(tail); !ok {
-			return vars, append(faults, place{flaw{"a quote without its end", "close it, or use the other kind of quote around it"}, line, 1})
-		} else if tail != "" && tail[0] != '#' {
-			faults = append(faults, place{flaw{"text after the closing quote", "put the whole value in one pair of quotes"}, line, 1})
-		}
-		vars[name] = text
-		line += strings.Count(s[:len(s)-len(rest)], "\n")
-		s = rest
+		number += bytes.Count(data[start:end], []byte("\n"))
+		start = end
 	}
 	return vars, faults
 }
@@ -131,33 +126,31 @@ func bare(s string) string {
 	return strings.TrimSpace(s)
 }
 
-// unquote reads a quoted value and returns what follows it.
-func unquote(s string) (text, after string, ok bool) {
-	quote := s[0]
+// unquote replaces the escapes in what stands between two quotes.
+func unquote(s string, quote byte) string {
+	if quote == '\'' {
+		return s
+	}
 	var b strings.Builder
-	for i := 1; i < len(s); i++ {
-		c := s[i]
-		switch {
-		case c == quote:
-			return b.String(), s[i+1:], true
-		case c == '\\' && quote == '"' && i+1 < len(s):
-			i++
-			switch s[i] {
-			case 'n':
-				b.WriteByte('\n')
-			case 'r':
-				b.WriteByte('\r')
-			case 't':
-				b.WriteByte('\t')
-			case '"', '\\', '$', '`':
-				b.WriteByte(s[i])
-			default:
-				b.WriteByte('\\')
-				b.WriteByte(s[i])
-			}
+	for i := 0; i < len(s); i++ {
+		if s[i] != '\\' || i+1 == len(s) {
+			b.WriteByte(s[i])
+			continue
+		}
+		i++
+		switch s[i] {
+		case 'n':
+			b.WriteByte('\n')
+		case 'r':
+			b.WriteByte('\r')
+		case 't':
+			b.WriteByte('\t')
+		case '"', '\\', '$', '`':
+			b.WriteByte(s[i])
 		default:
-			b.WriteByte(c)
+			b.WriteByte('\\')
+			b.WriteByte(s[i])
 		}
 	}
-	return "", "", false
+	return b.String()
 }

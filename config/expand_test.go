@@ -266,6 +266,13 @@ func TestDotenv(t *testing.T) {
 	if _, faults := parseDotenv([]byte("A='open\nB=1\n")); len(faults) != 1 || faults[0].line != 1 {
 		t.Errorf("an open quote: %v", faults)
 	}
+	// An editor of the file sees one value here, see package dotenv.
+	if vars, faults := parseDotenv([]byte("A='x'#it's\nB=`y\nC='z'\n")); len(faults) != 0 || vars["A"] != "x" || vars["B"] != "`y" || vars["C"] != "z" {
+		t.Errorf("where the shell sees one word: %q, %v", vars, faults)
+	}
+	if vars, faults := parseDotenv([]byte("\u00a0A\u00a0=\u00a0'x'\u00a0\r\n\f\n")); len(faults) != 0 || vars["A"] != "x" {
+		t.Errorf("blanks copied from a page: %q, %v", vars, faults)
+	}
 }
 
 // TestDotenvAgreesWithBash is about the forms that tokenform writes: bare and

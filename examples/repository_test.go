@@ -64,13 +64,14 @@ func TestImports(t *testing.T) {
 		".":               {"output/cli"},
 		"output/cli":      {"config", "config/fault", "flow", "flow/oauth", "flow/sandbox", "flow/state", "output", "output/terminal"},
 		"output/terminal": {"config", "config/fault", "flow", "flow/state"},
-		"output":          {"config", "config/fault", "flow", "flow/atomicfile", "flow/state"},
+		"output":          {"config", "config/dotenv", "config/fault", "flow", "flow/atomicfile", "flow/state"},
 		"flow":            {"config", "config/fault", "flow/oauth", "flow/state"},
 		"flow/state":      {"config/fault", "flow/atomicfile"},
 		"flow/oauth":      {"config/fault"},
 		"flow/sandbox":    {},
 		"flow/atomicfile": {},
-		"config":          {"config/fault"},
+		"config":          {"config/dotenv", "config/fault"},
+		"config/dotenv":   {},
 		"config/fault":    {},
 	}
 	for _, s := range sources(t) {

@@ -3,41 +3,16 @@ package output
 import (
 	"bytes"
 	"fmt"
-	"iter"
 	"slices"
 	"strings"
 	"unicode/utf8"
 
+	"tokenform/config/dotenv"
 	"tokenform/config/fault"
 )
 
-// A dotenv file has no standard. Its readers (bash, node, docker --env-file,
-// docker compose, python-dotenv, godotenv) agree on NAME=value and on little
-// else. The rules here are chosen so that a mistake about somebody else's line
-// never changes it:
-//
-//   - NAME = value, with "export " and blanks as they are, is an assignment of
-//     ours if NAME is exactly our variable; NAME: value (godotenv, compose) and
-//     NAME alone (docker) never are.
-//   - A value that starts with a quote ends where the shell ends the word, maybe
-//     lines later. What such a value of another variable holds is its own, even
-//     if it looks like an assignment to ours. A quote that is never closed, or
-//     stands inside a value (it's), is a character like others, as it is to every
-//     reader but the shells.
-//   - A backslash at the end of a line continues it in the shells and in nothing
-//     else: not here either.
-
 // assignment is a variable and the value it is to have.
 type assignment struct{ name, value string }
-
-// statement is an assignment, or a line that is none.
-type statement struct {
-	name       string // empty: not an assignment in our sense
-	start, end int    // all of it, with its line ending
-	from, to   int    // the value, with its quotes
-	comment    string // what stays behind the value, with the blanks before it
-	open       byte   // the quote in the value that is never closed; zero: none
-}
 
 // mergeDotenv sets the variables of set in content, each at every place where
 // it is assigned (readers differ on which of several counts) and else at the
@@ -50,18 +25,18 @@ func mergeDotenv(content []byte, set []assignment, drop []string) ([]byte, error
 	}
 	m := merger{content: content}
 	found := make([]bool, len(set))
-	var opens []statement // of others
-	for s := range scanDotenv(content) {
-		i := slices.IndexFunc(set, func(a assignment) bool { return a.name == s.name })
+	var opens []dotenv.Statement // of others
+	for s := range dotenv.Scan(content) {
+		i := slices.IndexFunc(set, func(a assignment) bool { return a.name == s.Name })
 		switch {
-		case s.name != "" && i >= 0:
+		case s.Name != "" && i >= 0:
 			found[i] = true
-			if err := m.set(s.start, s.end, content[s.start:s.from], set[i], s.comment, lineEnding(content[s.to:s.end])); err != nil {
+			if err := m.set(s.Start, s.End, content[s.Start:s.From], set[i], s.Comment, dotenv.LineEnding(content[s.To:s.End])); err != nil {
 				return nil, err
 			}
-		case s.name != "" && slices.Contains(drop, s.name):
-			m.replace(s.start, s.end, bom(content[s.start:])) // the file's, not the line's
-		case s.open != 0:
+		case s.Name != "" && slices.Contains(drop, s.Name):
+			m.replace(s.Start, s.End, dotenv.BOM(content[s.Start:])) // the file's, not the line's
+		case s.Open != 0:
 			opens = append(opens, s)
 		}
 	}
@@ -73,7 +48,7 @@ func mergeDotenv(content []byte, set []assignment, drop []string) ([]byte, error
 		if found[i] {
 			continue
 		}
-		if b := m.bytes(); len(b) > len(bom(b)) && b[len(b)-1] != '\n' {
+		if b := m.bytes(); len(b) > len(dotenv.BOM(b)) && b[len(b)-1] != '\n' {
 			m.replace(len(content), len(content), eol)
 		}
 		if err := m.set(len(content), len(content), []byte(a.name+"="), a, "", eol); err != nil {
@@ -81,9 +56,9 @@ func mergeDotenv(content []byte, set []assignment, drop []string) ([]byte, error
 		}
 	}
 	for _, s := range opens {
-		if m.quotes[s.open] {
+		if m.quotes[s.Open] {
 			// Ours would close it, and it would swallow what stands between.
-			n := 1 + bytes.Count(content[:s.to], []byte("\n"))
+			n := 1 + bytes.Count(content[:s.To], []byte("\n"))
 			return nil, &fault.Error{Message: fmt.Sprintf("line %d: a quote that is never closed", n), Hint: "close it, or put the whole value in quotes of the other kind"}
 		}
 	}
@@ -147,168 +122,10 @@ func (m *merger) bytes() []byte {
 	return append(m.out, m.content[m.done:]...)
 }
 
-// scanDotenv takes content apart without a gap.
-func scanDotenv(content []byte) iter.Seq[statement] {
-	return func(yield func(statement) bool) {
-		for i := 0; i < len(content); {
-			s := scanStatement(content, i)
-			if !yield(s) {
-				return
-			}
-			i = s.end
-		}
-	}
-}
-
-// scanStatement reads the statement that starts at start.
-func scanStatement(content []byte, start int) statement {
-	end, stop := line(content, start)
-	none := statement{start: start, end: end}
-	i := start
-	if start == 0 {
-		i += len(bom(content))
-	}
-	i = blanks(content, i)
-	if j := i + len("export"); bytes.HasPrefix(content[i:], []byte("export")) && blanks(content, j) > j {
-		i = blanks(content, j)
-	}
-	name := i
-	for i < stop && isNameByte(content[i]) {
-		i++
-	}
-	s := statement{name: string(content[name:i]), start: start, end: end}
-	i = blanks(content, i)
-	if s.name == "" || i >= stop || content[i] != '=' && content[i] != ':' {
-		return none
-	}
-	if content[i] == ':' {
-		s.name = "" // to be read, for its quotes, but not ours to set
-	}
-	i++
-	s.from, s.to = blanks(content, i), stop
-	if s.from < stop && isQuote(content[s.from]) {
-		word, open := shellWord(content, s.from)
-		s.open = open
-		s.end, stop = line(content, word)
-		word = min(word, stop)
-		s.to = stop
-		if c := blanks(content, word); open == 0 && c > word && c < stop && content[c] == '#' {
-			s.to = word
-		}
-	} else {
-		s.to = bareEnd(content, i, stop)
-		if s.from >= s.to {
-			// Nothing but blanks: the shells want none of them before a value.
-			s.from = i
-		}
-	}
-	s.comment = string(content[s.to:stop])
-	return s
-}
-
-// bareEnd returns where the value without quotes that starts at i ends: before
-// the blanks of a comment, where it is clear that one follows, else at stop.
-func bareEnd(content []byte, i, stop int) int {
-	for j := i; ; j++ {
-		n := bytes.IndexAny(content[j:stop], "'\"`\\#")
-		if n < 0 {
-			return stop
-		}
-		switch j += n; {
-		case content[j] != '#':
-			return stop
-		case j > i && isBlank(content[j-1]):
-			return i + len(bytes.TrimRight(content[i:j], " \t"))
-		}
-	}
-}
-
-// shellWord returns the end of the shell word that starts at i. open is the
-// quote that is never closed, if there is one; then the end is where it stands.
-func shellWord(content []byte, i int) (end int, open byte) {
-	for i < len(content) {
-		switch c := content[i]; {
-		case isBlank(c) || c == '\n' || c == '\r':
-			return i, 0
-		case c == '\\' && i+1 < len(content) && content[i+1] != '\n' && content[i+1] != '\r':
-			i += 2
-		case isQuote(c):
-			n := closing(content[i+1:], c)
-			if n < 0 {
-				return i, c
-			}
-			i += n + 2
-		default:
-			i++
-		}
-	}
-	return i, 0
-}
-
-// closing returns the index of the quote that closes what b is the rest of; only
-// between single quotes a backslash is a character like others.
-func closing(b []byte, quote byte) int {
-	if quote == '\'' {
-		return bytes.IndexByte(b, quote)
-	}
-	for i := 0; i < len(b); i++ {
-		switch b[i] {
-		case '\\':
-			i++
-		case quote:
-			return i
-		}
-	}
-	return -1
-}
-
-// line returns the end of the line that i is in, with and without its ending.
-func line(content []byte, i int) (end, stop int) {
-	n := bytes.IndexByte(content[i:], '\n')
-	if n < 0 {
-		return len(content), len(content)
-	}
-	end = i + n + 1
-	return end, end - len(lineEnding(content[i:end]))
-}
-
-func lineEnding(b []byte) string {
-	for _, eol := range []string{"\r\n", "\n"} {
-		if bytes.HasSuffix(b, []byte(eol)) {
-			return eol
-		}
-	}
-	return ""
-}
-
-// bom is the byte order mark that b starts with, or nothing.
-func bom(b []byte) string {
-	const mark = "\ufeff"
-	if bytes.HasPrefix(b, []byte(mark)) {
-		return mark
-	}
-	return ""
-}
-
-func blanks(content []byte, i int) int {
-	for i < len(content) && isBlank(content[i]) {
-		i++
-	}
-	return i
-}
-
-func isBlank(c byte) bool { return c == ' ' || c == '\t' }
-
-func isQuote(c byte) bool { return c == '\'' || c == '"' || c == '`' }
-
-func isNameByte(c byte) bool {
-	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.IndexByte("_.-", c) >= 0
-}
-
 // isBare reports whether every reader takes s as it stands.
 func isBare(s string) bool {
 	for i := range len(s) {
-		if c := s[i]; !isNameByte(c) && strings.IndexByte(":/@%+,=", c) < 0 {
+		if c := s[i]; !dotenv.IsNameByte(c) && strings.IndexByte(":/@%+,=", c) < 0 {
 			return false
 		}
 	}
@@ -357,11 +174,11 @@ func plainComment(v, comment string) bool {
 // false if one of them is not simply text: then nothing can be said about it.
 func dotenvValues(content []byte, name string) (values []string, plain bool) {
 	plain = true
-	for s := range scanDotenv(content) {
-		if s.name != name {
+	for s := range dotenv.Scan(content) {
+		if s.Name != name {
 			continue
 		}
-		text := string(content[s.from:s.to])
+		text := string(content[s.From:s.To])
 		switch n := len(text); {
 		case isBare(text):
 		case n >= 2 && text[0] == '\'' && strings.IndexByte(text[1:], '\'') == n-2:

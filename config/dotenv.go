@@ -51,7 +51,7 @@ func (l *loader) dotenv(path, shown string) (map[string]string, error) {
 	if f, ok := l.envs[path]; ok {
 		return f.vars, f.err
 	}
-	data, err := ReadFile(path, maxBytes)
+	data, err := ReadFile(l.ctx, path, maxBytes)
 	if errors.Is(err, ErrTooLarge) {
 		err = errors.New("larger than 1 MiB")
 	}

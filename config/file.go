@@ -9,10 +9,11 @@ import (
 
 // file is one source of profiles.
 type file struct {
-	shown  string // as the user named it; "-" is standard input
-	path   string // absolute; empty for standard input
-	dir    string // absolute: what relative paths in it are relative to
-	size   int64  // before it was read
+	shown  string                 // as the user named it; "-" is standard input
+	path   string                 // absolute; empty for standard input
+	dir    string                 // absolute: what relative paths in it are relative to
+	size   int64                  // before it was read
+	read   func() ([]byte, error) // nil if data is there already
 	data   []byte
 	starts []int  // where each line begins; made at the first problem
 	hidden []span // in the order of the text

@@ -58,7 +58,7 @@ func TestGolden(t *testing.T) {
 		}
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			_, problems := Load(Sources{Env: testEnv, Dir: dir}, []string{name})
+			_, problems := Load(t.Context(), Sources{Env: testEnv, Dir: dir}, []string{name})
 			got := show(problems)
 			if strings.Contains(got, "CANARY") {
 				t.Errorf("a secret is shown:\n%s", got)
@@ -76,7 +76,7 @@ func TestGolden(t *testing.T) {
 			if diff := cmp.Diff(string(want), got); diff != "" {
 				t.Errorf("(-want +got)\n%s", diff)
 			}
-			_, again := Load(Sources{Env: testEnv, Dir: dir}, []string{name})
+			_, again := Load(t.Context(), Sources{Env: testEnv, Dir: dir}, []string{name})
 			if !slices.EqualFunc(problems, again, func(a, b *Problem) bool { return *a == *b }) {
 				t.Error("a second load finds other problems")
 			}

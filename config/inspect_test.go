@@ -28,7 +28,7 @@ func repository(t *testing.T, files map[string]string, tracked ...string) string
 
 func inspect(t *testing.T, dir string, args ...string) string {
 	t.Helper()
-	ps, problems := Load(Sources{Env: testEnv, Dir: dir}, args)
+	ps, problems := Load(t.Context(), Sources{Env: testEnv, Dir: dir}, args)
 	if len(problems.Errors()) > 0 {
 		t.Fatal(problems)
 	}

@@ -2,6 +2,7 @@ package config
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"io"
 	"iter"
@@ -33,9 +34,11 @@ const many = 2_000
 //
 // problems holds everything that is wrong in all files, and the warnings that
 // need no look at disk or git (see [Inspect]). Where any is an error there are
-// no profiles.
-func Load(src Sources, args []string) (profiles []Profile, problems Problems) {
+// no profiles. If ctx ends, what is still to be read cannot be read, which is
+// such an error: the caller asks ctx whether it was the reason.
+func Load(ctx context.Context, src Sources, args []string) (profiles []Profile, problems Problems) {
 	l := &loader{
+		ctx:  ctx,
 		src:  src,
 		seen: map[string]string{},
 		envs: map[string]envFile{},
@@ -71,6 +74,7 @@ func Load(src Sources, args []string) (profiles []Profile, problems Problems) {
 
 // loader is one call of Load.
 type loader struct {
+	ctx      context.Context
 	src      Sources
 	files    []*file
 	problems Problems
@@ -154,7 +158,10 @@ func (l *loader) read(shown, path string, size int64) {
 		return
 	}
 	l.seen[path] = shown
-	l.files = append(l.files, &file{shown: shown, path: path, dir: filepath.Dir(path), size: size})
+	l.files = append(l.files, &file{
+		shown: shown, path: path, dir: filepath.Dir(path), size: size,
+		read: func() ([]byte, error) { return ReadFile(l.ctx, path, maxBytes) },
+	})
 }
 
 func (l *loader) stdin() {
@@ -168,7 +175,7 @@ func (l *loader) stdin() {
 		l.unreadable(f, errors.New("there is no standard input"))
 		return
 	}
-	data, err := readAll(l.src.Stdin, maxBytes)
+	data, err := await(l.ctx, func() ([]byte, error) { return readAll(l.src.Stdin, maxBytes) })
 	if err != nil {
 		l.unreadable(f, err)
 		return
@@ -273,8 +280,8 @@ func (f *file) parsed() (p parsed) {
 }
 
 func (f *file) parse(take func(tree)) (e ending) {
-	if f.path != "" {
-		data, err := ReadFile(f.path, maxBytes)
+	if f.read != nil {
+		data, err := f.read()
 		if err != nil {
 			return ending{err: err}
 		}

@@ -34,7 +34,7 @@ func load(t testing.TB, src Sources, args ...string) []Profile {
 	if src.Env == nil {
 		src.Env = testEnv
 	}
-	ps, problems := Load(src, args)
+	ps, problems := Load(t.Context(), src, args)
 	if len(problems) > 0 {
 		t.Fatalf("problems:\n%s", show(problems))
 	}
@@ -199,7 +199,7 @@ func TestLoadMany(t *testing.T) {
 	}
 
 	files["d/p1000.yaml"], files["d/p2000.yaml"] = "client: {id: [}\n", "client: {}\n"
-	profiles, problems := Load(Sources{Dir: write(t, files), Env: testEnv}, []string{"d"})
+	profiles, problems := Load(t.Context(), Sources{Dir: write(t, files), Env: testEnv}, []string{"d"})
 	if len(profiles) != 0 || len(problems) != 2 || problems[0].Pos.File != filepath.Join("d", "p1000.yaml") || problems[1].Pos.File != filepath.Join("d", "p2000.yaml") {
 		t.Errorf("%d profiles, problems:\n%s", len(profiles), show(problems))
 	}
@@ -241,7 +241,7 @@ func TestLoadRefuses(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			ps, problems := Load(Sources{Env: testEnv, Dir: dir, Stdin: strings.NewReader(tt.stdin)}, tt.args)
+			ps, problems := Load(t.Context(), Sources{Env: testEnv, Dir: dir, Stdin: strings.NewReader(tt.stdin)}, tt.args)
 			if problems.Error() != tt.want || ps != nil {
 				t.Errorf("got  %s\nwant %s", problems, tt.want)
 			}
@@ -350,7 +350,7 @@ func TestCaps(t *testing.T) {
 			var problems Problems
 			for try := 0; try < 3 && best > 200*time.Millisecond; try++ {
 				start := time.Now()
-				_, problems = Load(Sources{Env: testEnv, Dir: ".", Stdin: strings.NewReader(text)}, []string{"-"})
+				_, problems = Load(t.Context(), Sources{Env: testEnv, Dir: ".", Stdin: strings.NewReader(text)}, []string{"-"})
 				best = min(best, time.Since(start))
 			}
 			if len(problems.Errors()) == 0 {

@@ -2,6 +2,7 @@ package config
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"strconv"
 	"strings"
@@ -64,6 +65,6 @@ func (s Starter) Check(src Sources) Problems {
 		return env(name)
 	}
 	src.Stdin = strings.NewReader("profile: starter\n" + s.Text())
-	_, problems := Load(src, []string{"-"})
+	_, problems := Load(context.Background(), src, []string{"-"})
 	return problems.Errors()
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"strings"
@@ -46,23 +45,35 @@ type source struct {
 // Literal returns a value that needs no fetching.
 func Literal(s string) *Value { return &Value{text: s, done: true} }
 
-// Known returns the value where that needs no command to be run: a literal, a
-// variable that is set, a file that can be read. ok is false where only
-// [Value.Resolve] can tell. A nil Value is known to be empty.
+// Known returns the value if no side effect is needed to fetch it: a literal, a
+// variable that is set, a regular file that can be read. ok is false if only
+// [Value.Resolve] can tell, as for a command or a pipe. A nil Value is known to
+// be empty.
 func (v *Value) Known() (s string, ok bool) {
 	if v == nil {
 		return "", true
 	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if !v.done && v.command == nil {
+	if !v.done && v.harmless() {
 		_ = v.fetch(context.Background())
 	}
 	return v.text, v.done
 }
 
+// harmless reports whether the value can be fetched without a side effect: a
+// command may do anything, and what is read from a pipe is gone from it.
+func (v *Value) harmless() bool {
+	if v.file != "" {
+		info, err := os.Stat(v.file)
+		return err == nil && info.Mode().IsRegular()
+	}
+	return v.command == nil
+}
+
 // Resolve fetches the value. The error names the key and the source, with the
-// cure as its hint, and never quotes what the source said.
+// cure as its hint, and never quotes what the source said. If ctx ends, Resolve
+// returns ctx's error, whatever it was waiting for.
 func (v *Value) Resolve(ctx context.Context) (string, error) {
 	if v == nil {
 		return "", nil
@@ -88,7 +99,10 @@ func (v *Value) fetch(ctx context.Context) error {
 		}
 		s = text
 	case v.file != "":
-		b, err := ReadFile(v.file, maxSecret)
+		b, err := ReadFile(ctx, v.file, maxSecret)
+		if err != nil && ctx.Err() != nil {
+			return ctx.Err()
+		}
 		if err != nil {
 			return v.problem(fmt.Sprintf("cannot read %s: %s", v.shown, reason(err)), "create the file, or change its path in the profile")
 		}
@@ -141,9 +155,6 @@ func (v *Value) run(ctx context.Context) (string, error) {
 // maxSecret bounds what is read where a secret is expected.
 const maxSecret = 64 << 10
 
-// ErrTooLarge says that there is more of something than can be meant.
-var ErrTooLarge = errors.New("too large")
-
 // bounded keeps what a command prints, and refuses more than a secret can be.
 type bounded struct {
 	strings.Builder
@@ -156,25 +167,6 @@ func (b *bounded) Write(p []byte) (int, error) {
 		return 0, ErrTooLarge
 	}
 	return b.Builder.Write(p)
-}
-
-// ReadFile reads a file of at most most bytes, which may be a pipe or a device. One
-// of more is [ErrTooLarge].
-func ReadFile(path string, most int64) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	return readAll(f, most)
-}
-
-func readAll(r io.Reader, most int64) ([]byte, error) {
-	b, err := io.ReadAll(io.LimitReader(r, most+1))
-	if err == nil && int64(len(b)) > most {
-		err = ErrTooLarge
-	}
-	return b, err
 }
 
 func (v *Value) problem(msg, hint string) error {

@@ -269,7 +269,7 @@ func TestWatchReplacedSecret(t *testing.T) {
 	write("secret", "app-secret\n")
 	write("p.yaml", "profile: dev\nclient: {id: app, secret: {file: secret}}\nredirect_uri: http://127.0.0.1/callback\n")
 	load := func() ([]config.Profile, error) {
-		ps, problems := config.Load(config.Sources{Env: os.LookupEnv, Dir: w.dir}, []string{"p.yaml"})
+		ps, problems := config.Load(t.Context(), config.Sources{Env: os.LookupEnv, Dir: w.dir}, []string{"p.yaml"})
 		if errs := problems.Errors(); len(errs) > 0 {
 			return nil, errs
 		}

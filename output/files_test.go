@@ -387,7 +387,7 @@ scopes: [streaming]
 outputs: [{type: env, path: .env, keys: {access_token: T, client_secret: C}}]
 `
 		d.write("p.yaml", yaml, 0o600)
-		profiles, problems := config.Load(config.Sources{Env: func(string) (string, bool) { return "", false }, Dir: d.dir}, []string{"p.yaml"})
+		profiles, problems := config.Load(t.Context(), config.Sources{Env: func(string) (string, bool) { return "", false }, Dir: d.dir}, []string{"p.yaml"})
 		if len(problems.Errors()) > 0 {
 			t.Fatal(problems)
 		}

@@ -226,7 +226,7 @@ func TestFormatWithASecretFromACommand(t *testing.T) {
 client: {id: %s, secret: {command: [sh, -c, "echo x >> runs; echo %s"]}}
 outputs: [{type: json, path: out, format: %s}]
 `, id, client, format), 0o600)
-			profiles, problems := config.Load(config.Sources{Env: func(string) (string, bool) { return "", false }, Dir: d.dir}, []string{"p.yaml"})
+			profiles, problems := config.Load(t.Context(), config.Sources{Env: func(string) (string, bool) { return "", false }, Dir: d.dir}, []string{"p.yaml"})
 			if len(problems.Errors()) > 0 {
 				t.Fatal(problems)
 			}

@@ -47,7 +47,7 @@ func (c *apply) run(ctx context.Context, p *program) int {
 		p.guard()
 		p.inspect(ctx, profiles)
 	}
-	j, code := p.begin(c.selection, c.login, flow.Options{Parallelism: c.parallelism, Renew: c.renew, Verify: c.verify}, due)
+	j, code := p.begin(ctx, c.selection, c.login, flow.Options{Parallelism: c.parallelism, Renew: c.renew, Verify: c.verify}, due)
 	if code != 0 {
 		return code
 	}

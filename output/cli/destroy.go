@@ -32,7 +32,7 @@ func (c *destroy) check(args, _ []string) error {
 }
 
 func (c *destroy) run(ctx context.Context, p *program) int {
-	j, code := p.begin(c.selection, login{lockTimeout: c.lockTimeout}, flow.Options{}, nil)
+	j, code := p.begin(ctx, c.selection, login{lockTimeout: c.lockTimeout}, flow.Options{}, nil)
 	if code != 0 {
 		return code
 	}

@@ -35,7 +35,7 @@ func (c *execCommand) check(args, dashed []string) error {
 }
 
 func (c *execCommand) run(ctx context.Context, p *program) int {
-	j, code := p.beginTokens(c.selection, c.login)
+	j, code := p.beginTokens(ctx, c.selection, c.login)
 	if code != 0 {
 		return code
 	}

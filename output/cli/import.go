@@ -44,7 +44,7 @@ func (c *importCommand) check(args, _ []string) error {
 }
 
 func (c *importCommand) run(ctx context.Context, p *program) int {
-	j, code := p.begin(c.selection, login{lockTimeout: c.lockTimeout}, flow.Options{Outputs: flow.IgnoreOutputs}, nil)
+	j, code := p.begin(ctx, c.selection, login{lockTimeout: c.lockTimeout}, flow.Options{Outputs: flow.IgnoreOutputs}, nil)
 	if code != 0 {
 		return code
 	}
@@ -76,9 +76,12 @@ func (c *importCommand) refreshToken(ctx context.Context, p *program, x config.P
 		}
 		return text, nil
 	}
-	data, err := await(ctx, func() ([]byte, error) { return config.ReadFile(c.from, 1<<20) })
+	data, err := config.ReadFile(ctx, c.from, 1<<20)
 	if errors.Is(err, config.ErrTooLarge) {
 		err = errors.New("larger than 1 MiB")
+	}
+	if ctx.Err() != nil {
+		return "", ctx.Err()
 	}
 	if err != nil {
 		return "", &fault.Error{Kind: fault.Invalid, Message: "--from " + c.from, Err: fault.Cause(err), Hint: "name the token file of another client"}

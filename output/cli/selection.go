@@ -74,9 +74,12 @@ type selected struct {
 }
 
 // read loads the profiles that the command line selects. The error is of the
-// selection, or the problems that make the profiles unusable.
-func (p *program) read(s selection) (selected, error) {
-	all, problems := config.Load(p.sources(), s.files)
+// selection, the problems that make the profiles unusable, or ctx's.
+func (p *program) read(ctx context.Context, s selection) (selected, error) {
+	all, problems := config.Load(ctx, p.sources(), s.files)
+	if err := ctx.Err(); err != nil {
+		return selected{}, err
+	}
 	if errs := problems.Errors(); len(errs) > 0 {
 		return selected{problems: problems}, &fault.Error{Kind: fault.Invalid, Err: errs}
 	}
@@ -110,8 +113,8 @@ func forSandbox(profiles []config.Profile, robot bool) []config.Profile {
 
 // load reads the profiles and says what is wrong with them. A code other than
 // zero ends the run.
-func (p *program) load(s selection) (selected, int) {
-	found, err := p.read(s)
+func (p *program) load(ctx context.Context, s selection) (selected, int) {
+	found, err := p.read(ctx, s)
 	if len(found.problems.Errors()) > 0 {
 		p.voice.Unusable(found.problems)
 		return found, exitCode(err)
@@ -132,8 +135,8 @@ type job struct {
 
 // begin reads the profiles and makes the runner. due is called before the first
 // profile is changed, and may be nil. A code other than zero ends the run.
-func (p *program) begin(s selection, l login, o flow.Options, due func([]config.Profile)) (job, int) {
-	found, code := p.load(s)
+func (p *program) begin(ctx context.Context, s selection, l login, o flow.Options, due func([]config.Profile)) (job, int) {
+	found, code := p.load(ctx, s)
 	if code != 0 {
 		return job{}, code
 	}

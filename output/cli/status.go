@@ -22,7 +22,7 @@ func (c *status) flags(f flags) {
 }
 
 func (c *status) run(ctx context.Context, p *program) int {
-	j, code := p.begin(c.selection, login{}, flow.Options{}, nil)
+	j, code := p.begin(ctx, c.selection, login{}, flow.Options{}, nil)
 	if code != 0 {
 		return code
 	}

@@ -29,7 +29,7 @@ func (c *token) flags(f flags) {
 func (c *token) check(args, _ []string) error { return c.login.check(&c.selection, args) }
 
 func (c *token) run(ctx context.Context, p *program) int {
-	j, code := p.beginTokens(c.selection, c.login)
+	j, code := p.beginTokens(ctx, c.selection, c.login)
 	if code != 0 {
 		return code
 	}
@@ -46,8 +46,8 @@ func (c *token) run(ctx context.Context, p *program) int {
 
 // beginTokens is begin for a command that wants valid tokens and writes no
 // outputs.
-func (p *program) beginTokens(s selection, l login) (job, int) {
-	return p.begin(s, l, flow.Options{Outputs: flow.LookAtOutputs}, func([]config.Profile) { p.guard() })
+func (p *program) beginTokens(ctx context.Context, s selection, l login) (job, int) {
+	return p.begin(ctx, s, l, flow.Options{Outputs: flow.LookAtOutputs}, func([]config.Profile) { p.guard() })
 }
 
 // failed says what went wrong, and returns the code. If nothing went wrong, failed

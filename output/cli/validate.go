@@ -8,7 +8,7 @@ that is wrong is reported at once, as file:line:column.`
 type validate struct{ selection }
 
 func (c *validate) run(ctx context.Context, p *program) int {
-	found, code := p.load(c.selection)
+	found, code := p.load(ctx, c.selection)
 	if code != 0 {
 		return code
 	}

@@ -39,7 +39,7 @@ func (c *watch) run(ctx context.Context, p *program) int {
 	hangups, stop := p.Hangups() // first: a SIGHUP that comes early must not end the process
 	defer stop()
 	stamp := config.Stamp(p.sources(), c.files) // what changes from here on is seen
-	j, code := p.begin(c.selection, c.login, flow.Options{Parallelism: c.parallelism}, nil)
+	j, code := p.begin(ctx, c.selection, c.login, flow.Options{Parallelism: c.parallelism}, nil)
 	if code != 0 {
 		return code
 	}
@@ -55,7 +55,7 @@ func (c *watch) run(ctx context.Context, p *program) int {
 	}
 	j.Watch(ctx, j.profiles, flow.Watch{
 		Load: func() ([]config.Profile, error) {
-			again, err := p.read(c.selection)
+			again, err := p.read(ctx, c.selection)
 			if err != nil {
 				return nil, err
 			}
@@ -71,9 +71,13 @@ func (c *watch) run(ctx context.Context, p *program) int {
 			stamp = config.Stamp(p.sources(), c.files)
 			return stamp != before && !c.stdin()
 		},
-		Wake:  hangups,
-		Tell:  p.voice.Watched,
-		Error: func(err error) { p.voice.Error("", err) },
+		Wake: hangups,
+		Tell: p.voice.Watched,
+		Error: func(err error) {
+			if ctx.Err() == nil { // else watch was told to stop while it read
+				p.voice.Error("", err)
+			}
+		},
 	})
 	p.voice.Say("stopped")
 	return 0

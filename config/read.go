@@ -1,0 +1,57 @@
+package config
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+)
+
+// ErrTooLarge says that a file or a stream holds more than can be meant.
+var ErrTooLarge = errors.New("too large")
+
+// ReadFile reads a file of at most most bytes, which may be a pipe or a device.
+// The error is [ErrTooLarge] if the file holds more, and ctx's own if ctx ends
+// first.
+func ReadFile(ctx context.Context, path string, most int64) ([]byte, error) {
+	return await(ctx, func() ([]byte, error) {
+		f, err := os.Open(path)
+		if err != nil {
+			return nil, err
+		}
+		defer f.Close()
+		return readAll(f, most)
+	})
+}
+
+// await returns what read returns, or ctx's error if ctx ends first. Opening and
+// reading a pipe can block for ever and cannot be called off, so read has a
+// goroutine of its own, which stays behind until the process ends.
+func await(ctx context.Context, read func() ([]byte, error)) ([]byte, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	type result struct {
+		data []byte
+		err  error
+	}
+	done := make(chan result, 1)
+	go func() {
+		data, err := read()
+		done <- result{data, err}
+	}()
+	select {
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case r := <-done:
+		return r.data, r.err
+	}
+}
+
+func readAll(r io.Reader, most int64) ([]byte, error) {
+	b, err := io.ReadAll(io.LimitReader(r, most+1))
+	if err == nil && int64(len(b)) > most {
+		err = ErrTooLarge
+	}
+	return b, err
+}

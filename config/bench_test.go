@@ -18,7 +18,7 @@ outputs:
 `
 
 func decodeUsual(t testing.TB) {
-	src := Sources{Env: func(string) (string, bool) { return "value", true }, Stdin: strings.NewReader(usual), Dir: "/work"}
+	src := Sources{Env: func(string) (string, bool) { return "value", true }, Stdin: ReadOnce(strings.NewReader(usual)), Dir: "/work"}
 	if ps, problems := Load(t.Context(), src, []string{"-"}); len(ps) != 1 || len(problems) > 0 {
 		t.Fatal(problems)
 	}

@@ -33,7 +33,7 @@ func FuzzProfile(f *testing.F) {
 		text := slices.Concat([]byte("client: {id: abc, secret: "+canary+"}\n"), b)
 		var first Problems
 		for range 2 {
-			ps, problems := Load(t.Context(), Sources{Env: testEnv, Dir: dir, Stdin: bytes.NewReader(text)}, []string{"-"})
+			ps, problems := Load(t.Context(), Sources{Env: testEnv, Dir: dir, Stdin: ReadOnce(bytes.NewReader(text))}, []string{"-"})
 			if (len(problems.Errors()) > 0) != (ps == nil) {
 				t.Errorf("%d profiles, %d errors", len(ps), len(problems.Errors()))
 			}

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"io"
 	"iter"
 	"os"
 	"path/filepath"
@@ -17,9 +16,9 @@ import (
 // Sources is the world that loading needs.
 type Sources struct {
 	Env   func(string) (string, bool) // the process environment
-	Stdin io.Reader
-	Dir   string // the current directory, absolute: arguments, "-" and default files are relative to it
-	State string // replaces every profile's state directory; relative to Dir; empty: none
+	Stdin func() ([]byte, error)      // all of standard input, from [ReadOnce]; nil if there is none
+	Dir   string                      // the current directory, absolute: arguments, "-" and default files are relative to it
+	State string                      // replaces every profile's state directory; relative to Dir; empty: none
 
 	// Many is called once there are so many profiles that memory matters; nil:
 	// nobody is told.
@@ -175,7 +174,7 @@ func (l *loader) stdin() {
 		l.unreadable(f, errors.New("there is no standard input"))
 		return
 	}
-	data, err := await(l.ctx, func() ([]byte, error) { return readAll(l.src.Stdin, maxBytes) })
+	data, err := await(l.ctx, l.src.Stdin)
 	if err != nil {
 		l.unreadable(f, err)
 		return

@@ -44,7 +44,7 @@ func load(t testing.TB, src Sources, args ...string) []Profile {
 // one loads a single profile from standard input.
 func one(t testing.TB, text string) Profile {
 	t.Helper()
-	ps := load(t, Sources{Dir: t.TempDir(), Stdin: strings.NewReader("profile: dev\n" + text)}, "-")
+	ps := load(t, Sources{Dir: t.TempDir(), Stdin: ReadOnce(strings.NewReader("profile: dev\n" + text))}, "-")
 	if len(ps) != 1 {
 		t.Fatalf("%d profiles", len(ps))
 	}
@@ -169,13 +169,24 @@ func TestLoadOrder(t *testing.T) {
 		"never-named.yaml":   "not a profile",
 		"d/deeper/readme.md": "",
 	})
-	src := Sources{Dir: dir, Stdin: strings.NewReader("profile: in\nclient: {id: abc}\n")}
+	src := Sources{Dir: dir, Stdin: ReadOnce(strings.NewReader("profile: in\nclient: {id: abc}\n"))}
 	var names []string
 	for _, p := range load(t, src, "z.yaml", "-", "d") {
 		names = append(names, p.Name)
 	}
 	if got := strings.Join(names, " "); got != "z in two one b" {
 		t.Errorf("order: %s", got)
+	}
+}
+
+// TestStdinTwice: watch loads the same profiles again.
+func TestStdinTwice(t *testing.T) {
+	t.Parallel()
+	src := Sources{Dir: t.TempDir(), Stdin: ReadOnce(strings.NewReader("profile: in\nclient: {id: abc}\n"))}
+	for range 2 {
+		if ps := load(t, src, "-"); len(ps) != 1 || ps[0].Name != "in" {
+			t.Errorf("%d profiles", len(ps))
+		}
 	}
 }
 
@@ -241,7 +252,7 @@ func TestLoadRefuses(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			ps, problems := Load(t.Context(), Sources{Env: testEnv, Dir: dir, Stdin: strings.NewReader(tt.stdin)}, tt.args)
+			ps, problems := Load(t.Context(), Sources{Env: testEnv, Dir: dir, Stdin: ReadOnce(strings.NewReader(tt.stdin))}, tt.args)
 			if problems.Error() != tt.want || ps != nil {
 				t.Errorf("got  %s\nwant %s", problems, tt.want)
 			}
@@ -350,7 +361,7 @@ func TestCaps(t *testing.T) {
 			var problems Problems
 			for try := 0; try < 3 && best > 200*time.Millisecond; try++ {
 				start := time.Now()
-				_, problems = Load(t.Context(), Sources{Env: testEnv, Dir: ".", Stdin: strings.NewReader(text)}, []string{"-"})
+				_, problems = Load(t.Context(), Sources{Env: testEnv, Dir: ".", Stdin: ReadOnce(strings.NewReader(text))}, []string{"-"})
 				best = min(best, time.Since(start))
 			}
 			if len(problems.Errors()) == 0 {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"sync"
 )
 
 // ErrTooLarge says that a file or a stream holds more than can be meant.
@@ -22,6 +23,13 @@ func ReadFile(ctx context.Context, path string, most int64) ([]byte, error) {
 		defer f.Close()
 		return readAll(f, most)
 	})
+}
+
+// ReadOnce returns a function for [Sources] that reads r when it is first called
+// and returns the same text ever after: standard input comes only once, and
+// profiles may be loaded again.
+func ReadOnce(r io.Reader) func() ([]byte, error) {
+	return sync.OnceValues(func() ([]byte, error) { return readAll(r, maxBytes) })
 }
 
 // await returns what read returns, or ctx's error if ctx ends first. Opening and

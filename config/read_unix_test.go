@@ -85,7 +85,7 @@ func TestLoadFromPipe(t *testing.T) {
 	pipes(t, dir, "env", "c.yaml")
 	for _, args := range [][]string{{"-"}, {"b.yaml"}, {"c.yaml"}, {"a.yaml", "c.yaml"}, {"."}} {
 		ends(t, func(ctx context.Context) {
-			profiles, problems := Load(ctx, Sources{Dir: dir, Env: testEnv, Stdin: stdin}, args)
+			profiles, problems := Load(ctx, Sources{Dir: dir, Env: testEnv, Stdin: ReadOnce(stdin)}, args)
 			if profiles != nil || len(problems.Errors()) == 0 {
 				t.Errorf("%v: %d profiles, %v", args, len(profiles), problems)
 			}

@@ -64,7 +64,7 @@ func (s Starter) Check(src Sources) Problems {
 		}
 		return env(name)
 	}
-	src.Stdin = strings.NewReader("profile: starter\n" + s.Text())
+	src.Stdin = ReadOnce(strings.NewReader("profile: starter\n" + s.Text()))
 	_, problems := Load(context.Background(), src, []string{"-"})
 	return problems.Errors()
 }

@@ -74,6 +74,7 @@ type program struct {
 	voice       terminal.Voice
 	commandName string
 
+	stdin    func() ([]byte, error)           // profiles from standard input, read once
 	declared atomic.Pointer[[]config.Profile] // every declared profile, selected or not
 }
 
@@ -82,7 +83,7 @@ func Run(ctx context.Context, process Process) int {
 	out := &errWriter{Writer: process.Out}
 	process.Out = out
 	called, err := parse(process.Args)
-	p := &program{Process: process, global: called.global, voice: voice(process, called), commandName: called.name}
+	p := &program{Process: process, global: called.global, voice: voice(process, called), commandName: called.name, stdin: config.ReadOnce(process.In)}
 	if err != nil {
 		return p.refuse(err)
 	}

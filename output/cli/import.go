@@ -37,7 +37,7 @@ func (c *importCommand) flags(f flags) {
 
 func (c *importCommand) check(args, _ []string) error {
 	c.files = args
-	if c.from == "" && c.stdin() {
+	if c.from == "" && c.readsStdin() {
 		return usage("standard input cannot be both the profile and the refresh token", "write the profile to a file")
 	}
 	return checkTimeouts(c.lockTimeout)

@@ -24,7 +24,7 @@ func (l *login) check(s *selection, args []string) error {
 	if err := checkTimeouts(l.lockTimeout, l.timeout); err != nil {
 		return err
 	}
-	if l.mode == "paste" && s.stdin() {
+	if l.mode == "paste" && s.readsStdin() {
 		return usage("standard input cannot be both the profile and the pasted address", "write the profile to a file")
 	}
 	return nil

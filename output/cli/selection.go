@@ -37,8 +37,8 @@ func (s *selection) check(args, _ []string) error {
 	return nil
 }
 
-// stdin reports whether a profile is read from standard input.
-func (s *selection) stdin() bool { return slices.Contains(s.files, "-") }
+// readsStdin reports whether a profile is read from standard input.
+func (s *selection) readsStdin() bool { return slices.Contains(s.files, "-") }
 
 func (s *selection) realm() state.Realm {
 	if s.sandbox {
@@ -53,7 +53,7 @@ func (p *program) sources() config.Sources {
 	if err != nil {
 		dir = "." // whatever is read relative to it says what is wrong
 	}
-	return config.Sources{Env: p.Env, Stdin: p.In, Dir: dir, State: p.state, Many: saveMemory}
+	return config.Sources{Env: p.Env, Stdin: p.stdin, Dir: dir, State: p.state, Many: saveMemory}
 }
 
 // saveMemory keeps the memory for thousands of profiles small: while they are

@@ -69,7 +69,7 @@ func (c *watch) run(ctx context.Context, p *program) int {
 		Changed: func() bool {
 			before := stamp
 			stamp = config.Stamp(p.sources(), c.files)
-			return stamp != before && !c.stdin()
+			return stamp != before
 		},
 		Wake: hangups,
 		Tell: p.voice.Watched,

@@ -71,7 +71,7 @@ func (p *program) people(s selection, l login) (browse func(context.Context, str
 	case "browser":
 		preferred, _ := p.Env("BROWSER")
 		browse = func(_ context.Context, url string) error { return flow.OpenBrowser(preferred, url) }
-		if p.InTerminal && !s.stdin() {
+		if p.InTerminal && !s.readsStdin() {
 			pasted = typed
 		}
 	}

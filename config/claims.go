@@ -18,15 +18,15 @@ func (l *loader) claims(ps []Profile) {
 	)
 	for _, f := range l.files {
 		if f.path != "" {
-			files[l.resolve(f.path)] = true
+			files[l.dirs.file(f.path)] = true
 		}
 	}
 	for i := range ps {
-		states[l.resolve(ps[i].State)] = true
+		states[l.dirs.file(ps[i].State)] = true
 	}
 	envs := map[string]bool{}
 	for path := range l.envs {
-		envs[l.resolve(path)] = true
+		envs[l.dirs.file(path)] = true
 	}
 	for i := range ps {
 		p := &ps[i]
@@ -40,7 +40,7 @@ func (l *loader) claims(ps []Profile) {
 			if o.Path == "" {
 				continue
 			}
-			path := l.resolve(o.Path)
+			path := l.dirs.file(o.Path)
 			switch {
 			case files[path]:
 				l.report(o.Pos, "write it to another file", "the output would replace a profile")
@@ -84,10 +84,10 @@ func within(path string, dirs map[string]bool) bool {
 	}
 }
 
-// resolve is the path that two names of the same file have in common, as far
+// file is the path that two names of the same file have in common, as far
 // as it exists. An output that is a symlink is followed when it is written.
-func (l *loader) resolve(path string) string {
-	real, _ := l.dirs.within(filepath.Dir(path), filepath.Base(path))
+func (d directories) file(path string) string {
+	real, _ := d.within(filepath.Dir(path), filepath.Base(path))
 	return real
 }
 

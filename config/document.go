@@ -21,7 +21,7 @@ func (d *document) profile(root *node, single bool) (p Profile, ok bool) {
 		return p, false
 	}
 	if f := fs.get("env_file"); f != nil {
-		d.envFiles(f) // first: everything else may need its variables
+		p.envFiles = d.envFiles(f) // first: everything else may need its variables
 	}
 	p.Pos = d.file.at(root)
 	p.path = d.file.path

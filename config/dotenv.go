@@ -11,16 +11,17 @@ import (
 	"tokenform/config/dotenv"
 )
 
-// envFiles reads the files that bring more variables. Their own paths can only
-// use the process environment, which also wins over what they say; of several
-// files the last wins, as with docker compose and node.
-func (d *document) envFiles(f *field) {
+// envFiles reads the files that bring more variables, and returns their paths. A
+// path can only use the process environment, which also wins over what the files
+// say; of several files the last wins, as with docker compose and node.
+func (d *document) envFiles(f *field) (paths []string) {
 	var files []map[string]string
 	for _, item := range d.items(f.node, "env_file", "write a list, for example [.env]") {
 		path, ok := d.path(item, "env_file")
 		if !ok {
 			continue
 		}
+		paths = append(paths, path)
 		vars, err := d.dotenv(path, filepath.Join(filepath.Dir(d.file.shown), filepath.FromSlash(item.value)))
 		if err != nil {
 			d.report(item, "create the file, or take it out of env_file", "cannot read it: %s", reason(err))
@@ -40,6 +41,7 @@ func (d *document) envFiles(f *field) {
 		}
 		return "", false
 	}
+	return paths
 }
 
 // dotenv reads an env file once, however many profiles name it. What is wrong in

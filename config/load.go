@@ -126,7 +126,7 @@ func (l *loader) directory(arg, path string) {
 	found := false
 	for _, e := range entries {
 		name := e.Name()
-		if ext := filepath.Ext(name); ext != ".yaml" && ext != ".yml" || strings.HasPrefix(name, ".") {
+		if !isProfileFile(name) {
 			continue
 		}
 		file := filepath.Join(path, name)
@@ -143,6 +143,13 @@ func (l *loader) directory(arg, path string) {
 	if !found {
 		l.report(Pos{File: arg}, "put profiles in it, or name a file", "no *.yaml or *.yml file in this directory")
 	}
+}
+
+// isProfileFile reports whether a file of this name in a directory of profiles
+// holds some.
+func isProfileFile(name string) bool {
+	ext := filepath.Ext(name)
+	return (ext == ".yaml" || ext == ".yml") && !strings.HasPrefix(name, ".")
 }
 
 // read notes a file that is read later. size is about what it has; zero where

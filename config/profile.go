@@ -52,7 +52,8 @@ type Profile struct {
 	Outputs       []Output
 	Pos           Pos // where the document starts
 
-	path      string // the profile's file, absolute; empty for standard input
+	path      string   // the profile's file, absolute; empty for standard input
+	envFiles  []string // absolute
 	namePos   Pos
 	listenPos Pos
 }

@@ -25,6 +25,13 @@ func ReadFile(ctx context.Context, path string, most int64) ([]byte, error) {
 	})
 }
 
+// isRegular reports whether path is a file that can be read without a side
+// effect.
+func isRegular(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().IsRegular()
+}
+
 // ReadOnce returns a function for [Sources] that reads r when it is first called
 // and returns the same text ever after: standard input comes only once, and
 // profiles may be loaded again.

@@ -92,3 +92,23 @@ func TestLoadFromPipe(t *testing.T) {
 		})
 	}
 }
+
+// TestStampOfPipe: looking at a pipe reads nothing from it.
+func TestStampOfPipe(t *testing.T) {
+	t.Parallel()
+	dir := write(t, map[string]string{"a.yaml": "client: {id: abc, secret: {file: secret}}\noutputs: [{type: env, path: secret, keys: {scope: S}}]\n"})
+	pipes(t, dir, "secret", "b.yaml")
+	src := Sources{Dir: dir}
+	profiles := load(t, src, "a.yaml")
+	args := []string{"a.yaml", "b.yaml", "."}
+	before := Stamp(src, args, profiles)
+	later := time.Now().Add(time.Hour)
+	for _, name := range []string{"secret", "b.yaml"} {
+		if err := os.Chtimes(filepath.Join(dir, name), later, later); err != nil { // as a write does
+			t.Fatal(err)
+		}
+	}
+	if Stamp(src, args, profiles).Changed(before) {
+		t.Error("what is written into a pipe is a change")
+	}
+}

@@ -1,10 +1,17 @@
 package config
 
 import (
+	"bytes"
+	"context"
+	"crypto/sha256"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+
+	"tokenform/config/dotenv"
 )
 
 // Directories are the args that stand for every file in them, absolute.
@@ -19,36 +26,148 @@ func Directories(src Sources, args []string) []string {
 	return dirs
 }
 
-// Stamp tells whether the files that args name have changed since the last
-// Stamp: then it is another text. Standard input never changes.
-func Stamp(src Sources, args []string) string {
+// Stamps are what files looked like at one moment, by path.
+type Stamps map[string]string
+
+// Stamp looks at the files that args name and at those that profiles, as last
+// loaded, take something from: env files, templates, and files of values. It
+// reads neither standard input nor pipes.
+//
+// What tokenform writes itself does not count. Some files are both read and
+// written: of an env_file that is an env output too, of any profile, everything
+// counts but the variables of that output.
+func Stamp(src Sources, args []string, profiles []Profile) Stamps {
+	s := Stamps{}
 	if len(args) == 0 {
 		args = []string{"tokenform.yaml", "tokenform.yml"}
 	}
-	var b strings.Builder
-	note := func(path string) os.FileInfo {
-		info, err := os.Stat(path)
-		if err != nil {
-			fmt.Fprintln(&b, path, "-")
-			return nil
-		}
-		fmt.Fprintln(&b, path, info.ModTime().UnixNano(), info.Size())
-		return info
-	}
 	for _, arg := range args {
-		if arg == "-" {
-			continue
+		if arg != "-" {
+			s.profiles(absolute(src.Dir, arg))
 		}
-		path := absolute(src.Dir, arg)
-		if info := note(path); info == nil || !info.IsDir() {
-			continue
-		}
-		entries, _ := os.ReadDir(path)
-		for _, e := range entries {
-			if ext := filepath.Ext(e.Name()); ext == ".yaml" || ext == ".yml" {
-				note(filepath.Join(path, e.Name()))
+	}
+	inputs := map[string]bool{}
+	for i := range profiles {
+		profiles[i].inputs(inputs)
+	}
+	if len(inputs) == 0 {
+		return s
+	}
+	dirs, written := directories{}, map[string][]Output{} // outputs by the file that they write
+	for _, p := range profiles {
+		for _, o := range p.Outputs {
+			if o.Path != "" {
+				path := dirs.file(o.Path)
+				written[path] = append(written[path], o)
 			}
 		}
 	}
-	return b.String()
+	for path := range inputs {
+		s.input(path, written[dirs.file(path)])
+	}
+	return s
+}
+
+// Changed reports whether a file that was looked at both now and before looks
+// different. Other profiles may name other files, which is no change in itself.
+func (s Stamps) Changed(before Stamps) bool {
+	for path, was := range before {
+		if is, ok := s[path]; ok && is != was {
+			return true
+		}
+	}
+	return false
+}
+
+// Since returns s with what files looked like before, if that is known: what has
+// changed while profiles were loaded from them is then seen as a change.
+func (s Stamps) Since(before Stamps) Stamps {
+	maps.Copy(s, before)
+	return s
+}
+
+// profiles looks at a file of profiles, or at all in a directory.
+func (s Stamps) profiles(path string) {
+	s[path] = look(path)
+	if info, err := os.Stat(path); err != nil || !info.IsDir() {
+		return
+	}
+	entries, _ := os.ReadDir(path)
+	for _, e := range entries {
+		if isProfileFile(e.Name()) {
+			s[path] += e.Name() + "\n"
+			s[filepath.Join(path, e.Name())] = look(filepath.Join(path, e.Name()))
+		}
+	}
+}
+
+// input looks at a file that profiles take something from, and that outputs
+// write.
+func (s Stamps) input(path string, outputs []Output) {
+	if len(outputs) == 0 {
+		s[path] = look(path)
+		return
+	}
+	own := map[string]bool{}
+	for _, o := range outputs {
+		if o.Type != "env" {
+			return // tokenform writes all of it
+		}
+		for _, k := range o.Keys {
+			own[k.Variable] = true
+		}
+	}
+	// The variables are part of the name, so that other variables are no change.
+	names := slices.Sorted(maps.Keys(own))
+	s[path+" without "+strings.Join(names, ",")] = lookWithout(path, own)
+}
+
+func look(path string) string {
+	info, err := os.Stat(path)
+	switch {
+	case err != nil:
+		return "missing"
+	case info.IsDir():
+		return "directory" // its time says nothing: outputs and state may be in it too
+	case !info.Mode().IsRegular():
+		return info.Mode().Type().String()
+	}
+	return fmt.Sprint(info.ModTime().UnixNano(), " ", info.Size())
+}
+
+// lookWithout is a digest of all in a dotenv file but the assignments to own.
+func lookWithout(path string, own map[string]bool) string {
+	if !isRegular(path) {
+		return look(path)
+	}
+	data, err := ReadFile(context.Background(), path, maxBytes)
+	if err != nil {
+		return look(path)
+	}
+	h := sha256.New()
+	for s := range dotenv.Scan(data) {
+		if !own[s.Name] {
+			// Without its line ending: what is added behind the last line gives it one.
+			h.Write(bytes.TrimRight(data[s.Start:s.End], "\r\n"))
+			h.Write([]byte{'\n'})
+		}
+	}
+	return fmt.Sprintf("%x", h.Sum(nil))
+}
+
+// inputs adds the files, besides its own, that p takes something from.
+func (p *Profile) inputs(paths map[string]bool) {
+	for _, path := range p.envFiles {
+		paths[path] = true
+	}
+	for _, v := range []*Value{p.Client.ID, p.Client.Secret, p.RefreshToken} {
+		if v != nil && v.source != nil && v.file != "" {
+			paths[v.file] = true
+		}
+	}
+	for _, o := range p.Outputs {
+		if o.Template != "" {
+			paths[o.Template] = true
+		}
+	}
 }

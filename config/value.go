@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"os/exec"
 	"strings"
 	"sync"
@@ -64,11 +63,7 @@ func (v *Value) Known() (s string, ok bool) {
 // harmless reports whether the value can be fetched without a side effect: a
 // command may do anything, and what is read from a pipe is gone from it.
 func (v *Value) harmless() bool {
-	if v.file != "" {
-		info, err := os.Stat(v.file)
-		return err == nil && info.Mode().IsRegular()
-	}
-	return v.command == nil
+	return v.command == nil && (v.file == "" || isRegular(v.file))
 }
 
 // Resolve fetches the value. The error names the key and the source, with the

@@ -38,7 +38,7 @@ func (c *watch) check(args, _ []string) error {
 func (c *watch) run(ctx context.Context, p *program) int {
 	hangups, stop := p.Hangups() // first: a SIGHUP that comes early must not end the process
 	defer stop()
-	stamp := config.Stamp(p.sources(), c.files) // what changes from here on is seen
+	stamp := config.Stamp(p.sources(), c.files, nil) // what changes from here on is seen
 	j, code := p.begin(ctx, c.selection, c.login, flow.Options{Parallelism: c.parallelism}, nil)
 	if code != 0 {
 		return code
@@ -49,6 +49,8 @@ func (c *watch) run(ctx context.Context, p *program) int {
 	}
 	p.Guard(os.Interrupt, syscall.SIGTERM)
 
+	look := func() config.Stamps { return config.Stamp(p.sources(), c.files, *p.declared.Load()) }
+	stamp = look().Since(stamp)
 	said := map[string]bool{} // each warning once, however often the profiles are read
 	for _, w := range append(j.problems, p.inspect(ctx, j.profiles)...) {
 		said[w.Error()] = true
@@ -68,8 +70,8 @@ func (c *watch) run(ctx context.Context, p *program) int {
 		},
 		Changed: func() bool {
 			before := stamp
-			stamp = config.Stamp(p.sources(), c.files)
-			return stamp != before
+			stamp = look()
+			return stamp.Changed(before)
 		},
 		Wake: hangups,
 		Tell: p.voice.Watched,

@@ -7,7 +7,7 @@ import (
 
 var (
 	clientKeys = []string{"id", "secret"}
-	sourceKeys = []string{"env", "file", "command"}
+	originKeys = []string{"env", "file", "command"}
 )
 
 // client decodes the app's credentials.
@@ -66,7 +66,7 @@ func (d *document) value(f *field, name string) *Value {
 		v.text, v.done, v.literal = s, true, literal
 		return v
 	case mapping:
-		v.source = &source{dir: d.file.dir, timeout: CommandTimeout, lookup: d.lookup}
+		v.origin = &origin{dir: d.file.dir, timeout: CommandTimeout, lookup: d.lookup}
 		return d.fetched(v, f, name)
 	default:
 		d.report(f.node, "write the text, or {env: NAME}, {file: PATH} or {command: [PROGRAM, …]}", "%s must be text or its source, not %s", name, f.node.noun())
@@ -77,7 +77,7 @@ func (d *document) value(f *field, name string) *Value {
 func (d *document) fetched(v *Value, f *field, name string) *Value {
 	const hint = "write one of {env: NAME}, {file: PATH} and {command: [PROGRAM, ARGUMENT, …]}"
 	before := len(d.problems)
-	keys, ok := d.mapping(f.node, name, sourceKeys, true)
+	keys, ok := d.mapping(f.node, name, originKeys, true)
 	if !ok || len(d.problems) > before {
 		return nil
 	}

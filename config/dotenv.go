@@ -24,7 +24,7 @@ func (d *document) envFiles(f *field) (paths []string) {
 		paths = append(paths, path)
 		vars, err := d.dotenv(path, filepath.Join(filepath.Dir(d.file.shown), filepath.FromSlash(item.value)))
 		if err != nil {
-			d.report(item, "create the file, or take it out of env_file", "cannot read it: %s", reason(err))
+			d.report(item, "create the file, or take it out of env_file", "cannot read it: %s", cause(err))
 			continue
 		}
 		files = append(files, vars)
@@ -59,10 +59,10 @@ func (l *loader) dotenv(path, shown string) (map[string]string, error) {
 	}
 	var vars map[string]string
 	if err == nil {
-		var faults []place
-		vars, faults = parseDotenv(data)
-		for _, wrong := range faults {
-			l.report(Pos{File: shown, Line: wrong.line, Col: wrong.col}, wrong.hint, wrong.message)
+		var flaws []flawAt
+		vars, flaws = parseDotenv(data)
+		for _, f := range flaws {
+			l.report(Pos{File: shown, Line: f.line, Col: f.col}, f.hint, f.message)
 		}
 	}
 	l.envs[path] = envFile{vars, err}
@@ -79,46 +79,47 @@ type envFile struct {
 // double quotes (\n, \r, \t and an escaped quote, backslash, dollar or backtick),
 // quoted values over several lines, comments, CRLF, BOM. A dollar is a dollar.
 // The last of several values for a name counts.
-func parseDotenv(data []byte) (vars map[string]string, faults []place) {
+func parseDotenv(data []byte) (vars map[string]string, flaws []flawAt) {
 	if !utf8.Valid(data) {
-		return nil, []place{{flaw: flaw{"the text is not UTF-8", "save it as UTF-8"}}}
+		return nil, []flawAt{{flaw: flaw{"the text is not UTF-8", "save it as UTF-8"}}}
 	}
 	data = bytes.ReplaceAll(data, []byte("\r\n"), []byte("\n"))
 	vars = map[string]string{}
 	for start, number := 0, 1; start < len(data); {
 		l := dotenv.LineAt(data, start)
-		fault := func(message, hint string) {
-			faults = append(faults, place{flaw{message, hint}, number, 1})
+		add := func(message, hint string) {
+			flaws = append(flaws, flawAt{flaw{message, hint}, number, 1})
 		}
 		end, value := l.End, bytes.TrimSpace(data[l.Value:l.Stop])
 		switch {
 		case l.Text == l.Stop || data[l.Text] == '#':
 		case l.Separator != '=' || !isName(l.Name):
-			fault("not NAME=value", "a comment begins with #; a value over several lines needs quotes")
+			add("not NAME=value", "a comment begins with #; a value over several lines needs quotes")
 		case len(value) == 0 || value[0] != '\'' && value[0] != '"':
-			vars[l.Name] = bare(string(value))
+			vars[l.Name] = cutComment(string(value))
 		default: // a quoted value may go on over lines
 			quoted := l.Value + bytes.IndexByte(data[l.Value:], value[0]) + 1
 			n := dotenv.Closing(data[quoted:], value[0])
 			if n < 0 {
-				fault("a quote without its end", "close it, or use the other kind of quote around it")
-				return vars, faults
+				add("a quote without its end", "close it, or use the other kind of quote around it")
+				return vars, flaws
 			}
 			vars[l.Name] = unquote(string(data[quoted:quoted+n]), value[0])
 			tail, rest, _ := bytes.Cut(data[quoted+n+1:], []byte("\n"))
 			if tail = bytes.TrimSpace(tail); len(tail) > 0 && tail[0] != '#' {
-				fault("text after the closing quote", "put the whole value in one pair of quotes")
+				add("text after the closing quote", "put the whole value in one pair of quotes")
 			}
 			end = len(data) - len(rest)
 		}
 		number += bytes.Count(data[start:end], []byte("\n"))
 		start = end
 	}
-	return vars, faults
+	return vars, flaws
 }
 
-// bare is an unquoted value: a comment needs a space before it.
-func bare(s string) string {
+// cutComment returns an unquoted value without the comment behind it. Without a
+// blank before it, # is a character of the value.
+func cutComment(s string) string {
 	for i := range len(s) {
 		if s[i] == '#' && (i == 0 || s[i-1] == ' ' || s[i-1] == '\t') {
 			s = s[:i]

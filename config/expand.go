@@ -9,7 +9,7 @@ import (
 // itself, and not only the environment, has text of the result. Default texts
 // and messages reach to the next brace and do not nest; a dollar that opens
 // nothing stays a dollar.
-func expand(s string, lookup func(string) (string, bool)) (text string, literal bool, faults []flaw) {
+func expand(s string, lookup func(string) (string, bool)) (text string, literal bool, flaws []flaw) {
 	if !strings.Contains(s, "$") {
 		return s, s != "", nil
 	}
@@ -28,12 +28,12 @@ func expand(s string, lookup func(string) (string, bool)) (text string, literal 
 		case strings.HasPrefix(rest, "{"):
 			inside, after, closed := strings.Cut(rest[1:], "}")
 			if !closed {
-				return "", false, append(faults, flaw{"${ without its }", "write $${ for a literal ${"})
+				return "", false, append(flaws, flaw{"${ without its }", "write $${ for a literal ${"})
 			}
 			references++
 			value, fallback, wrong := reference(inside, lookup)
 			if wrong != nil {
-				faults = append(faults, *wrong)
+				flaws = append(flaws, *wrong)
 			}
 			literal = literal || fallback
 			b.WriteString(value)
@@ -43,8 +43,8 @@ func expand(s string, lookup func(string) (string, bool)) (text string, literal 
 			s = rest
 		}
 	}
-	if faults != nil {
-		return "", false, faults
+	if flaws != nil {
+		return "", false, flaws
 	}
 	return b.String(), literal || references == 0, nil
 }

@@ -90,31 +90,31 @@ func (d *document) mapping(n *node, what string, known []string, private bool) (
 // and of several mappings the first (yaml.org/type/merge). into are the
 // mappings that are being merged into.
 func (d *document) merge(fs fields, n *node, what string, known []string, private bool, into []*node) fields {
-	sources := []*node{n}
+	mappings := []*node{n}
 	if n.kind == list {
-		sources = n.items
+		mappings = n.items
 	}
-	for _, source := range sources {
-		if d.tooMany(source) {
+	for _, from := range mappings {
+		if d.tooMany(from) {
 			return fs
 		}
 		switch {
-		case source.kind != mapping:
-			d.report(source, "write for example: <<: *anchor", "<< takes a mapping or a list of mappings")
+		case from.kind != mapping:
+			d.report(from, "write for example: <<: *anchor", "<< takes a mapping or a list of mappings")
 			continue
-		case slices.Contains(into, source):
-			d.report(source, "take the << out", "<< merges a mapping into itself")
+		case slices.Contains(into, from):
+			d.report(from, "take the << out", "<< merges a mapping into itself")
 			continue
 		}
-		for i := 0; i+1 < len(source.items); i += 2 {
-			if d.tooMany(source) {
+		for i := 0; i+1 < len(from.items); i += 2 {
+			if d.tooMany(from) {
 				return fs
 			}
-			key, value := source.items[i], source.items[i+1]
+			key, value := from.items[i], from.items[i+1]
 			switch {
 			case key.kind == scalar && key.tag == "!!merge":
 				key.shown = true
-				fs = d.merge(fs, value, what, known, private, append(slices.Clip(into), source))
+				fs = d.merge(fs, value, what, known, private, append(slices.Clip(into), from))
 			case d.knownKey(key, value, what, known, private) && !fs.has(key.value):
 				fs = append(fs, field{key.value, key, value})
 			}
@@ -197,11 +197,11 @@ func (d *document) expand(n *node, name string) (s string, literal, ok bool) {
 		d.report(n, "give it a value, or take it out", "%s has no value", name)
 		return "", false, false
 	}
-	s, literal, faults := expand(n.value, d.lookup)
-	for _, f := range faults {
+	s, literal, flaws := expand(n.value, d.lookup)
+	for _, f := range flaws {
 		d.report(n, f.hint, "%s: %s", name, f.message)
 	}
-	return s, literal, faults == nil
+	return s, literal, flaws == nil
 }
 
 // shown is text that may stand in messages and on the screen.
@@ -217,8 +217,8 @@ func (d *document) shown(n *node, name string) (s string, ok bool) {
 
 // emptyHint says where an empty text came from: mostly from a variable that is
 // set and empty, which looks like a mistake in the profile.
-func emptyHint(source string) string {
-	if strings.Contains(source, "${") {
+func emptyHint(written string) string {
+	if strings.Contains(written, "${") {
 		return "the variable in it is empty: give it a value, or write a default as ${NAME:-default}"
 	}
 	return "give it a value, or take the key out"

@@ -7,7 +7,7 @@ import (
 	"unicode"
 )
 
-// file is one source of profiles.
+// file is a file of profiles, or standard input.
 type file struct {
 	shown  string                 // as the user named it; "-" is standard input
 	path   string                 // absolute; empty for standard input

@@ -17,7 +17,7 @@ import (
 // answer is no.
 type gitQuery struct {
 	paths map[string][]gitPath // by the work tree's root
-	dirs  directories
+	real  realPaths
 	roots map[string]string // directory to its work tree, "" for none
 	found map[string]bool   // the answer, by the path as added
 }
@@ -26,14 +26,14 @@ type gitPath struct{ asked, relative string }
 
 func (q *gitQuery) add(path string) {
 	if q.found == nil {
-		*q = gitQuery{map[string][]gitPath{}, directories{}, map[string]string{}, map[string]bool{}}
+		*q = gitQuery{map[string][]gitPath{}, realPaths{}, map[string]string{}, map[string]bool{}}
 	}
 	if _, ok := q.found[path]; ok {
 		return
 	}
 	q.found[path] = false
 	// git refuses paths through a symlink.
-	dir, _ := q.dirs.resolve(filepath.Dir(path))
+	dir, _ := q.real.directory(filepath.Dir(path))
 	root := q.root(dir)
 	if root == "" {
 		return

@@ -108,7 +108,7 @@ func (in *inspector) readable(p *Profile) {
 		if v.literal && p.path != "" && in.open(p.path) {
 			in.warn(Pos{File: p.Pos.File}, "chmod 600 "+p.Pos.File, "the profile holds %s, and others can read it", v.Key)
 		}
-		if v.source != nil && v.file != "" && in.open(v.file) {
+		if v.origin != nil && v.file != "" && in.open(v.file) {
 			in.warn(v.Pos, "chmod 600 "+printable(v.shown), "%s: others can read %s", v.Key, printable(v.shown))
 		}
 	}

@@ -41,7 +41,7 @@ func Load(ctx context.Context, src Sources, args []string) (profiles []Profile, 
 		src:  src,
 		seen: map[string]string{},
 		envs: map[string]envFile{},
-		dirs: directories{},
+		real: realPaths{},
 	}
 	if len(args) == 0 {
 		args = l.defaultFile()
@@ -62,7 +62,7 @@ func Load(ctx context.Context, src Sources, args []string) (profiles []Profile, 
 	} else {
 		parseAll(l.files, take)
 	}
-	l.claims(profiles)
+	l.conflicts(profiles)
 	l.excerpts()
 	problems = l.problems.sorted()
 	if len(problems.Errors()) > 0 {
@@ -79,7 +79,7 @@ type loader struct {
 	problems Problems
 	seen     map[string]string // absolute path to the name it was given by
 	envs     map[string]envFile
-	dirs     directories
+	real     realPaths
 }
 
 func (l *loader) defaultFile() []string {
@@ -107,7 +107,7 @@ func (l *loader) open(arg string) {
 	info, err := os.Stat(path)
 	switch {
 	case err != nil:
-		l.report(Pos{File: arg}, "name a profile file, or a directory of them", reason(err))
+		l.report(Pos{File: arg}, "name a profile file, or a directory of them", cause(err))
 	case info.IsDir():
 		l.directory(arg, path)
 	default:
@@ -120,7 +120,7 @@ func (l *loader) open(arg string) {
 func (l *loader) directory(arg, path string) {
 	entries, err := os.ReadDir(path)
 	if err != nil {
-		l.report(Pos{File: arg}, "", reason(err))
+		l.report(Pos{File: arg}, "", cause(err))
 		return
 	}
 	found := false
@@ -199,14 +199,14 @@ func (l *loader) unreadable(f *file, err error) {
 	if errors.Is(err, ErrTooLarge) {
 		l.report(Pos{File: f.shown}, "split it into several files", "larger than 1 MiB")
 	} else {
-		l.report(Pos{File: f.shown}, "", reason(err))
+		l.report(Pos{File: f.shown}, "", cause(err))
 	}
 }
 
 // ending is how the reading of a file ended.
 type ending struct {
-	wrong *place // what [parse] returns
-	err   error  // why the file could not be read
+	wrong *flawAt // what [parse] returns
+	err   error   // why the file could not be read
 }
 
 // taker is handed a file's documents, and behind the last one how it ended.

@@ -72,19 +72,19 @@ func (d *document) scope(item *node, name string) {
 	if slices.Contains(knownScopes, name) {
 		return
 	}
-	source := item.quoted()
+	written := item.quoted()
 	switch hint, gone := retired(name); {
 	case gone:
-		d.report(item, hint, "the scope %s is retired", source)
+		d.report(item, hint, "the scope %s is retired", written)
 	case slices.Contains(partnerScopes, name):
-		d.warn(item, "take it out, unless Spotify gave it to your app", "the scope %s is only for Spotify's partners", source)
+		d.warn(item, "take it out, unless Spotify gave it to your app", "the scope %s is only for Spotify's partners", written)
 	case strings.ContainsAny(name, " \t,;\n"):
-		d.report(item, "write each name as an item of its own: [user-library-read, user-top-read]", "the scope %s is more than one name", source)
+		d.report(item, "write each name as an item of its own: [user-library-read, user-top-read]", "the scope %s is more than one name", written)
 	default:
 		hint := "the scopes are listed at developer.spotify.com/documentation/web-api/concepts/scopes"
 		if near := nearest(name, knownScopes); near != "" {
 			hint = "did you mean " + near + "?"
 		}
-		d.report(item, hint, "unknown scope %s", source)
+		d.report(item, hint, "unknown scope %s", written)
 	}
 }

@@ -53,17 +53,17 @@ func Stamp(src Sources, args []string, profiles []Profile) Stamps {
 	if len(inputs) == 0 {
 		return s
 	}
-	dirs, written := directories{}, map[string][]Output{} // outputs by the file that they write
+	real, written := realPaths{}, map[string][]Output{} // outputs by the file that they write
 	for _, p := range profiles {
 		for _, o := range p.Outputs {
 			if o.Path != "" {
-				path := dirs.file(o.Path)
+				path := real.file(o.Path)
 				written[path] = append(written[path], o)
 			}
 		}
 	}
 	for path := range inputs {
-		s.input(path, written[dirs.file(path)])
+		s.input(path, written[real.file(path)])
 	}
 	return s
 }
@@ -161,7 +161,7 @@ func (p *Profile) inputs(paths map[string]bool) {
 		paths[path] = true
 	}
 	for _, v := range []*Value{p.Client.ID, p.Client.Secret, p.RefreshToken} {
-		if v != nil && v.source != nil && v.file != "" {
+		if v != nil && v.origin != nil && v.file != "" {
 			paths[v.file] = true
 		}
 	}

@@ -16,19 +16,19 @@ const (
 
 // illegal finds what no YAML file may hold, with a better place than yaml.v3
 // gives.
-func illegal(data []byte) *place {
+func illegal(data []byte) *flawAt {
 	if bytes.HasPrefix(data, []byte("\xff\xfe")) || bytes.HasPrefix(data, []byte("\xfe\xff")) ||
 		len(data) > 1 && (data[0] == 0) != (data[1] == 0) {
-		return &place{flaw{"the text is UTF-16", "save it as UTF-8"}, 0, 0}
+		return &flawAt{flaw{"the text is UTF-16", "save it as UTF-8"}, 0, 0}
 	}
 	line, col := 1, 1
 	for i := 0; i < len(data); {
 		r, size := utf8.DecodeRune(data[i:])
 		switch {
 		case r == utf8.RuneError && size == 1:
-			return &place{flaw{"the text is not UTF-8", "save it as UTF-8"}, line, col}
+			return &flawAt{flaw{"the text is not UTF-8", "save it as UTF-8"}, line, col}
 		case r < ' ' && r != '\t' && r != '\n' && r != '\r', r >= 0x7f && r < 0xa0 && r != 0x85:
-			return &place{flaw{fmt.Sprintf("control character %U", r), "remove it, or write it as an escape in double quotes"}, line, col}
+			return &flawAt{flaw{fmt.Sprintf("control character %U", r), "remove it, or write it as an escape in double quotes"}, line, col}
 		}
 		if n := lineBreak(data[i:]); n > 0 {
 			line, col = line+1, 1
@@ -63,7 +63,7 @@ func lineBreak(b []byte) int {
 
 // crowded refuses what would take yaml.v3 long. Each node needs one of the
 // bytes counted, so this bounds the nodes without knowing YAML.
-func crowded(data []byte) *place {
+func crowded(data []byte) *flawAt {
 	structure, documents, first, line := 0, 0, 1, 1
 	for i := 0; i < len(data); i++ {
 		switch data[i] {
@@ -87,10 +87,10 @@ func crowded(data []byte) *place {
 			}
 		}
 		if structure > maxStructure {
-			return &place{flaw{fmt.Sprintf("more than %d lines, keys and items in one document", maxStructure), "split it into several files"}, first, 1}
+			return &flawAt{flaw{fmt.Sprintf("more than %d lines, keys and items in one document", maxStructure), "split it into several files"}, first, 1}
 		}
 		if documents > maxDocuments {
-			return &place{flaw{fmt.Sprintf("more than %d documents in one file", maxDocuments), "split it into several files"}, line, 1}
+			return &flawAt{flaw{fmt.Sprintf("more than %d documents in one file", maxDocuments), "split it into several files"}, line, 1}
 		}
 	}
 	return nil

@@ -82,15 +82,15 @@ type tree struct {
 	nodes []*node // every node, in the order of the text
 }
 
-// place is a fault at a line and column; column zero is the line as a whole.
-type place struct {
+// flawAt is a flaw at a line and column. Column zero means the whole line.
+type flawAt struct {
 	flaw
 	line, col int
 }
 
 // parse hands on the documents of a file, one after the other. Those before the
 // fault are complete.
-func parse(data []byte, take func(tree)) (wrong *place) {
+func parse(data []byte, take func(tree)) (wrong *flawAt) {
 	if wrong := illegal(data); wrong != nil {
 		return wrong
 	}
@@ -147,7 +147,7 @@ type converter struct {
 	spare   []node
 	chunk   int // nodes per allocation: about as many as a small file has
 	aliases int
-	wrong   *place
+	wrong   *flawAt
 }
 
 func (c *converter) convert(y *yaml.Node, depth int) *node {
@@ -196,23 +196,23 @@ func (c *converter) convert(y *yaml.Node, depth int) *node {
 
 func (c *converter) fail(y *yaml.Node, message string) {
 	if c.wrong == nil {
-		c.wrong = &place{flaw{message, "split the file, or write it out plainly"}, y.Line, y.Column}
+		c.wrong = &flawAt{flaw{message, "split the file, or write it out plainly"}, y.Line, y.Column}
 	}
 }
 
 // syntax puts an error of yaml.v3 in its place. Its texts name what the parser
 // expected; the one that quotes the file is replaced: a secret that begins
 // with * is an alias to YAML.
-func syntax(data []byte, err error) *place {
+func syntax(data []byte, err error) *flawAt {
 	message := strings.TrimPrefix(err.Error(), "yaml: ")
 	if _, rest, ok := strings.Cut(message, "unknown anchor '"); ok {
-		at := &place{flaw: flaw{"not YAML: an alias (*) without its anchor (&)", "put a value that begins with * in quotes"}}
+		at := &flawAt{flaw: flaw{"not YAML: an alias (*) without its anchor (&)", "put a value that begins with * in quotes"}}
 		if i := bytes.Index(data, []byte("*"+strings.TrimSuffix(rest, "' referenced"))); i >= 0 {
 			at.line, at.col = lineAt(data, i)
 		}
 		return at
 	}
-	at := &place{line: 1, col: 1} // yaml.v3 leaves the number out for line one
+	at := &flawAt{line: 1, col: 1} // yaml.v3 leaves the number out for line one
 	if rest, ok := strings.CutPrefix(message, "line "); ok {
 		if number, after, ok := strings.Cut(rest, ": "); ok {
 			message = after

@@ -22,16 +22,16 @@ type Value struct {
 	Pos     Pos
 	Key     string // "client.id", for messages
 	literal bool   // it stands in the profile itself, in full or as a default
-	*source        // nil: it is written there, and done
+	*origin        // nil: it is written there, and done
 
 	mu   sync.Mutex
 	text string
 	done bool
 }
 
-// source is where a value is fetched from. Most values have none, and there may
+// origin is where a value is fetched from. Most values have none, and there may
 // be thousands.
-type source struct {
+type origin struct {
 	env     string        // a variable's name
 	file    string        // absolute
 	command []string      // program and arguments
@@ -99,7 +99,7 @@ func (v *Value) fetch(ctx context.Context) error {
 			return ctx.Err()
 		}
 		if err != nil {
-			return v.problem(fmt.Sprintf("cannot read %s: %s", v.shown, reason(err)), "create the file, or change its path in the profile")
+			return v.problem(fmt.Sprintf("cannot read %s: %s", v.shown, cause(err)), "create the file, or change its path in the profile")
 		}
 		s = dropNewline(string(b))
 	default:
@@ -143,7 +143,7 @@ func (v *Value) run(ctx context.Context) (string, error) {
 	case errors.As(err, &exit):
 		return "", v.problem(fmt.Sprintf("the command %s failed (%s)", v.shown, exit.ProcessState), "run it by hand to see why")
 	default:
-		return "", v.problem(fmt.Sprintf("cannot run the command %s: %s", v.shown, reason(err)), "the first word of the list is the program, each further one an argument; no shell is used")
+		return "", v.problem(fmt.Sprintf("cannot run the command %s: %s", v.shown, cause(err)), "the first word of the list is the program, each further one an argument; no shell is used")
 	}
 }
 
@@ -174,6 +174,6 @@ func dropNewline(s string) string {
 	return strings.TrimSuffix(s, "\r")
 }
 
-// reason is the cause of a file or process error, without the path or program
+// cause is why a file or process error, without the path or program
 // that the message already names.
-func reason(err error) string { return fault.Cause(err).Error() }
+func cause(err error) string { return fault.Cause(err).Error() }

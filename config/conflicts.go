@@ -2,13 +2,12 @@ package config
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
 )
 
-// claims finds profiles and outputs that would get in each other's way: names,
+// conflicts finds profiles and outputs that would get in each other's way: names,
 // files and variables that two of them want.
-func (l *loader) claims(ps []Profile) {
+func (l *loader) conflicts(ps []Profile) {
 	var (
 		names  = map[string]Pos{}
 		states = map[string]bool{}
@@ -18,15 +17,15 @@ func (l *loader) claims(ps []Profile) {
 	)
 	for _, f := range l.files {
 		if f.path != "" {
-			files[l.dirs.file(f.path)] = true
+			files[l.real.file(f.path)] = true
 		}
 	}
 	for i := range ps {
-		states[l.dirs.file(ps[i].State)] = true
+		states[l.real.file(ps[i].State)] = true
 	}
 	envs := map[string]bool{}
 	for path := range l.envs {
-		envs[l.dirs.file(path)] = true
+		envs[l.real.file(path)] = true
 	}
 	for i := range ps {
 		p := &ps[i]
@@ -40,7 +39,7 @@ func (l *loader) claims(ps []Profile) {
 			if o.Path == "" {
 				continue
 			}
-			path := l.dirs.file(o.Path)
+			path := l.real.file(o.Path)
 			switch {
 			case files[path]:
 				l.report(o.Pos, "write it to another file", "the output would replace a profile")
@@ -57,11 +56,11 @@ func (l *loader) claims(ps []Profile) {
 				continue
 			}
 			for k, key := range o.Keys {
-				claim := [2]string{path, key.Variable}
-				if first, taken := vars[claim]; taken {
+				setting := [2]string{path, key.Variable}
+				if first, taken := vars[setting]; taken {
 					l.report(o.keyPos[k], "use another variable or another file", fmt.Sprintf("the same variable of the same file is already set at %s", first))
 				} else {
-					vars[claim] = o.keyPos[k]
+					vars[setting] = o.keyPos[k]
 				}
 			}
 		}
@@ -82,51 +81,4 @@ func within(path string, dirs map[string]bool) bool {
 			return false
 		}
 	}
-}
-
-// file is the path that two names of the same file have in common, as far
-// as it exists. An output that is a symlink is followed when it is written.
-func (d directories) file(path string) string {
-	real, _ := d.within(filepath.Dir(path), filepath.Base(path))
-	return real
-}
-
-// directories are those that were resolved: a thousand profiles share a few.
-type directories map[string]resolved
-
-type resolved struct {
-	path   string
-	exists bool
-}
-
-// resolve is where a directory really is, as far as it exists; what does not
-// exist yet has no links.
-func (d directories) resolve(dir string) (real string, exists bool) {
-	if r, ok := d[dir]; ok {
-		return r.path, r.exists
-	}
-	if parent := filepath.Dir(dir); parent != dir {
-		real, exists = d.within(parent, filepath.Base(dir))
-	} else {
-		real, exists = dir, true
-	}
-	d[dir] = resolved{real, exists}
-	return real, exists
-}
-
-// within is where the name in a directory really is.
-func (d directories) within(dir, name string) (real string, exists bool) {
-	above, exists := d.resolve(dir)
-	real = filepath.Join(above, name)
-	if !exists {
-		return real, false
-	}
-	info, err := os.Lstat(real)
-	if err == nil && info.Mode()&os.ModeSymlink != 0 {
-		var target string
-		if target, err = filepath.EvalSymlinks(real); err == nil {
-			real = target
-		}
-	}
-	return real, err == nil
 }

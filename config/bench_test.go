@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// usual is a profile as most are.
+// usual is a profile such as most people write.
 const usual = `profile: dev
 client:
   id: ${SPOTIFY_CLIENT_ID}
@@ -45,7 +45,8 @@ func BenchmarkInterpolate(b *testing.B) {
 	}
 }
 
-// TestGuardAllocs: allocations are the same on every machine.
+// TestGuardAllocs limits the allocations, which unlike the time are the same on
+// every machine.
 func TestGuardAllocs(t *testing.T) {
 	for _, g := range []struct {
 		name string

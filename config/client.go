@@ -32,14 +32,14 @@ func (d *document) client(root *node, fs fields) Client {
 		c.Secret = d.value(secret, "client.secret")
 	}
 	if keys.has("secret") && c.Secret == nil {
-		c.Secret = Literal("") // wrong, and reported; but there, for the checks of the grant
+		c.Secret = Literal("") // the error is reported; the default grant depends on whether there is a secret
 	}
 	return c
 }
 
-// value decodes a text or its source: {env: NAME}, {file: PATH} or
-// {command: [ARGV…]}. It is nil where that cannot be, which has been reported,
-// and where a refresh_token is empty, which means that there is none.
+// value decodes a text, or the origin of one: {env: NAME}, {file: PATH} or
+// {command: [ARGV…]}. value reports an error and returns nil if the node is
+// neither. An empty refresh_token means no refresh token: nil without an error.
 func (d *document) value(f *field, name string) *Value {
 	v := &Value{Pos: d.file.at(f.node), Key: name}
 	switch f.node.kind {
@@ -74,6 +74,7 @@ func (d *document) value(f *field, name string) *Value {
 	}
 }
 
+// fetched decodes the origin of v.
 func (d *document) fetched(v *Value, f *field, name string) *Value {
 	const hint = "write one of {env: NAME}, {file: PATH} and {command: [PROGRAM, ARGUMENT, …]}"
 	before := len(d.problems)
@@ -121,8 +122,8 @@ func (d *document) fetched(v *Value, f *field, name string) *Value {
 	return v
 }
 
-// blemish is what a credential cannot have in it. Spotify takes none with white
-// space, and one that came along with a copy makes every request fail.
+// blemish returns the flaw of a credential that Spotify cannot have issued, or
+// nil. A blank or a newline that was copied along makes every request fail.
 func blemish(s string) *flaw {
 	switch {
 	case strings.ContainsAny(s, "\r\n"):

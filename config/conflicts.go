@@ -5,14 +5,14 @@ import (
 	"path/filepath"
 )
 
-// conflicts finds profiles and outputs that would get in each other's way: names,
-// files and variables that two of them want.
+// conflicts reports profiles and outputs that get in each other's way: two that
+// want the same name, file or variable.
 func (l *loader) conflicts(ps []Profile) {
 	var (
 		names  = map[string]Pos{}
 		states = map[string]bool{}
 		owners = map[string]*Output{} // the first output of each file
-		vars   = map[[2]string]Pos{}  // file and variable
+		vars   = map[[2]string]Pos{}  // by file and variable
 		files  = make(map[string]bool, len(l.files))
 	)
 	for _, f := range l.files {

@@ -13,8 +13,8 @@ var profileKeys = []string{
 	"verify", "account", "listen", "state", "outputs",
 }
 
-// profile decodes a document. single says that it is the only one of its file,
-// which then names it.
+// profile decodes a document. single says that the document is alone in its file;
+// then the file's name is the profile's default name.
 func (d *document) profile(root *node, single bool) (p Profile, ok bool) {
 	fs, ok := d.mapping(root, "the profile", profileKeys, false)
 	if !ok {
@@ -29,7 +29,7 @@ func (d *document) profile(root *node, single bool) (p Profile, ok bool) {
 	if f := fs.get("refresh_token"); f != nil {
 		p.RefreshToken = d.value(f, "refresh_token")
 	}
-	// From here on it is known which nodes are secrets.
+	// The secrets are marked now, so that no later message quotes one through an alias.
 	p.Name, p.namePos = d.name(root, fs, single)
 	p.Grant = d.grant(fs, p.Client.Secret != nil)
 	if p.Grant == ClientCredentials {
@@ -49,7 +49,7 @@ func (d *document) profile(root *node, single bool) (p Profile, ok bool) {
 	return p, true
 }
 
-// name is the profile's name and where it comes from.
+// name returns the profile's name and the position that the name comes from.
 func (d *document) name(root *node, fs fields, single bool) (string, Pos) {
 	const hint = "use a-z, 0-9, dot, underscore and hyphen, beginning with a letter or digit"
 	if f := fs.get("profile"); f != nil {
@@ -73,7 +73,8 @@ func (d *document) name(root *node, fs fields, single bool) (string, Pos) {
 	return "", d.file.at(root)
 }
 
-// isProfileName also bounds the length: the name becomes a file's name.
+// isProfileName reports whether s can name a profile. The length is limited
+// because the name becomes a file's name.
 func isProfileName(s string) bool {
 	for i := range len(s) {
 		c := s[i]
@@ -84,7 +85,8 @@ func isProfileName(s string) bool {
 	return s != "" && len(s) <= 200
 }
 
-// grant is the declared grant, or the default: it follows from the secret.
+// grant returns the declared grant, or the default. The default depends on
+// whether the client has a secret.
 func (d *document) grant(fs fields, secret bool) Grant {
 	grant := PKCE
 	if secret {
@@ -122,8 +124,8 @@ func (d *document) grant(fs fields, secret bool) Grant {
 	return grant
 }
 
-// noLogin refuses what only a login has. Client credentials stand for the app,
-// and nobody logs in.
+// noLogin refuses the keys that only a login has. Client credentials stand for
+// the app, so nobody logs in.
 func (d *document) noLogin(fs fields) {
 	for _, f := range fs {
 		switch f.name {
@@ -170,7 +172,7 @@ func (d *document) redirect(p *Profile, f *field) {
 	p.RedirectURI = s
 	if wrong := checkRedirect(s); wrong != nil {
 		d.report(f.node, wrong.hint, "redirect_uri: %s", wrong.message)
-		// What stands before an @ is a password.
+		// The text before an @ is a password.
 		f.node.secret = strings.Contains(s, "@")
 		return
 	}
@@ -182,7 +184,7 @@ func (d *document) redirect(p *Profile, f *field) {
 func (d *document) lifetime(p *Profile, fs fields) {
 	const day = 24 * time.Hour
 	p.LoginLifetime = d.duration(fs, "login_lifetime", DefaultLoginLifetime)
-	// A shorter lifetime brings the default warning with it.
+	// A login_lifetime below the default warning shortens that warning too.
 	p.LoginWarning = d.duration(fs, "login_warning", min(DefaultLoginWarning, p.LoginLifetime))
 	if f := fs.get("login_lifetime"); f != nil {
 		switch {
@@ -197,7 +199,7 @@ func (d *document) lifetime(p *Profile, fs fields) {
 	}
 }
 
-// state is the directory for tokens; --state wins over every profile's own.
+// state returns the directory for tokens. --state wins over the key state.
 func (d *document) state(fs fields) string {
 	dir := filepath.Join(d.file.dir, DefaultState)
 	if f := fs.get("state"); f != nil {
@@ -211,7 +213,8 @@ func (d *document) state(fs fields) string {
 	return dir
 }
 
-// path is an absolute path; a relative one counts from the profile's directory.
+// path returns the path of n, absolute. A relative path starts at the directory of
+// the profile's file.
 func (d *document) path(n *node, name string) (string, bool) {
 	s, ok := d.shown(n, name)
 	switch {

@@ -11,9 +11,10 @@ import (
 	"tokenform/config/dotenv"
 )
 
-// envFiles reads the files that bring more variables, and returns their paths. A
-// path can only use the process environment, which also wins over what the files
-// say; of several files the last wins, as with docker compose and node.
+// envFiles reads the files of env_file, makes their variables known to d and
+// returns their paths. A path can use only the process environment. The process
+// environment wins over the files, and a later file over an earlier one, as with
+// docker compose and node.
 func (d *document) envFiles(f *field) (paths []string) {
 	var files []map[string]string
 	for _, item := range d.items(f.node, "env_file", "write a list, for example [.env]") {
@@ -44,11 +45,12 @@ func (d *document) envFiles(f *field) (paths []string) {
 	return paths
 }
 
-// dotenv reads an env file once, however many profiles name it. What is wrong in
-// it is reported in its own place; err is for a file that cannot be read.
+// dotenv returns the variables of an env file. dotenv reads the file once, however
+// many profiles name it, and reports the flaws in the file at their positions in
+// the file. err says that the file cannot be read.
 //
-// godotenv is not used here: it expands $NAME in values, where a client secret
-// may have a dollar, and its errors quote the rest of the file.
+// The package godotenv would expand $NAME in values, although a client secret may
+// contain a dollar, and its errors quote the rest of the file.
 func (l *loader) dotenv(path, shown string) (map[string]string, error) {
 	if f, ok := l.envs[path]; ok {
 		return f.vars, f.err
@@ -74,11 +76,12 @@ type envFile struct {
 	err  error
 }
 
-// parseDotenv reads what tokenform itself writes and what people write by hand:
-// NAME=value, with or without export, bare, in single quotes (as it is) or in
-// double quotes (\n, \r, \t and an escaped quote, backslash, dollar or backtick),
-// quoted values over several lines, comments, CRLF, BOM. A dollar is a dollar.
-// The last of several values for a name counts.
+// parseDotenv reads what tokenform writes and what people write by hand:
+// NAME=value, with or without export. A value stands without quotes, in single
+// quotes (nothing is replaced) or in double quotes (\n, \r, \t and an escaped
+// quote, backslash, dollar or backtick are replaced). A quoted value may span
+// several lines. Comments, CRLF and a byte order mark are accepted. $NAME is
+// never expanded. The last of several values for a name counts.
 func parseDotenv(data []byte) (vars map[string]string, flaws []flawAt) {
 	if !utf8.Valid(data) {
 		return nil, []flawAt{{flaw: flaw{"the text is not UTF-8", "save it as UTF-8"}}}
@@ -97,7 +100,7 @@ func parseDotenv(data []byte) (vars map[string]string, flaws []flawAt) {
 			add("not NAME=value", "a comment begins with #; a value over several lines needs quotes")
 		case len(value) == 0 || value[0] != '\'' && value[0] != '"':
 			vars[l.Name] = cutComment(string(value))
-		default: // a quoted value may go on over lines
+		default: // a quoted value may span several lines
 			quoted := l.Value + bytes.IndexByte(data[l.Value:], value[0]) + 1
 			n := dotenv.Closing(data[quoted:], value[0])
 			if n < 0 {
@@ -129,7 +132,7 @@ func cutComment(s string) string {
 	return strings.TrimSpace(s)
 }
 
-// unquote replaces the escapes in what stands between two quotes.
+// unquote returns the value that s, the text between two quotes, stands for.
 func unquote(s string, quote byte) string {
 	if quote == '\'' {
 		return s

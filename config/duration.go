@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// duration reads Go's durations and two more units, days and weeks of 24 and
-// 168 hours: 90s, 1h30m, 180d, 1w2d.
+// duration parses a duration. In addition to Go's units, d is a day of 24 hours
+// and w is a week: 90s, 1h30m, 180d, 1w2d.
 func duration(s string) (time.Duration, *flaw) {
 	const forms = "write a number with a unit: 90s, 5m, 1h30m, 14d, 2w"
 	if s == "0" {

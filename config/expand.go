@@ -5,10 +5,10 @@ import (
 	"strings"
 )
 
-// expand replaces the ${…} of a string value. literal reports that the profile
-// itself, and not only the environment, has text of the result. Default texts
-// and messages reach to the next brace and do not nest; a dollar that opens
-// nothing stays a dollar.
+// expand replaces every ${…} in a string value. literal reports that some text of
+// the result is written in the profile, be it as a default, and does not come from
+// the environment. A default or a message ends at the next brace, so that ${…}
+// cannot nest. Any other dollar stays a dollar.
 func expand(s string, lookup func(string) (string, bool)) (text string, literal bool, flaws []flaw) {
 	if !strings.Contains(s, "$") {
 		return s, s != "", nil
@@ -49,8 +49,8 @@ func expand(s string, lookup func(string) (string, bool)) (text string, literal 
 	return b.String(), literal || references == 0, nil
 }
 
-// reference evaluates what stands between the braces. fallback reports that it
-// has a default text.
+// reference evaluates the text between the braces of ${…}. fallback reports that
+// the text names a default.
 func reference(inside string, lookup func(string) (string, bool)) (value string, fallback bool, wrong *flaw) {
 	const forms = "write ${NAME}, ${NAME:-default} or ${NAME:?message}"
 	end := 0
@@ -106,7 +106,7 @@ func isNameByte(c byte, at int) bool {
 	return c == '_' || 'A' <= c && c <= 'Z' || 'a' <= c && c <= 'z' || at > 0 && '0' <= c && c <= '9'
 }
 
-// printable is a text of the user's own for a message, kept to one line.
+// printable makes a text of the user fit for a message of one line.
 func printable(s string) string {
 	q := quoted(s)
 	return strings.ReplaceAll(q[1:len(q)-1], `\"`, `"`)

@@ -15,7 +15,7 @@ func TestExpand(t *testing.T) {
 	tests := []struct {
 		in, want string
 		literal  bool
-		fault    string // part of the first fault's message
+		fault    string // part of the first flaw's message
 	}{
 		{in: "plain", want: "plain", literal: true},
 		{in: "", want: ""},
@@ -23,7 +23,7 @@ func TestExpand(t *testing.T) {
 		{in: "x${A}y${_x1}z", want: "xalphaylowz"},
 		{in: "${EMPTY}", want: ""},
 		{in: "${EMPTY:-default}", want: "default", literal: true},
-		{in: "${A:-default}", want: "alpha", literal: true}, // the default is in the file all the same
+		{in: "${A:-default}", want: "alpha", literal: true}, // the default is written in the file, even if it is not used
 		{in: "${NO:-}", want: ""},
 		{in: "${NO:-a b:?c$d}", want: "a b:?c$d", literal: true},
 		{in: "${A:?message}", want: "alpha"},
@@ -32,7 +32,7 @@ func TestExpand(t *testing.T) {
 		{in: "$$${A}", want: "$alpha"},
 		{in: "cost: 5$", want: "cost: 5$", literal: true},
 		{in: "$A", want: "$A", literal: true},
-		{in: "${BRACE}", want: "${A}"}, // what a variable holds is not read again
+		{in: "${BRACE}", want: "${A}"}, // the value of a variable is not expanded
 		{in: "${NO}", fault: "the variable NO is not set"},
 		{in: "${NO:?ask Ann}", fault: "the variable NO is not set: ask Ann"},
 		{in: "${EMPTY:?ask Ann}", fault: "the variable EMPTY is empty: ask Ann"},
@@ -62,8 +62,8 @@ func TestExpand(t *testing.T) {
 	}
 }
 
-// FuzzInterpolate: text with every dollar doubled comes out as it was, and
-// faults never quote the text or what a variable holds.
+// FuzzInterpolate checks that a text comes out as it was if every dollar in it is
+// doubled, and that no flaw quotes the text or the value of a variable.
 func FuzzInterpolate(f *testing.F) {
 	for _, s := range []string{"", "$", "$$", "${A}", "${A:-b}", "${A:?b}", "${", "${A:-${B}}", "a$b${c}$$"} {
 		f.Add(s)
@@ -123,7 +123,8 @@ func TestDuration(t *testing.T) {
 	}
 }
 
-// FuzzDuration: never negative, and Go's own reading wherever there is one.
+// FuzzDuration checks that no duration is negative, and that durations without
+// days and weeks are what Go makes of them.
 func FuzzDuration(f *testing.F) {
 	for _, s := range []string{"5m", "180d", "1d12h", "1w", "0", "-1h", "1.5h", "1h1", "99999999999w", "µs"} {
 		f.Add(s)
@@ -266,7 +267,7 @@ func TestDotenv(t *testing.T) {
 	if _, faults := parseDotenv([]byte("A='open\nB=1\n")); len(faults) != 1 || faults[0].line != 1 {
 		t.Errorf("an open quote: %v", faults)
 	}
-	// An editor of the file sees one value here, see package dotenv.
+	// The scanner for edits sees one value here: see package dotenv.
 	if vars, faults := parseDotenv([]byte("A='x'#it's\nB=`y\nC='z'\n")); len(faults) != 0 || vars["A"] != "x" || vars["B"] != "`y" || vars["C"] != "z" {
 		t.Errorf("where the shell sees one word: %q, %v", vars, faults)
 	}
@@ -275,8 +276,8 @@ func TestDotenv(t *testing.T) {
 	}
 }
 
-// TestDotenvAgreesWithBash is about the forms that tokenform writes: bare and
-// in single quotes.
+// TestDotenvAgreesWithBash checks the forms that tokenform writes: without quotes
+// and in single quotes.
 func TestDotenvAgreesWithBash(t *testing.T) {
 	t.Parallel()
 	bash, err := exec.LookPath("bash")

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// document decodes one document of a file. Its problems go to the loader.
+// document decodes one document of a file. It adds its problems to the loader.
 type document struct {
 	*loader
 	file   *file
@@ -14,7 +14,7 @@ type document struct {
 	merged int                         // keys taken from merges so far
 }
 
-// report notes an error at a node; message is a format for args.
+// report adds an error at a node.
 func (d *document) report(n *node, hint, format string, args ...any) {
 	d.problems = append(d.problems, &Problem{Pos: d.file.at(n), Message: fmt.Sprintf(format, args...), Hint: hint})
 }
@@ -28,20 +28,20 @@ func (d *document) warn(n *node, hint, format string, args ...any) {
 type field struct {
 	name string
 	key  *node
-	node *node // nil: there was none, which has been reported
+	node *node // nil if the key has no value, which has been reported
 }
 
-// fields are the known keys of a mapping, in order.
+// fields are the known keys of a mapping, in the order of the file.
 type fields []field
 
 func (fs fields) index(name string) int {
 	return slices.IndexFunc(fs, func(f field) bool { return f.name == name })
 }
 
-// has reports whether a key is there, with a value or without.
+// has reports whether the mapping has the key, with a value or without.
 func (fs fields) has(name string) bool { return fs.index(name) >= 0 }
 
-// get finds a key that has a value; otherwise it is nil.
+// get returns the key, or nil if the mapping has no value for it.
 func (fs fields) get(name string) *field {
 	if i := fs.index(name); i >= 0 && fs[i].node != nil {
 		return &fs[i]
@@ -49,9 +49,10 @@ func (fs fields) get(name string) *field {
 	return nil
 }
 
-// mapping takes a mapping apart: keys unknown, twice there or without a value
-// are reported and left out. what names the mapping in messages; a private one
-// may be a secret that was not put in quotes, and its keys are not quoted.
+// mapping returns the known keys of a mapping. It reports and leaves out a key
+// that is unknown or comes twice, and reports a key without a value. what names
+// the mapping in messages. A private mapping may be a secret that somebody forgot
+// to put in quotes, so no message quotes its keys.
 func (d *document) mapping(n *node, what string, known []string, private bool) (fields, bool) {
 	if n.kind != mapping || !d.plain(n) {
 		if n.kind != mapping {
@@ -86,9 +87,10 @@ func (d *document) mapping(n *node, what string, known []string, private bool) (
 	return fs, true
 }
 
-// merge adds the keys of a << value that are not there yet: explicit keys win,
-// and of several mappings the first (yaml.org/type/merge). into are the
-// mappings that are being merged into.
+// merge adds the keys of n, the value of a << key, that fs does not have yet:
+// explicit keys win over merged ones, and of several mappings the first one wins
+// (yaml.org/type/merge). into lists the mappings that are being merged into, to
+// find a mapping that merges itself.
 func (d *document) merge(fs fields, n *node, what string, known []string, private bool, into []*node) fields {
 	mappings := []*node{n}
 	if n.kind == list {
@@ -123,10 +125,11 @@ func (d *document) merge(fs fields, n *node, what string, known []string, privat
 	return fs
 }
 
-// maxMerged bounds the keys that merges bring into a document: merges of merges
-// multiply, which is how a small file becomes a bomb.
+// maxMerged bounds the keys that merges bring into a document. Merges of merges
+// multiply, so that a small file could keep the loader busy for ever.
 const maxMerged = 5_000
 
+// tooMany counts one more merged key and reports whether there are too many.
 func (d *document) tooMany(n *node) bool {
 	if d.merged++; d.merged == maxMerged {
 		d.report(n, "write it out plainly", "too many merges")
@@ -134,8 +137,8 @@ func (d *document) tooMany(n *node) bool {
 	return d.merged >= maxMerged
 }
 
-// knownKey reports a key that is not among the known ones, and hides its value:
-// it may be a misspelt secret.
+// knownKey returns whether key is one of the known keys, and else adds an error.
+// The value of an unknown key is hidden: the key may be a misspelt "secret".
 func (d *document) knownKey(key, value *node, what string, known []string, private bool) bool {
 	if key.kind != scalar {
 		d.report(key, "", "a key of %s must be text, not %s", what, key.noun())
@@ -148,14 +151,14 @@ func (d *document) knownKey(key, value *node, what string, known []string, priva
 		return true
 	}
 	value.hide()
-	if private || key.marked { // an anchor may make it another name of a secret
+	if private || key.marked { // by its anchor the key may be used as a secret elsewhere
 		key.hide()
 		d.report(key, "one of: "+strings.Join(known, ", "), "unknown key in %s", what)
 		return false
 	}
 	key.shown = true
 	hint := meant(key.value, known)
-	if slices.Contains(known, "client") { // the document's own keys
+	if slices.Contains(known, "client") { // the mapping is the document itself
 		switch loose(key.value) {
 		case "clientid", "id":
 			hint = "write it as client: and beneath it, indented, id:"
@@ -169,8 +172,9 @@ func (d *document) knownKey(key, value *node, what string, known []string, priva
 	return false
 }
 
-// plain refuses tags that mean something to other programs. They are not
-// quoted: an unquoted secret that begins with ! is a tag to YAML.
+// plain reports an error if n has a YAML tag that means nothing in a profile. The
+// message does not quote the tag: YAML takes a secret that begins with !, and is
+// not in quotes, for a tag.
 func (d *document) plain(n *node) bool {
 	if n.plain() {
 		return true
@@ -179,13 +183,14 @@ func (d *document) plain(n *node) bool {
 	return false
 }
 
-// text is a scalar with its ${…} replaced. Whatever YAML takes it for, a number
-// or a date, it is the text as written.
+// text returns the text of a scalar with every ${…} replaced. A number or a date
+// is the text as written too: 010 stays 010.
 func (d *document) text(n *node, name string) (s string, ok bool) {
 	s, _, ok = d.expand(n, name)
 	return s, ok
 }
 
+// expand is text. literal is that of the function [expand].
 func (d *document) expand(n *node, name string) (s string, literal, ok bool) {
 	switch {
 	case n.kind != scalar:
@@ -204,7 +209,7 @@ func (d *document) expand(n *node, name string) (s string, literal, ok bool) {
 	return s, literal, flaws == nil
 }
 
-// shown is text that may stand in messages and on the screen.
+// shown is text for a value that messages may quote. It refuses an empty text.
 func (d *document) shown(n *node, name string) (s string, ok bool) {
 	n.shown = n.plain()
 	s, ok = d.text(n, name)
@@ -215,8 +220,8 @@ func (d *document) shown(n *node, name string) (s string, ok bool) {
 	return s, ok
 }
 
-// emptyHint says where an empty text came from: mostly from a variable that is
-// set and empty, which looks like a mistake in the profile.
+// emptyHint says where an empty text may come from. Mostly a variable is set and
+// empty, and the error points at the profile, where nothing looks wrong.
 func emptyHint(written string) string {
 	if strings.Contains(written, "${") {
 		return "the variable in it is empty: give it a value, or write a default as ${NAME:-default}"
@@ -240,7 +245,7 @@ func (d *document) boolean(fs fields, name string) bool {
 	return false
 }
 
-// items are the nodes of a list. A text in its place is a usual mistake, and
+// items returns the nodes of a list. Many people write a single text instead, so
 // hint shows the list to write.
 func (d *document) items(n *node, name, hint string) []*node {
 	if n.kind != list {

@@ -11,28 +11,29 @@ import (
 type file struct {
 	shown  string                 // as the user named it; "-" is standard input
 	path   string                 // absolute; empty for standard input
-	dir    string                 // absolute: what relative paths in it are relative to
-	size   int64                  // before it was read
+	dir    string                 // absolute; relative paths in the file start here
+	size   int64                  // about, before the file is read; zero if not known
 	read   func() ([]byte, error) // nil if data is there already
 	data   []byte
-	starts []int  // where each line begins; made at the first problem
-	hidden []span // in the order of the text
-	// broken is where reading ended. Its line is not shown: nobody knows what is
-	// secret in a text that is not YAML.
+	starts []int  // where each line begins; nil until the first problem
+	hidden []span // secrets, in the order of the text
+	// broken is the error of syntax at which reading ended. No line is shown with
+	// that error: in a text that is not YAML, nobody knows what is secret.
 	broken *Problem
 }
 
-// span is a node that must not be shown: it begins at line and column, and has
-// ended where the next node begins.
+// span is the text of a node that must not be shown. It ends where the next node
+// begins, because yaml.v3 tells only where a node begins.
 type span struct {
 	line, col, endLine, endCol int
 }
 
 func (f *file) at(n *node) Pos { return Pos{File: f.shown, Line: n.line, Col: n.col} }
 
-// mask notes which scalars among nodes the decoder did not mark as fit to be
-// seen; next are the nodes behind them, if there are any. Anchors and tags count
-// as secrets: that is what an unquoted one becomes that begins with & or !.
+// mask adds to f.hidden the scalars among nodes that the decoder has not marked as
+// fit to be shown. next are the nodes behind nodes, if there are any. Anchors and
+// tags are hidden too: a secret that begins with & or !, and is not in quotes,
+// becomes one.
 func (f *file) mask(nodes, next []*node) {
 	for i, n := range nodes {
 		if n.kind == scalar && n.shown && !n.secret || n.kind != scalar && !n.marked {
@@ -48,8 +49,8 @@ func (f *file) mask(nodes, next []*node) {
 	}
 }
 
-// excerpt is a line of the file, cut where the first secret in it begins. It is
-// empty where that would leave nothing to point at.
+// excerpt returns a line of the file for a message, cut before the first secret in
+// it. The excerpt is empty if the cut takes away the column to point at.
 func (f *file) excerpt(line, col int) string {
 	const most = 160
 	if f.starts == nil {
@@ -78,15 +79,15 @@ func (f *file) excerpt(line, col int) string {
 		cut = min(cut, f.hidden[first].col-1)
 	}
 	if first > 0 && f.hidden[first-1].endLine >= line {
-		// The last secret above may go on in this line, up to the next node. Only
-		// punctuation there says that it does not.
+		// The last secret above may reach into this line, up to the next node. If
+		// only punctuation stands before that node, the secret does not.
 		before := f.hidden[first-1]
 		if before.endLine > line || strings.Trim(string(text[:min(before.endCol-1, len(text))]), " \t-?,[]{}") != "" {
 			return ""
 		}
 	}
 	if i := strings.Index(string(text[:cut]), " #"); i >= 0 {
-		cut = min(cut, len([]rune(string(text)[:i]))) // comments have old secrets in them
+		cut = min(cut, len([]rune(string(text)[:i]))) // people comment out old secrets
 	}
 	if col > cut+1 {
 		return ""
@@ -94,7 +95,7 @@ func (f *file) excerpt(line, col int) string {
 	text, more := slices.Clone(text[:cut]), cut < len(text)
 	for i, r := range text {
 		if r != '\t' && !unicode.IsPrint(r) {
-			text[i] = '\ufffd' // it could rearrange the terminal's line
+			text[i] = '\ufffd' // a control character could rewrite the line on a terminal
 		}
 	}
 	if more {

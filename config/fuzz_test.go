@@ -9,8 +9,9 @@ import (
 	"testing"
 )
 
-// FuzzProfile: nothing panics, two loads find the same problems in the same
-// order, every error comes without profiles, and no problem shows a secret.
+// FuzzProfile checks that nothing panics, that two loads find the same problems in
+// the same order, that an error comes without profiles, and that no problem shows
+// a secret.
 func FuzzProfile(f *testing.F) {
 	const canary = "c4n4ry5ecret"
 	files, err := filepath.Glob("testdata/*.yaml")
@@ -29,7 +30,7 @@ func FuzzProfile(f *testing.F) {
 	}
 	dir := f.TempDir()
 	f.Fuzz(func(t *testing.T, b []byte) {
-		// The head holds the secret where no text behind it can take it away.
+		// The secret comes first, so that no text behind it can change its key.
 		text := slices.Concat([]byte("client: {id: abc, secret: "+canary+"}\n"), b)
 		var first Problems
 		for range 2 {

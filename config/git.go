@@ -12,14 +12,14 @@ import (
 	"time"
 )
 
-// gitQuery asks git one question about many files, with one process for each
-// work tree. Where there is no git, or no work tree, or git has objections, the
-// answer is no.
+// gitQuery asks git one question about many files, with one process for each work
+// tree. The answer is no if git is not installed, if a file is in no work tree, or
+// if git fails.
 type gitQuery struct {
 	paths map[string][]gitPath // by the work tree's root
 	real  realPaths
-	roots map[string]string // directory to its work tree, "" for none
-	found map[string]bool   // the answer, by the path as added
+	roots map[string]string // the work tree of each directory; empty if it is in none
+	found map[string]bool   // the answers, by the path as added
 }
 
 type gitPath struct{ asked, relative string }
@@ -32,7 +32,7 @@ func (q *gitQuery) add(path string) {
 		return
 	}
 	q.found[path] = false
-	// git refuses paths through a symlink.
+	// git refuses a path that leads through a symbolic link.
 	dir, _ := q.real.directory(filepath.Dir(path))
 	root := q.root(dir)
 	if root == "" {
@@ -44,8 +44,9 @@ func (q *gitQuery) add(path string) {
 	}
 }
 
-// root is the directory above that has a .git, which in a linked work tree is
-// a file. Looking for it saves a process where there is none.
+// root returns the work tree that dir is in: the nearest directory upwards that has
+// a .git, be it a directory or, in a linked work tree, a file. root saves a
+// process for every directory that is in no work tree.
 func (q *gitQuery) root(dir string) string {
 	if root, ok := q.roots[dir]; ok {
 		return root
@@ -60,7 +61,8 @@ func (q *gitQuery) root(dir string) string {
 	return root
 }
 
-// run asks about all paths. ask returns those for which the answer is yes.
+// run asks about all paths that were added. ask returns the paths for which the
+// answer is yes.
 func (q *gitQuery) run(ctx context.Context, ask func(ctx context.Context, root string, paths []string) (map[string]bool, error)) {
 	for root, paths := range q.paths {
 		relative := make([]string, len(paths))
@@ -77,10 +79,10 @@ func (q *gitQuery) run(ctx context.Context, ask func(ctx context.Context, root s
 	}
 }
 
-// gitTracked answers which files git has in its index.
+// gitTracked returns the files that git has in its index.
 func gitTracked(ctx context.Context, root string, paths []string) (map[string]bool, error) {
 	tracked := map[string]bool{}
-	for chunk := range slices.Chunk(paths, 500) { // a command line has an end
+	for chunk := range slices.Chunk(paths, 500) { // the length of a command line is limited
 		out, err := git(ctx, root, nil, append([]string{"--literal-pathspecs", "ls-files", "-z", "--"}, chunk...)...)
 		if err != nil {
 			return nil, err
@@ -92,13 +94,13 @@ func gitTracked(ctx context.Context, root string, paths []string) (map[string]bo
 	return tracked, nil
 }
 
-// gitUnignored answers which files git would take or has taken. A tracked file
-// counts, whatever the patterns say.
+// gitUnignored returns the files that git would add or has added. A tracked file
+// is not ignored, even if a pattern in .gitignore fits.
 func gitUnignored(ctx context.Context, root string, paths []string) (map[string]bool, error) {
 	out, err := git(ctx, root, paths, "check-ignore", "-z", "--stdin")
 	var exit *exec.ExitError
 	if errors.As(err, &exit) && exit.ExitCode() == 1 {
-		err = nil // none is ignored
+		err = nil // the exit code says that no path is ignored
 	}
 	if err != nil {
 		return nil, err
@@ -113,8 +115,8 @@ func gitUnignored(ctx context.Context, root string, paths []string) (map[string]
 	return unignored, nil
 }
 
-// git runs git in a work tree. A hook's variables point at one repository,
-// which need not be this one.
+// git runs git in a work tree. In a git hook, variables such as GIT_DIR point at
+// the hook's repository, which may be another one, so git does not pass them on.
 func git(ctx context.Context, root string, input []string, args ...string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()

@@ -11,7 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// testEnv is a process environment in which only these are set.
+// testEnv is a process environment with these variables only.
 func testEnv(name string) (string, bool) {
 	s, ok := map[string]string{
 		"SECRET":    "CANARY",
@@ -22,7 +22,7 @@ func testEnv(name string) (string, bool) {
 	return s, ok
 }
 
-// show prints problems as a terminal would, caret and all.
+// show formats problems as they appear on a terminal, with the caret.
 func show(ps Problems) string {
 	var b strings.Builder
 	for _, p := range ps {
@@ -41,7 +41,7 @@ func show(ps Problems) string {
 	return b.String()
 }
 
-// TestGolden loads each file and directory of testdata by itself.
+// TestGolden loads each profile file of testdata, and one directory, by itself.
 func TestGolden(t *testing.T) {
 	dir, err := filepath.Abs("testdata")
 	if err != nil {

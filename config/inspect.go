@@ -9,10 +9,10 @@ import (
 	"strings"
 )
 
-// Inspect finds what may give a secret away and costs a look at disk or at git:
-// a secret that git tracks or others can read, an output that git does not
-// ignore, a variable that front-end tools publish, a login that other machines
-// can reach. All are warnings.
+// Inspect warns of what may give a secret away: a secret that git tracks or other
+// users can read, an output that git does not ignore, a variable that front-end
+// tools publish, a login that other machines can reach. Unlike [Load], Inspect
+// looks at the disk and runs git.
 func Inspect(ctx context.Context, ps []Profile) Problems {
 	in := &inspector{seen: map[string]bool{}, stateless: map[string]bool{}}
 	tracked := gitQuery{}
@@ -67,14 +67,14 @@ func (p *Profile) secrets() []*Value {
 type inspector struct {
 	problems  Problems
 	seen      map[string]bool
-	stateless map[string]bool // state directories that are not there
+	stateless map[string]bool // whether a state directory is missing
 }
 
 func (in *inspector) warn(at Pos, hint, format string, args ...any) {
 	in.problems = append(in.problems, &Problem{Pos: at, Message: fmt.Sprintf(format, args...), Hint: hint, Warning: true})
 }
 
-// first is true once for each thing to look at.
+// first returns true at the first call for each thing, and false after that.
 func (in *inspector) first(what string) bool {
 	if in.seen[what] {
 		return false
@@ -83,8 +83,8 @@ func (in *inspector) first(what string) bool {
 	return true
 }
 
-// published warns of variables that front-end tools compile into what they
-// send to browsers. The fields that are no secrets may well be meant for that.
+// published warns of secrets in variables that front-end tools compile into the
+// pages they send to browsers. A field that is no secret may be meant for a page.
 func (in *inspector) published(o *Output) {
 	for i, k := range o.Keys {
 		if k.Field != "access_token" && k.Field != "refresh_token" && k.Field != "client_secret" {
@@ -98,8 +98,8 @@ func (in *inspector) published(o *Output) {
 	}
 }
 
-// readable warns of secrets on disk that other users can read. Windows has no
-// permission bits that would say so.
+// readable warns of secrets on disk that other users can read. On Windows,
+// permission bits do not tell.
 func (in *inspector) readable(p *Profile) {
 	if runtime.GOOS == "windows" {
 		return
@@ -129,7 +129,8 @@ func (in *inspector) readable(p *Profile) {
 	}
 }
 
-// open reports, once for each path, whether group or others may read it.
+// open reports whether the group or others may read path. A second call for the
+// same path returns false, so that there is one warning.
 func (in *inspector) open(path string) bool {
 	if !in.first(path) {
 		return false

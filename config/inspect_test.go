@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// repository makes a git repository with files, of which tracked are added.
+// repository makes a git repository with files, and adds tracked to its index.
 func repository(t *testing.T, files map[string]string, tracked ...string) string {
 	t.Helper()
 	if _, err := exec.LookPath("git"); err != nil {
@@ -82,7 +82,8 @@ func TestInspectGit(t *testing.T) {
 	)
 }
 
-// TestInspectGitHook: in a hook, git's variables point at another repository.
+// TestInspectGitHook checks that the variables of a git hook, which point at
+// another repository, are not passed on.
 func TestInspectGitHook(t *testing.T) {
 	other := repository(t, map[string]string{"a": ""}, "a")
 	dir := repository(t, map[string]string{
@@ -97,7 +98,7 @@ func TestInspectGitHook(t *testing.T) {
 	)
 }
 
-// TestInspectThroughLinks: git refuses paths beyond a symbolic link.
+// TestInspectThroughLinks checks paths through a symbolic link, which git refuses.
 func TestInspectThroughLinks(t *testing.T) {
 	t.Parallel()
 	dir := repository(t, map[string]string{

@@ -13,28 +13,29 @@ import (
 	"sync/atomic"
 )
 
-// Sources is the world that loading needs.
+// Sources is what [Load] needs of the process.
 type Sources struct {
 	Env   func(string) (string, bool) // the process environment
 	Stdin func() ([]byte, error)      // all of standard input, from [ReadOnce]; nil if there is none
 	Dir   string                      // the current directory, absolute: arguments, "-" and default files are relative to it
-	State string                      // replaces every profile's state directory; relative to Dir; empty: none
+	State string                      // replaces the state directory of every profile, relative to Dir; empty means no replacement
 
-	// Many is called once there are so many profiles that memory matters; nil:
-	// nobody is told.
+	// Many is called once, when there are so many profiles that memory matters. It
+	// may be nil.
 	Many func()
 }
 
 const many = 2_000
 
-// Load reads the profiles named by args: files, directories and "-"; without
-// any, tokenform.yaml or tokenform.yml in the current directory. Profiles come
-// in the order of the arguments, of files in a directory, and of documents.
+// Load reads the profiles in args: files, directories and "-" for standard input.
+// Without args Load reads tokenform.yaml or tokenform.yml in the current directory.
+// The profiles are in the order of the arguments, of the files in a directory, and
+// of the documents in a file.
 //
-// problems holds everything that is wrong in all files, and the warnings that
-// need no look at disk or git (see [Inspect]). Where any is an error there are
-// no profiles. If ctx ends, what is still to be read cannot be read, which is
-// such an error: the caller asks ctx whether it was the reason.
+// problems holds all errors of all files, and the warnings that need no look at
+// the disk or at git (see [Inspect] for those). If there is an error, Load returns
+// no profiles. If ctx ends, every file that is not read yet is such an error; the
+// caller must ask ctx.
 func Load(ctx context.Context, src Sources, args []string) (profiles []Profile, problems Problems) {
 	l := &loader{
 		ctx:  ctx,
@@ -49,7 +50,7 @@ func Load(ctx context.Context, src Sources, args []string) (profiles []Profile, 
 	for _, arg := range args {
 		l.open(arg)
 	}
-	profiles = make([]Profile, 0, len(l.files)) // mostly one in each
+	profiles = make([]Profile, 0, len(l.files)) // most files hold one profile
 	take := func(f *file, docs iter.Seq[tree], end func() ending) {
 		before := len(profiles)
 		profiles = l.decode(f, docs, end, profiles)
@@ -77,7 +78,7 @@ type loader struct {
 	src      Sources
 	files    []*file
 	problems Problems
-	seen     map[string]string // absolute path to the name it was given by
+	seen     map[string]string // the name that each absolute path was given by
 	envs     map[string]envFile
 	real     realPaths
 }
@@ -92,14 +93,14 @@ func (l *loader) defaultFile() []string {
 	return nil
 }
 
-// open finds the files that an argument stands for.
+// open adds the files that an argument stands for.
 func (l *loader) open(arg string) {
 	if arg == "-" {
 		l.stdin()
 		return
 	}
 	if arg == "" {
-		// A variable that is not set, most likely; the current directory is not meant.
+		// Most likely "$FILE" with FILE not set. The current directory is not meant.
 		l.report(Pos{}, "name a file or a directory, or leave the argument out for tokenform.yaml", "an argument is empty")
 		return
 	}
@@ -115,8 +116,8 @@ func (l *loader) open(arg string) {
 	}
 }
 
-// directory takes the *.yaml and *.yml files, sorted, as a shell would: without
-// hidden ones, and not those further down.
+// directory adds the *.yaml and *.yml files of a directory, sorted. Like a shell's
+// *, it leaves out hidden files and files in directories below.
 func (l *loader) directory(arg, path string) {
 	entries, err := os.ReadDir(path)
 	if err != nil {
@@ -130,7 +131,7 @@ func (l *loader) directory(arg, path string) {
 			continue
 		}
 		file := filepath.Join(path, name)
-		if e.Type()&os.ModeSymlink != 0 { // Kubernetes mounts files as symlinks
+		if e.Type()&os.ModeSymlink != 0 { // Kubernetes mounts files as symbolic links
 			if info, err := os.Stat(file); err == nil && info.IsDir() {
 				continue
 			}
@@ -145,15 +146,15 @@ func (l *loader) directory(arg, path string) {
 	}
 }
 
-// isProfileFile reports whether a file of this name in a directory of profiles
-// holds some.
+// isProfileFile reports whether a file of this name belongs to the profiles of its
+// directory.
 func isProfileFile(name string) bool {
 	ext := filepath.Ext(name)
 	return (ext == ".yaml" || ext == ".yml") && !strings.HasPrefix(name, ".")
 }
 
-// read notes a file that is read later. size is about what it has; zero where
-// that is not known.
+// read adds a file, which is read later. size is about the file's size; zero means
+// not known.
 func (l *loader) read(shown, path string, size int64) {
 	if first, twice := l.seen[path]; twice {
 		message := "named twice on the command line"
@@ -190,7 +191,8 @@ func (l *loader) stdin() {
 	l.files = append(l.files, f)
 }
 
-// hold keeps the content of f, without what reading has left free behind it.
+// hold sets the content of f. It copies data, because reading leaves unused memory
+// behind the content.
 func (f *file) hold(data []byte) {
 	f.data = bytes.Clone(bytes.TrimPrefix(data, []byte("\ufeff")))
 }
@@ -297,11 +299,11 @@ func (f *file) parse(take func(tree)) (e ending) {
 	return e
 }
 
-// decode appends the documents of a file to profiles. A fault of syntax ends
-// it, with the documents before it looked at all the same.
+// decode appends the profiles of a file to profiles. At an error of syntax the
+// documents before the error are decoded, so that their problems are found too.
 func (l *loader) decode(f *file, docs iter.Seq[tree], end func() ending, profiles []Profile) []Profile {
 	documents := 0
-	var held tree // until the next one is there: only then is it known whether it is alone
+	var held tree // decoded when the next one comes: only then is it known whether it is alone
 	release := func(single bool, next []*node) {
 		if held.root != nil {
 			d := &document{loader: l, file: f, lookup: l.src.Env}
@@ -321,7 +323,7 @@ func (l *loader) decode(f *file, docs iter.Seq[tree], end func() ending, profile
 		}
 		if held.nodes == nil {
 			held.nodes = t.nodes
-		} else { // the rest of an empty document
+		} else { // the nodes of an empty document
 			held.nodes = append(held.nodes, t.nodes...)
 		}
 	}
@@ -341,7 +343,7 @@ func (l *loader) decode(f *file, docs iter.Seq[tree], end func() ending, profile
 	return profiles
 }
 
-// excerpts adds the lines that problems are about.
+// excerpts adds to each problem the line that it is about.
 func (l *loader) excerpts() {
 	files := make(map[string]*file, len(l.files))
 	for _, f := range l.files {

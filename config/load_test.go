@@ -28,7 +28,7 @@ func write(t testing.TB, files map[string]string) string {
 	return dir
 }
 
-// load expects profiles without any problem.
+// load loads profiles and fails the test at any problem.
 func load(t testing.TB, src Sources, args ...string) []Profile {
 	t.Helper()
 	if src.Env == nil {
@@ -179,7 +179,8 @@ func TestLoadOrder(t *testing.T) {
 	}
 }
 
-// TestStdinTwice: watch loads the same profiles again.
+// TestStdinTwice checks that a second load, as in watch, finds the same profiles on
+// standard input.
 func TestStdinTwice(t *testing.T) {
 	t.Parallel()
 	src := Sources{Dir: t.TempDir(), Stdin: ReadOnce(strings.NewReader("profile: in\nclient: {id: abc}\n"))}
@@ -190,8 +191,8 @@ func TestStdinTwice(t *testing.T) {
 	}
 }
 
-// TestLoadMany: files that are read side by side keep their order, and each its
-// problems.
+// TestLoadMany checks that files which are read side by side keep their order and
+// their problems.
 func TestLoadMany(t *testing.T) {
 	t.Parallel()
 	files := map[string]string{}
@@ -216,7 +217,7 @@ func TestLoadMany(t *testing.T) {
 	}
 }
 
-// TestLoadRefuses is for what stands in no file, or in files that others make.
+// TestLoadRefuses checks errors that no single golden file can show.
 func TestLoadRefuses(t *testing.T) {
 	t.Parallel()
 	dir := write(t, map[string]string{
@@ -291,7 +292,7 @@ outputs:
 	}
 }
 
-// TestTextAsWritten is about what YAML would make of it: 010 is 8.
+// TestTextAsWritten checks texts that YAML takes for something else: 010 is 8.
 func TestTextAsWritten(t *testing.T) {
 	t.Parallel()
 	for _, text := range []string{"010", "0x1F", "1e3", "true", "2001-12-14", "!!str 010", "'010'", `"\u0030\u00310"`} {
@@ -306,7 +307,7 @@ func TestTextAsWritten(t *testing.T) {
 	}
 }
 
-// TestNoValueChangesTheStructure: what a variable holds is only ever text.
+// TestNoValueChangesTheStructure checks that the value of a variable stays text.
 func TestNoValueChangesTheStructure(t *testing.T) {
 	t.Parallel()
 	evil := "x\"}, secret: stolen #"
@@ -318,7 +319,7 @@ func TestNoValueChangesTheStructure(t *testing.T) {
 	}
 }
 
-// TestCaps: what is hostile is refused before it costs anything.
+// TestCaps checks that a hostile file is refused quickly.
 func TestCaps(t *testing.T) {
 	repeat := func(s string) string { return strings.Repeat(s, (maxBytes-100)/len(s)) }
 	var keys, bomb, merges strings.Builder
@@ -355,8 +356,8 @@ func TestCaps(t *testing.T) {
 	}
 	for name, text := range tests {
 		t.Run(name, func(t *testing.T) {
-			// Well under 200 ms; the race detector and a busy machine cost a factor
-			// of ten, and the best of three tries is the one that counts.
+			// Each takes well under 200 ms. The race detector and a busy machine
+			// make it ten times slower, so the best of three tries counts.
 			best := time.Hour
 			var problems Problems
 			for try := 0; try < 3 && best > 200*time.Millisecond; try++ {

@@ -6,9 +6,9 @@ import (
 	"github.com/agnivade/levenshtein"
 )
 
-// nearest is the known word that was probably meant by s, or empty.
+// nearest returns the known word that s was probably meant to be, or nothing.
 func nearest(s string, known []string) string {
-	// Nothing known is longer, and the distance costs length times length.
+	// No known word is longer, and the distance takes time by length times length.
 	if len(s) > 40 {
 		return ""
 	}
@@ -17,7 +17,7 @@ func nearest(s string, known []string) string {
 	for _, k := range known {
 		word := loose(k)
 		if n := len(s) - len(word); n >= least || -n >= least {
-			continue // the lengths alone are too far apart
+			continue // the distance is at least the difference in length
 		}
 		if d := levenshtein.ComputeDistance(s, word); d < least {
 			best, least = k, d
@@ -26,7 +26,8 @@ func nearest(s string, known []string) string {
 	return best
 }
 
-// loose drops what people mix up: redirectUri, redirect-uri, redirect_uri.
+// loose removes the differences that people mix up: redirectUri, redirect-uri and
+// redirect_uri become one.
 func loose(s string) string {
 	return strings.Map(func(r rune) rune {
 		if r == '_' || r == '-' {
@@ -36,7 +37,7 @@ func loose(s string) string {
 	}, strings.ToLower(s))
 }
 
-// meant is a hint: the nearest known word, or else all of them.
+// meant returns a hint: the nearest known word, or all of them if none is near.
 func meant(s string, known []string) string {
 	if k := nearest(s, known); k != "" {
 		return "did you mean " + k + "?"

@@ -10,13 +10,13 @@ import (
 	"tokenform/config/fault"
 )
 
-// Problem is one thing wrong in a profile, or one worth a warning.
+// Problem is an error in a profile or a warning about one.
 type Problem struct {
 	Pos     Pos
 	Message string
 	Hint    string // what to change or run; may be empty
-	Warning bool   // the profile can be used all the same
-	Line    string // the offending line with secrets masked; empty: not to be shown
+	Warning bool   // the profile can still be used
+	Line    string // the line, cut before the first secret; empty if it must not be shown
 }
 
 // Error is "file:line:column: message", without the hint.
@@ -30,12 +30,13 @@ func (p *Problem) Error() string {
 	return b.String()
 }
 
-// Unwrap returns what is wrong as a [fault.Error], without the place.
+// Unwrap returns the problem as a [fault.Error], without its position.
 func (p *Problem) Unwrap() error {
 	return &fault.Error{Kind: fault.Invalid, Message: p.Message, Hint: p.Hint}
 }
 
-// String is the place in the form that editors and terminals link.
+// String returns the position as file:line:column, which editors and terminals
+// make a link.
 func (p Pos) String() string {
 	switch {
 	case p.File == "":
@@ -47,7 +48,7 @@ func (p Pos) String() string {
 	}
 }
 
-// Problems is every error and warning found in all files of one call.
+// Problems are all errors and warnings that one call has found.
 type Problems []*Problem
 
 func (ps Problems) Error() string {
@@ -58,7 +59,8 @@ func (ps Problems) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-// Errors is the problems that keep the profiles from being used.
+// Errors returns the problems that are not warnings. With one of them, no profile
+// can be used.
 func (ps Problems) Errors() Problems {
 	var errs Problems
 	for _, p := range ps {
@@ -69,8 +71,8 @@ func (ps Problems) Errors() Problems {
 	return errs
 }
 
-// sorted orders problems by place and drops those said twice, which happens
-// where an anchor with something wrong in it is used more than once.
+// sorted sorts problems by position and drops duplicates. A wrong node with an
+// anchor is reported each time that an alias uses it.
 func (ps Problems) sorted() Problems {
 	sort.SliceStable(ps, func(i, j int) bool {
 		a, b := ps[i], ps[j]
@@ -86,14 +88,15 @@ func (ps Problems) sorted() Problems {
 	})
 }
 
-// flaw is what is wrong with a text, before anybody knows where it stands. It
-// never quotes the text: the text may be the value of a variable.
+// flaw is what is wrong with a text. The functions that find flaws do not know the
+// position of the text. A flaw never quotes the text, which may be the value of a
+// variable.
 type flaw struct {
 	message string
 	hint    string
 }
 
-// quoted is a piece of a profile fit for a message.
+// quoted returns a text from a profile, shortened and in quotes, for a message.
 func quoted(s string) string {
 	const most = 60
 	if r := []rune(s); len(r) > most {

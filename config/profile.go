@@ -1,7 +1,7 @@
-// Package config says what is wanted: profiles, the command line and the texts
-// that explain both. It touches no network and starts no grant; the only
-// programs it runs are the ones that a profile names as the source of a secret
-// and git, for the warnings.
+// Package config says what is wanted: it loads and checks profiles. It touches no
+// network and starts no grant. The only programs that it runs are git, for the
+// warnings of [Inspect], and the commands that a profile names as the origin of a
+// value.
 package config
 
 import (
@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// Grant is the OAuth grant a profile asks for, by its name in the profile.
+// Grant is the OAuth grant that a profile asks for, by its name in the profile.
 type Grant string
 
 // The grants of RFC 6749 that Spotify still offers. PKCE is the authorization
@@ -41,24 +41,25 @@ type Profile struct {
 	Scopes        []string // as declared; nil for client credentials
 	RedirectURI   string   // as registered at Spotify, byte for byte
 	ShowDialog    bool
-	MinTTL        time.Duration // refresh with less than this left
-	LoginLifetime time.Duration // trust in a refresh token, from consent
+	MinTTL        time.Duration // refresh a token with less than this left
+	LoginLifetime time.Duration // how long after consent a refresh token is trusted
 	LoginWarning  time.Duration // warn this long before LoginLifetime ends
-	RefreshToken  *Value        // the seed; nil: none declared
+	RefreshToken  *Value        // the seed; nil if none is declared
 	Verify        bool
-	Account       string // id or account_id that alone may log in; empty: any
-	Listen        string // host:port to bind instead of RedirectURI's; empty: that
+	Account       string // id or account_id of the only account that may log in; empty means any account
+	Listen        string // host:port to bind; empty means that of RedirectURI
 	State         string // absolute path of the state directory
 	Outputs       []Output
 	Pos           Pos // where the document starts
 
-	path      string   // the profile's file, absolute; empty for standard input
+	path      string   // the profile's file, absolute; empty if it is standard input
 	envFiles  []string // absolute
 	namePos   Pos
 	listenPos Pos
 }
 
-// File is the absolute path of the profile's file; empty for standard input.
+// File returns the absolute path of the profile's file. It is empty if the profile
+// came from standard input.
 func (p Profile) File() string { return p.path }
 
 // Client is a Spotify app's credentials.
@@ -67,7 +68,7 @@ type Client struct {
 	Secret *Value // nil for a public client
 }
 
-// Output is one place that tokens are written to.
+// Output is a file, a stream or a command that tokens are written to.
 type Output struct {
 	Type         string // "env", "json", "stdout", "template", "command" or "github"
 	Path         string // absolute; empty for what is no file of the profile's
@@ -105,8 +106,8 @@ var Fields = []string{
 	"authorized_at", "client_id", "client_secret", "profile",
 }
 
-// Pos is a place in a profile. Line and Col count from one; zero means the
-// file as a whole. Columns count characters, not bytes.
+// Pos is a position in a file. Line and Col count from one; zero means the file as
+// a whole. Columns count characters, not bytes.
 type Pos struct {
 	File string // as the user named it; "-" is standard input
 	Line int

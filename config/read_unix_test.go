@@ -23,7 +23,7 @@ func pipes(t *testing.T, dir string, names ...string) {
 	}
 }
 
-// ends fails the test if run goes on after its context is cancelled.
+// ends fails the test unless run blocks, and returns when its context is cancelled.
 func ends(t *testing.T, run func(context.Context)) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -93,7 +93,8 @@ func TestLoadFromPipe(t *testing.T) {
 	}
 }
 
-// TestStampOfPipe: looking at a pipe reads nothing from it.
+// TestStampOfPipe checks that Stamp neither reads a pipe nor takes what is written
+// into one for a change.
 func TestStampOfPipe(t *testing.T) {
 	t.Parallel()
 	dir := write(t, map[string]string{"a.yaml": "client: {id: abc, secret: {file: secret}}\noutputs: [{type: env, path: secret, keys: {scope: S}}]\n"})

@@ -7,9 +7,9 @@ import (
 	"strings"
 )
 
-// checkRedirect applies Spotify's rules for redirect URIs, in force for every
-// app since 2025-11-27: https, http on a loopback IP literal, or a custom
-// scheme. https to localhost is refused too.
+// checkRedirect applies the rules for redirect URIs that Spotify enforces for every
+// app since 2025-11-27: https, http to a loopback IP literal, or a custom scheme.
+// The name localhost is refused with https too.
 func checkRedirect(s string) *flaw {
 	const example = "for example http://127.0.0.1:8888/callback"
 	if strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r >= 0x7f }) {
@@ -29,7 +29,7 @@ func checkRedirect(s string) *flaw {
 	case u.User != nil:
 		return &flaw{"a user name or password in the address", "take out what stands before the @"}
 	case u.Scheme != "http" && u.Scheme != "https":
-		return nil // a custom scheme: any path, any host, or none
+		return nil // a custom scheme may have any path, and any host or none
 	case u.Hostname() == "":
 		return &flaw{"no host in the address", "write it in full, " + example}
 	}
@@ -58,8 +58,8 @@ func checkRedirect(s string) *flaw {
 	return nil
 }
 
-// checkPort looks at the port of host, which is still in brackets where need
-// be. url.Parse has made sure that it is a number.
+// checkPort checks the port of a URL. host is the URL's host with brackets and
+// port. url.Parse has checked that the port consists of digits.
 func checkPort(host, port string) *flaw {
 	if strings.HasSuffix(host, ":") {
 		return &flaw{"a colon without a port", "write the port, or take out the colon"}
@@ -77,15 +77,15 @@ func checkPort(host, port string) *flaw {
 	return nil
 }
 
-// isPort reports whether what follows a colon looks like a port rather than the
-// rest of a custom scheme: "127.0.0.1.nip.io:8888/callback".
+// isPort reports whether s, the text behind a colon, begins with a port. Then what
+// url.Parse takes for a scheme is a host: "127.0.0.1.nip.io:8888/callback".
 func isPort(s string) bool {
 	digits, _, _ := strings.Cut(s, "/")
 	_, err := strconv.ParseUint(digits, 10, 16)
 	return err == nil
 }
 
-// airplay reports whether macOS keeps the port of a loopback address for itself.
+// airplay reports whether AirPlay uses the port of a loopback address on macOS.
 func airplay(s string) bool {
 	u, err := url.Parse(s)
 	if err != nil || u.Scheme != "http" {
@@ -107,8 +107,7 @@ func checkListen(s string) *flaw {
 	return nil
 }
 
-// loopback reports whether a checked listen address is out of reach for other
-// machines.
+// loopback reports whether no other machine can reach a listen address.
 func loopback(listen string) bool {
 	at, err := netip.ParseAddrPort(listen)
 	return err == nil && at.Addr().IsLoopback()

@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// TestSchemaKeys: the schema has the keys, types and words that the decoder
-// knows, no more and no less.
+// TestSchemaKeys checks that the schema has the keys, types and words that the
+// decoder knows, no more and no less.
 func TestSchemaKeys(t *testing.T) {
 	t.Parallel()
 	type object struct {

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// knownScopes are the scopes of Spotify's documentation, late 2026.
+// knownScopes are the scopes in Spotify's documentation, late 2026.
 var knownScopes = []string{
 	"ugc-image-upload", "user-read-playback-state", "user-modify-playback-state",
 	"user-read-currently-playing", "app-remote-control", "streaming",
@@ -16,14 +16,15 @@ var knownScopes = []string{
 	"user-read-email", "user-read-private",
 }
 
-// partnerScopes are only granted to apps of Spotify's partners.
+// partnerScopes are granted only to apps of Spotify's partners.
 var partnerScopes = []string{
 	"user-soa-link", "user-soa-unlink", "soa-manage-entitlements",
 	"soa-manage-partner", "soa-create-partner",
 }
 
-// retired are scopes that old code asks for, with what to do instead. Apps made
-// since February 2026 get no login at all if one scope is unknown.
+// retired says what to do instead of asking for a scope that Spotify has retired
+// and old code still asks for. An app made since February 2026 gets no login at
+// all if one scope is unknown.
 func retired(scope string) (hint string, ok bool) {
 	switch scope {
 	case "playlist-read":
@@ -51,7 +52,7 @@ func (d *document) scopes(f *field) []string {
 		f.node.shown = true
 	}
 	var names []string
-	var firsts []*node // where each of names stands
+	var firsts []*node // the node of each of names
 	for _, item := range d.items(f.node, "scopes", hint) {
 		name, ok := d.shown(item, "scope")
 		if !ok {
@@ -67,7 +68,7 @@ func (d *document) scopes(f *field) []string {
 	return names
 }
 
-// scope judges one name.
+// scope reports a name that is not a scope, or not one for everybody.
 func (d *document) scope(item *node, name string) {
 	if slices.Contains(knownScopes, name) {
 		return

@@ -14,7 +14,7 @@ import (
 	"tokenform/config/dotenv"
 )
 
-// Directories are the args that stand for every file in them, absolute.
+// Directories returns those of args that are directories, absolute.
 func Directories(src Sources, args []string) []string {
 	var dirs []string
 	for _, arg := range args {

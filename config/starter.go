@@ -8,15 +8,15 @@ import (
 	"strings"
 )
 
-// Starter is what a first profile is made of. The zero value reads the client
-// id from the environment and asks for no scope.
+// Starter makes a first profile. The zero value takes the client id from the
+// environment and asks for no scope.
 type Starter struct {
-	ClientID string // empty: ${SPOTIFY_CLIENT_ID}
-	Secret   bool   // the app is one that can keep a secret: ${SPOTIFY_CLIENT_SECRET}
+	ClientID string // empty means ${SPOTIFY_CLIENT_ID}
+	Secret   bool   // the app can keep a secret, which is ${SPOTIFY_CLIENT_SECRET}
 	Scopes   []string
 }
 
-// Text is the commented profile.
+// Text returns the profile, with comments.
 func (s Starter) Text() string {
 	id := cmp.Or(s.ClientID, "${SPOTIFY_CLIENT_ID}")
 	if strings.ContainsFunc(id, odd) {
@@ -49,13 +49,14 @@ outputs:
 `, DefaultRedirectURI, id, secret, strings.Join(s.Scopes, ", "))
 }
 
-// odd are the characters that may not be what they look like in YAML.
+// odd reports whether r may have a meaning in YAML, so that a text with r needs
+// quotes.
 func odd(r rune) bool {
 	return !strings.ContainsRune("${}_.-", r) && !('0' <= r && r <= '9' || 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z')
 }
 
-// Check loads the profile as if it had been written to FILE in src's directory,
-// with any client secret.
+// Check returns the errors that the profile has, whatever the client id and the
+// secret will be.
 func (s Starter) Check(src Sources) Problems {
 	env := src.Env
 	src.Env = func(name string) (string, bool) {

@@ -7,15 +7,16 @@ import (
 )
 
 // Limits that keep a hostile file cheap. yaml.v3 needs up to a microsecond for
-// each byte that opens something, so these are counted before it sees any.
+// each byte that opens a node, so the loader counts these bytes before yaml.v3
+// reads the file.
 const (
 	maxBytes     = 1 << 20 // of a file
 	maxStructure = 10_000  // lines, keys and items of a document
 	maxDocuments = 25_000  // of a file; the smallest profile has some 40 bytes
 )
 
-// illegal finds what no YAML file may hold, with a better place than yaml.v3
-// gives.
+// illegal finds a byte or a character that no YAML file may hold. yaml.v3 would
+// find it too, and give a worse position.
 func illegal(data []byte) *flawAt {
 	if bytes.HasPrefix(data, []byte("\xff\xfe")) || bytes.HasPrefix(data, []byte("\xfe\xff")) ||
 		len(data) > 1 && (data[0] == 0) != (data[1] == 0) {
@@ -41,9 +42,9 @@ func illegal(data []byte) *flawAt {
 	return nil
 }
 
-// lineBreak is the length of the line break that b begins with, by yaml.v3's
-// rules, which count the Unicode ones: a line number of its is worth nothing
-// with any others.
+// lineBreak returns the length of the line break that b begins with, or zero. It
+// follows yaml.v3, which takes three Unicode characters for line breaks: line
+// numbers must agree with those of yaml.v3.
 func lineBreak(b []byte) int {
 	switch {
 	case b[0] == '\n':
@@ -61,8 +62,8 @@ func lineBreak(b []byte) int {
 	return 0
 }
 
-// crowded refuses what would take yaml.v3 long. Each node needs one of the
-// bytes counted, so this bounds the nodes without knowing YAML.
+// crowded refuses a file that would take yaml.v3 long. Each node needs one of the
+// bytes that crowded counts, so that the count bounds the number of nodes.
 func crowded(data []byte) *flawAt {
 	structure, documents, first, line := 0, 0, 1, 1
 	for i := 0; i < len(data); i++ {
@@ -96,7 +97,7 @@ func crowded(data []byte) *flawAt {
 	return nil
 }
 
-// lineAt is the line and column of an offset.
+// lineAt returns the line and column of an offset.
 func lineAt(data []byte, offset int) (line, col int) {
 	line, start := 1, 0
 	for i := 0; i < offset; {

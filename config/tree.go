@@ -19,25 +19,25 @@ const (
 	mapping
 )
 
-// node is a piece of a profile. yaml.v3's own nodes stay in this file, and so
-// do its decoder's habits: errors that quote values, null that skips checks,
-// unknown tags that vanish. An alias is the very node that its anchor marks.
+// node is a piece of a profile. The nodes of yaml.v3 stay in this file, and its
+// decoder is not used beyond them: it quotes values in errors, lets null skip
+// checks and ignores unknown tags. An alias is the same *node as its anchor.
 type node struct {
 	kind  kind
 	tag   string // "!!str", "!!null", …
-	value string // of a scalar, as written, ${…} and all
+	value string // of a scalar, as written, with its ${…}
 	items []*node
 	line  int
 	col   int // in characters
 
-	// Where a problem shows the line, scalars are masked unless the decoder
-	// came across them under a key that is fit to be seen, and nowhere else.
+	// A message that shows the line hides a scalar unless it is shown and not
+	// secret. The decoder sets both: an alias may use one node under two keys.
 	shown  bool
 	secret bool
-	marked bool // with an anchor, or a tag of no meaning
+	marked bool // has an anchor, or a tag that means nothing in a profile
 }
 
-// noun is what the node is, for messages.
+// noun says in messages what the node is.
 func (n *node) noun() string {
 	if n.isNull() {
 		return "empty"
@@ -47,16 +47,16 @@ func (n *node) noun() string {
 
 func (n *node) isNull() bool { return n.kind == scalar && n.tag == "!!null" }
 
-// quoted is the text of a scalar or key for a message, as written: what the
-// variables in it hold is nobody's business.
+// quoted returns the text of a scalar or key for a message. The text is as written,
+// with ${…}, because the variables may hold secrets.
 func (n *node) quoted() string {
 	if n.secret {
-		return "…" // a secret by another name, through an alias
+		return "…" // an alias uses the same node as a secret
 	}
 	return quoted(n.value)
 }
 
-// plain reports whether the tag is one that a profile has any use for.
+// plain reports whether the tag of n has a meaning in a profile.
 func (n *node) plain() bool {
 	switch n.tag {
 	case "!!str", "!!int", "!!float", "!!bool", "!!null", "!!timestamp", "!!merge", "!!map", "!!seq":
@@ -78,7 +78,7 @@ func (n *node) hide() {
 
 // tree is a parsed document.
 type tree struct {
-	root  *node   // nil: there is nothing in it, or a fault
+	root  *node   // nil if the document is empty or broken
 	nodes []*node // every node, in the order of the text
 }
 
@@ -88,8 +88,8 @@ type flawAt struct {
 	line, col int
 }
 
-// parse hands on the documents of a file, one after the other. Those before the
-// fault are complete.
+// parse calls take for each document of a file. The documents before a flaw are
+// complete.
 func parse(data []byte, take func(tree)) (wrong *flawAt) {
 	if wrong := illegal(data); wrong != nil {
 		return wrong
@@ -111,10 +111,10 @@ func parse(data []byte, take func(tree)) (wrong *flawAt) {
 		if len(doc.Content) == 0 {
 			continue
 		}
-		c.aliases, c.nodes = 0, make([]*node, 0, len(c.nodes)) // one is like the next
+		c.aliases, c.nodes = 0, make([]*node, 0, len(c.nodes)) // documents are much alike
 		root := c.convert(doc.Content[0], 0)
 		if c.wrong != nil || root.isNull() && root.value == "" {
-			root = nil // nothing between two markers
+			root = nil // there is nothing between two ---
 		}
 		take(tree{root, c.nodes})
 		if c.wrong != nil {
@@ -123,8 +123,8 @@ func parse(data []byte, take func(tree)) (wrong *flawAt) {
 	}
 }
 
-// decode turns yaml.v3's panics into errors. It recovers from its own, but
-// broken input reaches others (go-yaml/yaml issues 560, 666, 855).
+// decode turns panics of yaml.v3 into errors. yaml.v3 recovers from those it
+// raises, but broken input causes others (go-yaml/yaml issues 560, 666, 855).
 func decode(dec *yaml.Decoder, doc *yaml.Node) (err error) {
 	defer func() {
 		if recover() != nil {
@@ -140,7 +140,7 @@ const (
 	maxDepth   = 50    // of nesting; a profile needs six
 )
 
-// converter copies yaml.v3's nodes into ours.
+// converter makes a *node of each node of yaml.v3.
 type converter struct {
 	nodes   []*node
 	anchors map[*yaml.Node]*node
@@ -155,8 +155,8 @@ func (c *converter) convert(y *yaml.Node, depth int) *node {
 		if c.aliases++; c.aliases > maxAliases {
 			c.fail(y, fmt.Sprintf("more than %d aliases in one document", maxAliases))
 		}
-		// An alias inside its own anchor finds the unfinished node, which is
-		// why nobody may walk a tree without an end of his own.
+		// An alias inside its own anchor makes a node that contains itself: whoever
+		// walks a tree must bound the walk.
 		return c.anchors[y.Alias]
 	}
 	if len(c.spare) == 0 {
@@ -200,9 +200,9 @@ func (c *converter) fail(y *yaml.Node, message string) {
 	}
 }
 
-// syntax puts an error of yaml.v3 in its place. Its texts name what the parser
-// expected; the one that quotes the file is replaced: a secret that begins
-// with * is an alias to YAML.
+// syntax translates an error of yaml.v3. One of its texts quotes the file and is
+// replaced: YAML takes a secret that begins with *, and is not in quotes, for an
+// alias.
 func syntax(data []byte, err error) *flawAt {
 	message := strings.TrimPrefix(err.Error(), "yaml: ")
 	if _, rest, ok := strings.Cut(message, "unknown anchor '"); ok {
@@ -212,7 +212,7 @@ func syntax(data []byte, err error) *flawAt {
 		}
 		return at
 	}
-	at := &flawAt{line: 1, col: 1} // yaml.v3 leaves the number out for line one
+	at := &flawAt{line: 1, col: 1} // yaml.v3 gives no number for line one
 	if rest, ok := strings.CutPrefix(message, "line "); ok {
 		if number, after, ok := strings.Cut(rest, ": "); ok {
 			message = after
@@ -220,7 +220,7 @@ func syntax(data []byte, err error) *flawAt {
 				at.line = line
 			}
 			if strings.HasPrefix(message, "did not find expected") {
-				at.line++ // its parser, unlike its scanner, counts from zero
+				at.line++ // the parser of yaml.v3 counts lines from zero, its scanner from one
 			}
 		}
 	}

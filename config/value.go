@@ -12,32 +12,32 @@ import (
 	"tokenform/config/fault"
 )
 
-// CommandTimeout bounds a {command: …} source.
+// CommandTimeout is how long the command of a value may take.
 const CommandTimeout = 30 * time.Second
 
-// Value is a string of a profile that may have to be fetched: written there
-// (with ${…} already replaced), or named by {env}, {file} or {command}. It is
-// safe for concurrent use and is fetched at most once.
+// Value is a string of a profile: the text itself, with every ${…} replaced, or a
+// text to be fetched from a variable, a file or a command. A Value is safe for
+// concurrent use and is fetched at most once.
 type Value struct {
 	Pos     Pos
 	Key     string // "client.id", for messages
-	literal bool   // it stands in the profile itself, in full or as a default
-	*origin        // nil: it is written there, and done
+	literal bool   // at least a part of the text is written in the profile
+	*origin        // nil if nothing needs to be fetched
 
 	mu   sync.Mutex
 	text string
 	done bool
 }
 
-// origin is where a value is fetched from. Most values have none, and there may
-// be thousands.
+// origin is where a value is fetched from. It is apart from [Value] because there
+// may be thousands of values, and most have no origin.
 type origin struct {
 	env     string        // a variable's name
 	file    string        // absolute
 	command []string      // program and arguments
-	shown   string        // the file or the program as the profile has it
-	dir     string        // the command's working directory: the profile's own
-	timeout time.Duration // the command's
+	shown   string        // the file or the program as written in the profile
+	dir     string        // where the command runs: the directory of the profile's file
+	timeout time.Duration // for the command
 	lookup  func(string) (string, bool)
 }
 
@@ -66,9 +66,9 @@ func (v *Value) harmless() bool {
 	return v.command == nil && (v.file == "" || isRegular(v.file))
 }
 
-// Resolve fetches the value. The error names the key and the source, with the
-// cure as its hint, and never quotes what the source said. If ctx ends, Resolve
-// returns ctx's error, whatever it was waiting for.
+// Resolve returns the value, and fetches it if need be. The error names the key and
+// the origin, with a hint, and never quotes what came from the origin. If ctx
+// ends, Resolve returns ctx's error, whatever it was waiting for.
 func (v *Value) Resolve(ctx context.Context) (string, error) {
 	if v == nil {
 		return "", nil
@@ -119,14 +119,14 @@ func (v *Value) fetch(ctx context.Context) error {
 	return nil
 }
 
-// run starts the command without a shell. Its standard error is swallowed: it
-// may hold anything, the secret included.
+// run runs the command, without a shell, and returns what it prints. Nobody sees
+// the command's standard error, because a secret may be in it.
 func (v *Value) run(ctx context.Context) (string, error) {
 	limited, cancel := context.WithTimeout(ctx, v.timeout)
 	defer cancel()
 	cmd := exec.CommandContext(limited, v.command[0], v.command[1:]...)
 	cmd.Dir = v.dir
-	cmd.WaitDelay = time.Second // a grandchild may hold the pipe open
+	cmd.WaitDelay = time.Second // a process that the command started may hold the pipe open
 	var out bounded
 	cmd.Stdout = &out
 	err := cmd.Run()
@@ -147,10 +147,10 @@ func (v *Value) run(ctx context.Context) (string, error) {
 	}
 }
 
-// maxSecret bounds what is read where a secret is expected.
+// maxSecret bounds the size of a secret.
 const maxSecret = 64 << 10
 
-// bounded keeps what a command prints, and refuses more than a secret can be.
+// bounded keeps what a command prints, up to maxSecret.
 type bounded struct {
 	strings.Builder
 	full bool
@@ -168,12 +168,12 @@ func (v *Value) problem(msg, hint string) error {
 	return &Problem{Pos: v.Pos, Message: v.Key + ": " + msg, Hint: hint}
 }
 
-// dropNewline removes one newline at the end, the one that editors and echo add.
+// dropNewline removes one newline at the end: editors and echo add one.
 func dropNewline(s string) string {
 	s = strings.TrimSuffix(s, "\n")
 	return strings.TrimSuffix(s, "\r")
 }
 
-// cause is why a file or process error, without the path or program
-// that the message already names.
+// cause returns the text of a file or process error without the path or the
+// program, which the message names already.
 func cause(err error) string { return fault.Cause(err).Error() }

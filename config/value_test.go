@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// secret loads a profile with the given client.secret, next to files.
+// secret loads a profile with the given client.secret from a directory with files.
 func secret(t *testing.T, yaml string, files map[string]string) *Value {
 	t.Helper()
 	if files == nil {
@@ -35,9 +35,9 @@ func TestValue(t *testing.T) {
 	tests := []struct {
 		name, yaml string
 		files      map[string]string
-		known      bool // without running anything
+		known      bool // without a side effect
 		want       string
-		wrong      string // part of the error
+		wrong      string // part of the error; empty if there is none
 	}{
 		{name: "literal", yaml: "abc", known: true, want: "abc"},
 		{name: "variable in a literal", yaml: "${SECRET}", known: true, want: "CANARY"},
@@ -85,7 +85,8 @@ func TestValue(t *testing.T) {
 	}
 }
 
-// TestValueCommandTimeout: also a child that keeps the pipe open ends it.
+// TestValueCommandTimeout checks that a command ends in time even if a child of it
+// keeps the pipe open.
 func TestValueCommandTimeout(t *testing.T) {
 	t.Parallel()
 	v := secret(t, "{command: [sh, -c, 'sleep 60 & sleep 60']}", nil)
@@ -105,7 +106,7 @@ func TestValueCommandTimeout(t *testing.T) {
 	}
 }
 
-// TestValueOnce: many ask at once, the command runs once.
+// TestValueOnce checks that a command runs once if many ask at the same time.
 func TestValueOnce(t *testing.T) {
 	t.Parallel()
 	if runtime.GOOS == "windows" {

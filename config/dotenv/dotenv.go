@@ -3,16 +3,16 @@
 //
 // A dotenv file has no standard. Its readers (bash, node, docker --env-file,
 // docker compose, python-dotenv, godotenv) agree on NAME=value and on little
-// else. Reading and editing share the lines, the names and the quotes, and
-// differ in one thing: where a quoted value ends.
+// else. Reading and editing share the lines, the names and the end of a quote, and
+// differ on purpose in where a quoted value ends:
 //
 //   - config reads a value that somebody wrote for tokenform: one pair of ' or ",
-//     and then nothing but a comment. Everything else is a fault in the file.
-//   - An edit must not change a line that is part of somebody else's value, so
-//     [Scan] takes the most that any reader takes: a word of the shell, which
-//     may join several pieces in quotes of any kind, over several lines.
+//     and then nothing but a comment. Anything else is an error in the file.
+//   - An edit must not change a line that is part of somebody else's value. So
+//     [Scan] takes for the value the most that any reader takes: a word of the
+//     shell, which may join pieces in quotes of any kind, over several lines.
 //
-// "A='x'#it's" shows the difference: config reads a comment behind x, and the
+// "A='x'#it's" shows the difference. config reads a comment behind x, and the
 // shell reads a word that goes on to the next single quote.
 package dotenv
 
@@ -72,8 +72,8 @@ type Statement struct {
 	Open       byte   // the quote in the value that is never closed; zero if there is none
 }
 
-// Scan takes content apart without a gap, by rules with which a mistake about
-// somebody else's line never changes that line:
+// Scan takes content apart without a gap. Its rules make sure that an edit never
+// changes somebody else's line, even if Scan misreads the line:
 //
 //   - NAME = value, with "export " and blanks as they are, is an assignment to
 //     NAME. NAME: value (godotenv, compose) and NAME alone (docker) never are.
@@ -104,7 +104,7 @@ func statementAt(content []byte, start int) Statement {
 		return s
 	}
 	if l.Separator == ':' {
-		s.Name = "" // nobody sets it, but its quotes may hold lines
+		s.Name = "" // never edited, but its quotes may span lines
 	}
 	stop := l.Stop
 	s.From, s.To = Blanks(content, l.Value), stop

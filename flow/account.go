@@ -45,8 +45,8 @@ func accountOf(me oauth.Me) *state.Account {
 	return &state.Account{ID: me.ID, AccountID: me.AccountID, Name: me.Name}
 }
 
-// accountFits reports whether got is the account that p declares, or else the one
-// that t is of; where neither is known, so is the answer.
+// accountFits reports whether got is the account that p declares or, if p declares
+// none, the account of t. known is false if there is no account to compare with.
 func accountFits(p config.Profile, t *state.Token, got *state.Account) (ok, known bool) {
 	switch {
 	case p.Account != "":
@@ -64,7 +64,8 @@ func sameAccount(a, b *state.Account) bool {
 	return a.ID == b.ID
 }
 
-// accountName is how an account is shown: its display name where it has one, and its id.
+// accountName returns how an account is shown: with its display name, if any, and
+// its id.
 func accountName(a *state.Account) string {
 	if a.Name == "" || a.Name == a.ID {
 		return a.ID

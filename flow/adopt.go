@@ -16,24 +16,24 @@ import (
 type Found struct {
 	Shown   string // the output
 	Path    string
-	Digest  string // of all that the file holds
+	Digest  string // of the whole file
 	Access  string
-	Refresh string // empty: it has dropped it
+	Refresh string // empty if the client has dropped it
 	Expires time.Time
-	Scopes  []string // nil: it does not say
+	Scopes  []string // nil if the file does not say
 }
 
 // Format keeps tokens out of every message, as [state.Token]'s does.
 func (f Found) Format(s fmt.State, _ rune) { fmt.Fprintf(s, "token in %s (redacted)", f.Shown) }
 
-// longestLife is more than an access token ever has to live: a file that says
-// more is wrong, and would keep a dead token for good.
+// longestLife is more than any access token lives. A file that says more is wrong,
+// and would keep a dead token for good.
 const longestLife = 24 * time.Hour
 
-// adoptable looks for a token that a client got when it refreshed on its own,
-// where the decision on t is to keep or refresh it. It is adopted instead of
-// being overwritten: its refresh token may be the only one that still works. Then
-// the decision says so, and next is what t becomes; else d comes back as it was.
+// adoptable looks for a token that a client got when it refreshed on its own, if
+// the decision d is to keep or to refresh t. Such a token is adopted and not
+// overwritten: its refresh token may be the only one that still works. Then the
+// decision is to adopt, and next is what t becomes. Else adoptable returns d.
 func (r *Runner) adoptable(p config.Profile, t *state.Token, d Decision) (_ Decision, found Found, next *state.Token) {
 	if r.options.Outputs == IgnoreOutputs || t == nil || !p.Grant.User() || d.Seed || d.Action != Keep && d.Action != Refresh {
 		return d, Found{}, nil

@@ -14,13 +14,13 @@ import (
 type Action string
 
 const (
-	Keep    Action = "keep"    // the stored token will do
+	Keep    Action = "keep"    // use the stored token
 	Refresh Action = "refresh" // RFC 6749 section 6
-	Login   Action = "login"   // RFC 6749 section 4.1, with a person in front
+	Login   Action = "login"   // RFC 6749 section 4.1: a person logs in
 	Request Action = "request" // RFC 6749 section 4.4, client credentials
-	Adopt   Action = "adopt"   // a client has refreshed on its own: take its token
-	Delete  Action = "delete"  // the profile is no longer declared, and is to go
-	Leave   Action = "leave"   // the same, and nobody asked for that
+	Adopt   Action = "adopt"   // store a token that a client got on its own
+	Delete  Action = "delete"  // an orphan goes, because --prune asks for it
+	Leave   Action = "leave"   // an orphan stays
 )
 
 // Decision is an action and the reason shown for it.
@@ -33,10 +33,10 @@ type Decision struct {
 // grants reports whether the decision needs an answer from the server.
 func (d Decision) grants() bool { return d.Action != Keep && d.Action != Adopt }
 
-// Decide compares what p declares with what is in state and says what to do.
-// It is the table of SPEC section 3, in its order, and depends on nothing but
-// its arguments; t is nil where nothing is in state. Values of p that only a
-// command could tell are taken to be what they were, so that a plan runs none.
+// Decide compares what p declares with what is in state, and says what to do. t is
+// nil if nothing is in state. Decide is the table of SPEC section 3, in its order,
+// and depends on nothing but its arguments. Decide takes a value that only a
+// command can tell to be unchanged, so that a plan runs no command.
 func Decide(p config.Profile, t *state.Token, now time.Time) Decision {
 	if !p.Grant.User() {
 		return decideClientCredentials(p, t, now)
@@ -71,8 +71,8 @@ func Decide(p config.Profile, t *state.Token, now time.Time) Decision {
 			return Decision{Action: Login, Reason: reason + ", and there is no refresh token"}
 		}
 		if !t.Rejected.IsZero() {
-			// Spotify has refused good tokens in an outage, so it is asked again: once
-			// per run, and the old token stays until a new one is stored.
+			// Spotify has refused good tokens in an outage, so each run asks once more. The
+			// old token stays until a new one is stored.
 			reason += ", refused on " + day(t.Rejected)
 		}
 		return Decision{Action: Refresh, Reason: reason}
@@ -99,8 +99,8 @@ func clientChanged(p config.Profile, t *state.Token) bool {
 	return known && id != t.ClientID
 }
 
-// MissingScopes lists the declared scopes that t was not granted. A server that
-// never named the scopes granted all that was asked for (RFC 6749 section 5.1).
+// MissingScopes lists the declared scopes that t was not granted. If the server
+// never named the scopes, it granted all of them (RFC 6749 section 5.1).
 func MissingScopes(p config.Profile, t *state.Token) []string {
 	if t.Scopes == nil {
 		return nil
@@ -118,8 +118,8 @@ func lacking(declared, granted []string) []string {
 	return missing
 }
 
-// LoginUntil is when the refresh token is no longer trusted; zero where the
-// time of consent is not known, or where nobody logs in.
+// LoginUntil returns when the refresh token is no longer trusted. Zero means that
+// the time of consent is not known, or that the grant has no login.
 func LoginUntil(p config.Profile, t *state.Token) time.Time {
 	if t.Authorized.IsZero() || !p.Grant.User() {
 		return time.Time{}
@@ -143,11 +143,12 @@ func expiry(t *state.Token, now time.Time) string {
 	return "expired " + Span(now.Sub(t.Expires)) + " ago"
 }
 
-// day is a date as people compare it, in UTC like every time in a file.
+// day formats a date in UTC, as every time in a file is.
 func day(t time.Time) string { return t.UTC().Format(time.DateOnly) }
 
-// Span is a duration as people say it: its two largest units at most, rounded
-// down, so that nothing is promised longer than it lasts, and never negative.
+// Span formats a duration as people say it, with its two largest units at most.
+// Span rounds down, so that no token is said to last longer than it does, and is
+// never negative.
 func Span(d time.Duration) string {
 	d = max(d, 0)
 	switch {

@@ -13,9 +13,8 @@ import (
 // Date header has a resolution of one second, and an answer takes some.
 const maxSkew = time.Minute
 
-// fromWire makes our token from the wire's. fromWire is the one place where a
-// relative lifetime becomes an absolute time, and where what an answer leaves out
-// is kept from old. The expiry counts from sent, the moment before the request,
+// fromWire makes our token from the wire's. Only fromWire turns a relative lifetime
+// into an absolute time, and keeps from old what an answer leaves out. The expiry counts from sent, the moment before the request,
 // so that a slow answer never makes a token look longer-lived than it is.
 func (s *session) fromWire(app oauth.App, old *state.Token, w oauth.Token, sent time.Time) *state.Token {
 	n := &state.Token{

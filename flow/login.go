@@ -13,20 +13,21 @@ import (
 	"tokenform/flow/state"
 )
 
-// login asks a person to log in, exchanges the code, makes sure that it is the
-// right account and stores the token. The page that the person ends on is
-// answered last, so that it tells what really happened.
+// login asks a person to log in, exchanges the code, checks the account and stores
+// the token. The page in the person's browser is answered last, so that the page
+// tells what really happened.
 func (s *session) login(ctx context.Context, app oauth.App, reason string) (*state.Token, error) {
 	if !s.attended() {
 		return nil, &fault.Error{Kind: fault.LoginNeeded, Message: "a person must log in: " + reason, Hint: s.unattendedHint()}
 	}
-	// Nobody is asked to log in for what cannot be stored. What is reserved for as
-	// long as a person takes would look like another process at work.
+	// A person must not log in for a token that cannot be stored. The room is given
+	// back while the person takes minutes: to others, reserved room looks like a
+	// process at work.
 	if err := s.reserve(); err != nil {
 		return nil, err
 	}
 	s.entry.Release()
-	s.yield() // a person takes minutes: let other profiles go on
+	s.yield()
 	select {
 	case s.logins <- struct{}{}:
 		defer func() { <-s.logins }()
@@ -55,7 +56,7 @@ func (s *session) exchange(ctx context.Context, app oauth.App, ask *asking) (*st
 	defer done()
 	w, err := app.Exchange(sending, ask.login, ask.code)
 	if refused(err) {
-		// The code is good no more, and only a person can get another one.
+		// The code is used up, and only a person can get another one.
 		return nil, &fault.Error{Kind: fault.LoginNeeded, Message: "logging in", Err: err, Hint: fault.HintOf(err)}
 	}
 	if err != nil {
@@ -73,9 +74,9 @@ func (s *session) exchange(ctx context.Context, app oauth.App, ask *asking) (*st
 	}
 	n.Authorized = n.Obtained
 	n.Seed = seedDigest(p)
-	// Where any account will do, the token is stored before the Web API is asked
-	// whose it is: being killed meanwhile then loses nothing. Where an account is
-	// expected the old login, if there is one, stays until that is known.
+	// If any account will do, the token is stored before the Web API says whose
+	// token this is, so that a kill in between loses nothing. If an account is
+	// expected, the old login stays until the account is known.
 	if p.Account == "" && (t == nil || t.Account == nil) {
 		if err := s.store(n, lostLogin+p.Name); err != nil {
 			return nil, err
@@ -103,8 +104,8 @@ const lostLogin = "this login is lost and must be repeated for "
 type asking struct {
 	login    oauth.Login
 	code     string
-	callback *oauth.Callback // nil where only pasting works
-	answer   *oauth.Answer   // nil where the code was pasted
+	callback *oauth.Callback // nil if only pasting works
+	answer   *oauth.Answer   // nil if the code was pasted
 }
 
 func (a *asking) close() {
@@ -127,15 +128,15 @@ func (a *asking) finish(p config.Profile, n *state.Token, err error) {
 	a.answer.Finish(o)
 }
 
-// ask shows the authorize URL and waits for the code, from the browser or
-// pasted, whichever comes first. The caller must close and finish what it
-// returns.
+// ask shows the authorize URL and waits for the code, from the browser or pasted,
+// whichever comes first. The caller must finish and close the attempt.
 func (s *session) ask(ctx context.Context, app oauth.App, reason string) (*asking, error) {
 	p := s.profile
 	a := &asking{}
 	prompt := Prompt{Reason: reason, RedirectURI: p.RedirectURI, Paste: s.world.Pasted != nil}
 	if s.world.Browse != nil && (p.Listen != "" || oauth.Hears(p.RedirectURI)) {
-		// The listener is bound before anything opens: nobody else may get the answer.
+		// The listener is bound before a browser opens, so that no other program gets
+		// the answer.
 		callback, err := oauth.Listen(p.RedirectURI, p.Listen)
 		if err != nil {
 			return nil, err
@@ -165,7 +166,7 @@ func (s *session) ask(ctx context.Context, app oauth.App, reason string) (*askin
 	return nil, err
 }
 
-// await fills in a's code.
+// await waits for the code of the attempt a.
 func (s *session) await(ctx context.Context, a *asking, prompt Prompt) error {
 	p := s.profile
 	ctx, cancel := context.WithCancel(ctx)
@@ -174,7 +175,7 @@ func (s *session) await(ctx context.Context, a *asking, prompt Prompt) error {
 		answer *oauth.Answer
 		err    error
 	}
-	browser := make(chan heard, 2) // the listener's word and the browser's
+	browser := make(chan heard, 2) // room for the listener and for the browser
 	if a.callback != nil {
 		go func() {
 			answer, err := a.callback.Wait(ctx, prompt.URL, a.login.State)
@@ -227,8 +228,8 @@ func (s *session) await(ctx context.Context, a *asking, prompt Prompt) error {
 	}
 }
 
-// declined says what was under way when the user or the server ended the login.
-// Any other end of waiting speaks for itself.
+// declined adds what was under way to the refusal of the user or the server. Other
+// errors come back as they are.
 func declined(err error) error {
 	if e, ok := errors.AsType[*oauth.Error](err); ok {
 		return &fault.Error{Message: "logging in", Err: e}
@@ -236,8 +237,8 @@ func declined(err error) error {
 	return err
 }
 
-// timedOut lists why Spotify's page may never have led back: its mistakes stay
-// on that page, and the callback never fires (spotify.md).
+// timedOut lists the likely reasons why the browser never came back: Spotify shows
+// mistakes of the app's settings on its own page, and calls nobody back.
 func (s *session) timedOut() error {
 	return &fault.Error{
 		Kind:    fault.LoginNeeded,

@@ -36,7 +36,7 @@ func Orphans(declared []config.Profile, dirs, named []string, realm state.Realm)
 			}
 			t, err := store.Read(name)
 			if err != nil || t == nil {
-				continue // not a profile's, as far as anybody can tell
+				continue // not the state of a profile
 			}
 			if cameFrom(t.Source, dir, files, dirs) || t.Source == "" && slices.Contains(named, name) {
 				orphans = append(orphans, config.Profile{Name: name, Grant: config.Grant(t.Grant), LoginLifetime: config.DefaultLoginLifetime, State: dir})
@@ -47,7 +47,7 @@ func Orphans(declared []config.Profile, dirs, named []string, realm state.Realm)
 }
 
 // cameFrom reports whether a profile's source is one of files, or was in one of
-// dirs and is no more.
+// dirs and is gone.
 func cameFrom(source, stateDir string, files map[string]bool, dirs []string) bool {
 	if source == "" {
 		return false
@@ -63,8 +63,8 @@ func cameFrom(source, stateDir string, files map[string]bool, dirs []string) boo
 	return errors.Is(err, fs.ErrNotExist) && slices.Contains(dirs, filepath.Dir(path))
 }
 
-// declaredIn is what state is to remember of the file that p is declared in, and
-// whether t has something else.
+// declaredIn returns what state must remember of the file that declares p. moved
+// reports whether t remembers another file.
 func declaredIn(p config.Profile, t *state.Token) (source string, moved bool) {
 	source = p.File()
 	if source == "" {

@@ -10,8 +10,7 @@ import (
 // OutputAction is what becomes of one output.
 type OutputAction string
 
-// The actions of SPEC section 3. Print is standard output's: it is not a
-// change, it happens at every apply.
+// The actions of SPEC section 3. Print happens at every apply and changes nothing.
 const (
 	Create       OutputAction = "create"
 	Update       OutputAction = "update"
@@ -23,16 +22,16 @@ const (
 // Change says what writing would do, or did, to one output.
 type Change struct {
 	Type   string // as in [config.Output]
-	Path   string // absolute; empty for stdout
+	Path   string // absolute; empty for an output that is no file
 	Shown  string // the path as people know it
 	Action OutputAction
 	Reason string   // for people, without values: "SPOTIFY_ACCESS_TOKEN differs", "missing"
 	Vars   []string // env: the variables it sets or removes, in order
-	Got    string   // command: the digest of what it got, for state to remember
+	Got    string   // command: the digest of what the command got, for state to remember
 }
 
-// Outputs writes tokens where profiles want them. It is implemented by package
-// output, which flow never imports.
+// Outputs writes tokens where profiles want them. Package output, which flow never
+// imports, implements Outputs.
 type Outputs interface {
 	// Stale says what Write would do for p with the token t, without changing
 	// anything. With fresh the token is about to be replaced by one not yet

@@ -6,8 +6,7 @@ import (
 	"tokenform/flow/state"
 )
 
-// covers reports whether have remembers everything in want, with the digests
-// of want.
+// covers reports whether have has every output and digest of want.
 func covers(have, want []state.Written) bool {
 	for _, w := range want {
 		h := state.Find(have, w.Type, w.Path)
@@ -23,8 +22,8 @@ func covers(have, want []state.Written) bool {
 	return true
 }
 
-// merge returns have with everything in want added or brought up to date.
-// Nothing is forgotten: what is no longer declared must still be taken back.
+// merge returns have, with every output of want added or brought up to date. merge
+// forgets nothing: an output that is no longer declared must still be taken back.
 func merge(have, want []state.Written) []state.Written {
 	merged := make([]state.Written, 0, len(have)+len(want))
 	for _, h := range have {

@@ -10,12 +10,12 @@ import (
 	"tokenform/flow/oauth"
 )
 
-// Robot is the browser of `--sandbox`: it opens the address, follows where it
-// leads and reads the last page, as a person would who agrees to everything. It
-// never leaves this machine: the first address that leads away from it comes back,
-// for whoever pastes it; empty: none does.
+// Robot is the browser of --sandbox: it opens the address, follows redirects and
+// reads the last page, as a person who agrees to everything would. Robot never
+// leaves this machine: away is the first address that leads to another machine, to
+// be pasted, or "" if no address does.
 func Robot(ctx context.Context, address string) (away string, err error) {
-	// The login ends, and with it ctx, before the last page has been read.
+	// The login, and ctx with it, ends before the last page has been read.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)

@@ -178,9 +178,9 @@ func (s *session) reserve() error {
 	return nil
 }
 
-// store saves n with what its outputs will be. Past this line the token survives
-// everything; a token that cannot be stored is shown to nobody. cure says what is
-// lost then.
+// store saves n with what its outputs will be. Once store has returned nil, the
+// token survives a kill and a power cut. The caller must show n to nobody if store
+// fails; cure says what is lost then.
 func (s *session) store(n *state.Token, cure string) error {
 	n.Source, _ = declaredIn(s.profile, n)
 	if s.writes() {

@@ -11,9 +11,9 @@ import (
 	"tokenform/flow/state"
 )
 
-// Check asks the Web API about every stored token that has not expired. One
-// that it refuses is marked so, and is to be replaced where it would have been
-// kept. No answer is a warning: it proves nothing.
+// Check asks the Web API about every stored token that has not expired. A token
+// that the Web API refuses is marked so, and is replaced instead of kept. If there is
+// no answer, Check warns: no answer proves nothing.
 func (r *Runner) Check(ctx context.Context, outcomes []Outcome) {
 	slots := make(chan struct{}, max(r.options.Parallelism, 1))
 	var wg sync.WaitGroup
@@ -52,7 +52,7 @@ func (r *Runner) checkOne(ctx context.Context, o *Outcome) {
 	}
 }
 
-// replaceRefused is the decision on a token that looked good and is not.
+// replaceRefused decides about a token that has time left but is refused.
 func replaceRefused(p config.Profile, t *state.Token) Decision {
 	d := Decision{Action: Refresh, Reason: "the Web API refuses the token"}
 	switch {
@@ -64,8 +64,8 @@ func replaceRefused(p config.Profile, t *state.Token) Decision {
 	return d
 }
 
-// verify asks the Web API whether it takes the new token, if the profile wants
-// to know. No answer proves nothing and is a warning.
+// verify asks the Web API whether it takes the new token, if the profile has
+// verify: true. If there is no answer, verify warns: no answer proves nothing.
 func (s *session) verify(ctx context.Context, app oauth.App, t *state.Token) error {
 	if !s.profile.Verify {
 		return nil

@@ -20,7 +20,7 @@ type Voice interface {
 	Ask(profile string, p Prompt)
 	Asked(profile string)
 
-	// Misanswered says why what came back was no answer. Waiting goes on.
+	// Misanswered says why an address that came back was no answer. The login goes on.
 	Misanswered(profile, why string)
 
 	// LoggedIn says which account logged in.

@@ -10,34 +10,34 @@ import (
 	"tokenform/config/fault"
 )
 
-// Limits of how often [Runner.Watch] tries what failed.
+// How long [Runner.Watch] waits.
 const (
 	firstRetry  = 5 * time.Second
 	longRetry   = 5 * time.Minute
-	personRetry = time.Hour // what only a person can mend
+	personRetry = time.Hour // for a failure that only a person can mend
 	glance      = 15 * time.Second
 )
 
 // Watch is what [Runner.Watch] looks after.
 type Watch struct {
-	// Load reads the profiles anew. It is called after a wake-up, and when Changed
-	// says so; with an error the old ones stay.
+	// Load reads the profiles anew, after a wake-up and when Changed reports true. If
+	// Load fails, the old profiles stay.
 	Load    func() ([]config.Profile, error)
 	Changed func() bool
 
 	Wake  <-chan os.Signal // reload and look at everything now
-	Tell  func(Outcome)    // what was done, or failed
-	Error func(error)      // profiles that cannot be loaded
+	Tell  func(Outcome)    // called with what was done, or failed
+	Error func(error)      // called if the profiles cannot be loaded
 
-	// Sleep is over after d, when ctx ends, or when it is woken; nil: by the
-	// machine's clock.
+	// Sleep returns after d, when ctx ends, or when wake yields. nil means to sleep by
+	// the machine's clock.
 	Sleep func(ctx context.Context, d time.Duration, wake <-chan os.Signal) (woken bool)
 }
 
-// Watch keeps the tokens of profiles valid until ctx ends. It goes by the wall
-// clock, because expiry does: it looks at it every quarter of a minute, so that a
-// machine that was suspended, or whose clock was set, is noticed. Who waits for a
-// person holds up nobody else.
+// Watch keeps the tokens of profiles valid until ctx ends. Watch goes by the wall
+// clock, as expiry does, and looks at the clock every 15 seconds, so that a suspended
+// machine or a clock that was set is noticed. A profile that waits for a person does
+// not hold up the others.
 func (r *Runner) Watch(ctx context.Context, profiles []config.Profile, w Watch) {
 	if w.Sleep == nil {
 		w.Sleep = sleep
@@ -68,29 +68,30 @@ func (r *Runner) Watch(ctx context.Context, profiles []config.Profile, w Watch) 
 type watcher struct {
 	*Runner
 	tell   func(Outcome)
-	people sync.WaitGroup // the profiles that wait for one
+	people sync.WaitGroup // the profiles that wait for a person
 
 	mu    sync.Mutex
 	waits map[string]*wait
 	busy  map[string]bool // being applied
 }
 
-// clock is the wall clock alone: the other one that Go reads with it stands still
-// while the machine is suspended.
+// clock returns the wall clock's time alone. The monotonic clock, which Go reads
+// with it, stands still while the machine is suspended.
 func (x *watcher) clock() time.Time { return x.now().Round(0) }
 
-// wait is when a profile is looked at again.
+// wait says when a profile is looked at again.
 type wait struct {
 	until  time.Time
 	last   time.Duration
-	person bool // only a person can mend it, maybe in what the profile refers to
+	person bool // only a person can mend the failure, maybe in a file that the profile names
 
-	// Not zero: it was given a token that ends then, and gets no other one in its
-	// place. All else is looked after.
+	// token is the end of a token that the profile was just given. Until then, watch
+	// does not replace that token, but looks after everything else. Zero means that
+	// nothing was given, and that the profile is left alone.
 	token time.Time
 }
 
-// holds reports whether w says to leave f alone.
+// holds reports whether w says to leave the profile of o alone.
 func (w *wait) holds(o Outcome, now time.Time) bool {
 	switch {
 	case w == nil || !now.Before(w.until):
@@ -132,7 +133,7 @@ func (x *watcher) due(profiles []config.Profile) []config.Profile {
 		switch {
 		case f.Err == nil && !f.Due():
 			if w != nil && w.token.IsZero() {
-				delete(x.waits, p.Name) // mended, here or by somebody else
+				delete(x.waits, p.Name) // mended, by this process or another one
 			}
 			continue
 		case w.holds(f, now):
@@ -144,10 +145,10 @@ func (x *watcher) due(profiles []config.Profile) []config.Profile {
 	return due
 }
 
-// postpone says when the profile of o is looked at again. After a failure the
-// wait doubles for what passes by itself, and is a long one for what does not.
-// What the server asked for counts. A token that lives less than twice as long as
-// min_ttl is due at once, or soon: it has half of its life.
+// postpone decides when the profile of o is looked at again. After a temporary
+// failure the wait doubles each time; after any other failure the wait is an hour.
+// A longer wait that the server asked for counts. After a grant the token keeps half
+// of its life, even if min_ttl makes it due sooner.
 func (x *watcher) postpone(o Outcome) {
 	name, now := o.Profile.Name, x.clock()
 	w := x.waits[name]
@@ -176,8 +177,9 @@ func (x *watcher) postpone(o Outcome) {
 	w.until = now.Add(max(w.last, retryAfter(o.Err)))
 }
 
-// retries reports whether what only a person can mend is about to be tried again:
-// a secret, say, that the profile takes from a file or a command.
+// retries reports whether a failure that only a person can mend is about to be
+// tried again. The person may have mended a secret that the profile takes from a
+// file or a command, so the profiles must be read again first.
 func (x *watcher) retries(profiles []config.Profile) bool {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -189,14 +191,14 @@ func (x *watcher) retries(profiles []config.Profile) bool {
 	return false
 }
 
-// forget makes everything be looked at now.
+// forget makes every profile due for a look.
 func (x *watcher) forget() {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	clear(x.waits)
 }
 
-// pause is how long nothing needs to be done, at most a glance.
+// pause returns how long nothing needs to be done, at most glance.
 func (x *watcher) pause(profiles []config.Profile) time.Duration {
 	x.mu.Lock()
 	defer x.mu.Unlock()

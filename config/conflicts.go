@@ -17,15 +17,15 @@ func (l *loader) conflicts(ps []Profile) {
 	)
 	for _, f := range l.files {
 		if f.path != "" {
-			files[l.real.file(f.path)] = true
+			files[l.real.File(f.path)] = true
 		}
 	}
 	for i := range ps {
-		states[l.real.file(ps[i].State)] = true
+		states[l.real.File(ps[i].State)] = true
 	}
 	envs := map[string]bool{}
 	for path := range l.envs {
-		envs[l.real.file(path)] = true
+		envs[l.real.File(path)] = true
 	}
 	for i := range ps {
 		p := &ps[i]
@@ -39,7 +39,7 @@ func (l *loader) conflicts(ps []Profile) {
 			if o.Path == "" {
 				continue
 			}
-			path := l.real.file(o.Path)
+			path := l.real.File(o.Path)
 			switch {
 			case files[path]:
 				l.report(o.Pos, "write it to another file", "the output would replace a profile")

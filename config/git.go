@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"tokenform/config/paths"
 )
 
 // gitQuery asks git one question about many files, with one process for each work
@@ -17,7 +19,7 @@ import (
 // if git fails.
 type gitQuery struct {
 	paths map[string][]gitPath // by the work tree's root
-	real  realPaths
+	real  paths.Cache
 	roots map[string]string // the work tree of each directory; empty if it is in none
 	found map[string]bool   // the answers, by the path as added
 }
@@ -26,14 +28,14 @@ type gitPath struct{ asked, relative string }
 
 func (q *gitQuery) add(path string) {
 	if q.found == nil {
-		*q = gitQuery{map[string][]gitPath{}, realPaths{}, map[string]string{}, map[string]bool{}}
+		*q = gitQuery{map[string][]gitPath{}, paths.Cache{}, map[string]string{}, map[string]bool{}}
 	}
 	if _, ok := q.found[path]; ok {
 		return
 	}
 	q.found[path] = false
 	// git refuses a path that leads through a symbolic link.
-	dir, _ := q.real.directory(filepath.Dir(path))
+	dir := q.real.Directory(filepath.Dir(path))
 	root := q.root(dir)
 	if root == "" {
 		return

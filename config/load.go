@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"sync/atomic"
+
+	"tokenform/config/paths"
 )
 
 // Sources is what [Load] needs of the process.
@@ -42,7 +44,6 @@ func Load(ctx context.Context, src Sources, args []string) (profiles []Profile, 
 		src:  src,
 		seen: map[string]string{},
 		envs: map[string]envFile{},
-		real: realPaths{},
 	}
 	if len(args) == 0 {
 		args = l.defaultFile()
@@ -80,7 +81,7 @@ type loader struct {
 	problems Problems
 	seen     map[string]string // the name that each absolute path was given by
 	envs     map[string]envFile
-	real     realPaths
+	real     paths.Cache
 }
 
 func (l *loader) defaultFile() []string {

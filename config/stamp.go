@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"tokenform/config/dotenv"
+	"tokenform/config/paths"
 )
 
 // Directories returns those of args that are directories, absolute.
@@ -53,17 +54,17 @@ func Stamp(src Sources, args []string, profiles []Profile) Stamps {
 	if len(inputs) == 0 {
 		return s
 	}
-	real, written := realPaths{}, map[string][]Output{} // outputs by the file that they write
+	real, written := paths.Cache{}, map[string][]Output{} // outputs by the file that they write
 	for _, p := range profiles {
 		for _, o := range p.Outputs {
 			if o.Path != "" {
-				path := real.file(o.Path)
+				path := real.File(o.Path)
 				written[path] = append(written[path], o)
 			}
 		}
 	}
 	for path := range inputs {
-		s.input(path, written[real.file(path)])
+		s.input(path, written[real.File(path)])
 	}
 	return s
 }

@@ -64,15 +64,16 @@ func TestImports(t *testing.T) {
 		".":               {"output/cli"},
 		"output/cli":      {"config", "config/fault", "flow", "flow/oauth", "flow/sandbox", "flow/state", "output", "output/terminal"},
 		"output/terminal": {"config", "config/fault", "flow", "flow/state"},
-		"output":          {"config", "config/dotenv", "config/fault", "flow", "flow/atomicfile", "flow/state"},
-		"flow":            {"config", "config/fault", "flow/oauth", "flow/state"},
-		"flow/state":      {"config/fault", "flow/atomicfile"},
+		"output":          {"config", "config/dotenv", "config/fault", "config/paths", "flow", "flow/atomicfile", "flow/state"},
+		"flow":            {"config", "config/fault", "config/paths", "flow/oauth", "flow/state"},
+		"flow/state":      {"config/fault", "config/paths", "flow/atomicfile"},
 		"flow/oauth":      {"config/fault"},
 		"flow/sandbox":    {},
-		"flow/atomicfile": {},
-		"config":          {"config/dotenv", "config/fault"},
+		"flow/atomicfile": {"config/paths"},
+		"config":          {"config/dotenv", "config/fault", "config/paths"},
 		"config/dotenv":   {},
 		"config/fault":    {},
+		"config/paths":    {},
 	}
 	for _, s := range sources(t) {
 		room := path.Dir(s.path)

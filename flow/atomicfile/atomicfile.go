@@ -17,6 +17,8 @@ import (
 	"path/filepath"
 	"slices"
 	"syscall"
+
+	"tokenform/config/paths"
 )
 
 // Write replaces path by data. A new file gets mode; an existing one keeps its
@@ -37,13 +39,13 @@ func Write(path string, data []byte, mode fs.FileMode) (inPlace bool, err error)
 	return false, Settle(path)
 }
 
-// Settle makes what [Staged.Commit] has put at paths last: a rename survives a
+// Settle makes what [Staged.Commit] has put at files last: a rename survives a
 // power cut when its directory has been synced, which needs no lock and is done
 // once for all files of a directory.
-func Settle(paths ...string) error {
+func Settle(files ...string) error {
 	synced := map[string]bool{}
-	for _, path := range paths {
-		target, err := resolve(path)
+	for _, path := range files {
+		target, err := paths.Target(path)
 		if err != nil {
 			return err
 		}
@@ -66,7 +68,7 @@ func Remove(path string) error {
 	if _, err := stat(path); err != nil {
 		return err
 	}
-	target, err := resolve(path)
+	target, err := paths.Target(path)
 	if err != nil {
 		return err
 	}
@@ -85,7 +87,7 @@ func Remove(path string) error {
 // Littered reports whether there is a temporary file for path: another process
 // is writing, or one was killed while it did.
 func Littered(path string) bool {
-	target, err := resolve(path)
+	target, err := paths.Target(path)
 	if err != nil {
 		return false
 	}
@@ -97,7 +99,7 @@ func Littered(path string) bool {
 // whole takes for all of the new content becomes the file's, durably, and
 // anything less is deleted. Like Write it must be called under the lock.
 func Rescue(path string, whole func([]byte) bool) {
-	target, err := resolve(path)
+	target, err := paths.Target(path)
 	if err != nil {
 		return
 	}
@@ -190,33 +192,6 @@ func stat(path string) (fs.FileInfo, error) {
 	return info, nil
 }
 
-// resolve follows symbolic links at the end of path, dangling ones too, which
-// filepath.EvalSymlinks refuses.
-func resolve(path string) (string, error) {
-	start := path
-	for range 40 { // as many as Linux follows
-		link, err := os.Readlink(path)
-		if err != nil {
-			return path, nil // no link
-		}
-		if filepath.IsAbs(link) {
-			path = link
-			continue
-		}
-		// The link is relative to where its directory really is, which matters
-		// when it starts with "..".
-		dir, _ := filepath.Split(path)
-		if dir == "" {
-			dir = "."
-		}
-		if dir, err = filepath.EvalSymlinks(dir); err != nil {
-			return "", err
-		}
-		path = dir + string(filepath.Separator) + link
-	}
-	return "", &fs.PathError{Op: "readlink", Path: start, Err: syscall.ELOOP}
-}
-
 // temporary is where the new content of target grows.
 func temporary(target string) string {
 	dir, name := filepath.Split(target)
@@ -252,7 +227,7 @@ func begin(path string, mode fs.FileMode) (p *Pending, target string, exists boo
 	if err != nil {
 		return nil, "", false, err
 	}
-	if target, err = resolve(path); err != nil {
+	if target, err = paths.Target(path); err != nil {
 		return nil, "", false, err
 	}
 	if old != nil {

@@ -13,9 +13,11 @@ import (
 	"time"
 
 	"github.com/gofrs/flock"
+
+	"tokenform/config/paths"
 )
 
-// Lock waits until this process alone writes files in the directories of paths
+// Lock waits until this process alone writes files in the directories of files
 // (a symbolic link's target, like [Write]), or ctx ends. It works across
 // processes that have nothing else in common, ends with the process even if that
 // is killed, and is not reentrant.
@@ -24,8 +26,8 @@ import (
 // directory cannot be locked it is on a file .tokenform.lock in it, which is
 // never deleted: whoever waits on a deleted one and whoever makes the next one
 // would both hold "the" lock.
-func Lock(ctx context.Context, paths ...string) (unlock func(), err error) {
-	dirs, err := directories(paths)
+func Lock(ctx context.Context, files ...string) (unlock func(), err error) {
+	dirs, err := directories(files)
 	if err != nil {
 		return nil, err
 	}
@@ -63,19 +65,19 @@ func hold(ctx context.Context, dir string) (release func(), err error) {
 	}, nil
 }
 
-// directories are those of paths, each once whatever it is called, in an order
+// directories are those of files, each once whatever it is called, in an order
 // that is everybody's: two processes that take the same locks the other way
 // round would wait for each other.
-func directories(paths []string) ([]string, error) {
+func directories(files []string) ([]string, error) {
 	var dirs []string
 	var known []fs.FileInfo
-	for _, path := range paths {
-		target, err := resolve(path)
+	for _, path := range files {
+		target, err := paths.Target(path)
 		if err != nil {
 			return nil, err
 		}
 		dir := filepath.Dir(target)
-		if len(paths) > 1 {
+		if len(files) > 1 {
 			if dir, err = filepath.EvalSymlinks(dir); err != nil {
 				return nil, err
 			}

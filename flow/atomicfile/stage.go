@@ -5,6 +5,8 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+
+	"tokenform/config/paths"
 )
 
 // ErrChanged says that a file is no longer what it was when it was read.
@@ -79,7 +81,7 @@ func (s *Staged) Commit() (inPlace bool, err error) {
 	if err := s.still(); err != nil {
 		return false, err
 	}
-	target, err := resolve(s.path)
+	target, err := paths.Target(s.path)
 	if err != nil {
 		return false, err
 	}

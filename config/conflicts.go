@@ -27,6 +27,19 @@ func (l *loader) conflicts(ps []Profile) {
 	for path := range l.envs {
 		envs[l.real.File(path)] = true
 	}
+	read := map[string]string{} // what a file is to a profile that reads it
+	for i := range ps {
+		for _, v := range []*Value{ps[i].Client.ID, ps[i].Client.Secret, ps[i].RefreshToken} {
+			if v != nil && v.origin != nil && v.file != "" {
+				read[l.real.File(v.file)] = "the file that " + v.Key + " comes from"
+			}
+		}
+		for _, o := range ps[i].Outputs {
+			if o.Template != "" {
+				read[l.real.File(o.Template)] = "a template"
+			}
+		}
+	}
 	for i := range ps {
 		p := &ps[i]
 		if first, taken := names[p.Name]; taken {
@@ -47,6 +60,8 @@ func (l *loader) conflicts(ps []Profile) {
 				l.report(o.Pos, "write it elsewhere", "the output lies in a state directory")
 			case o.Type != "env" && envs[path]:
 				l.report(o.Pos, "write it to another file", "the output would replace an env_file")
+			case read[path] != "" && o.Path != o.Template: // else it is reported already
+				l.report(o.Pos, "write it to another file", "the output would replace "+read[path])
 			}
 			first := owners[path]
 			if first == nil {

@@ -97,7 +97,7 @@ func TestLoadFromPipe(t *testing.T) {
 // into one for a change.
 func TestStampOfPipe(t *testing.T) {
 	t.Parallel()
-	dir := write(t, map[string]string{"a.yaml": "client: {id: abc, secret: {file: secret}}\noutputs: [{type: env, path: secret, keys: {scope: S}}]\n"})
+	dir := write(t, map[string]string{"a.yaml": "client: {id: abc, secret: {file: secret}}\n"})
 	pipes(t, dir, "secret", "b.yaml")
 	src := Sources{Dir: dir}
 	profiles := load(t, src, "a.yaml")

@@ -111,9 +111,6 @@ func (s Stamps) input(path string, outputs []Output) {
 	}
 	own := map[string]bool{}
 	for _, o := range outputs {
-		if o.Type != "env" {
-			return // tokenform writes all of it
-		}
 		for _, k := range o.Keys {
 			own[k.Variable] = true
 		}

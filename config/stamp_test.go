@@ -13,7 +13,7 @@ func TestStamp(t *testing.T) {
 	dir := write(t, map[string]string{
 		"p/a.yaml": "client: {id: {file: id}, secret: {file: ../secret}}\nenv_file: [../.env, ../linked.env]\n" +
 			"outputs:\n  - {type: env, path: ../.env, keys: {access_token: A, scope: S}}\n  - {type: template, path: out, template: in}\n",
-		"p/b.yml":  "client: {id: abc}\nenv_file: [../.env]\nrefresh_token: {file: token}\noutputs: [{type: env, path: ../.env, keys: {access_token: B}}, {type: json, path: token}]\n",
+		"p/b.yml":  "client: {id: abc}\nenv_file: [../.env]\nrefresh_token: {file: token}\noutputs: [{type: env, path: ../.env, keys: {access_token: B}}, {type: json, path: token.json}]\n",
 		".env":     "# mine\nX=1\nA=old # c\nB='old'",
 		"real.env": "Y=1\n",
 		"p/id":     "abc", "secret": "hush", "p/in": "${access_token}\n", "p/token": "seed",
@@ -50,7 +50,8 @@ func TestStamp(t *testing.T) {
 		{"secret", "changed", true},
 		{"p/in", "${scope}", true},
 		{"p/out", "written", false},
-		{"p/token", "written", false},
+		{"p/token", "another", true},
+		{"p/token.json", "written", false},
 		{"p/.hidden.yaml", "", false},
 		{"p/a.yaml", "client: {id: abc}\n", true},
 		{"p/c.yaml", "client: {id: abc}\n", true},

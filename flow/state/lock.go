@@ -133,7 +133,7 @@ func (e *Entry) Unlock() {
 func (e *Entry) sign(me Holder) {
 	me.PID = os.Getpid()
 	me.Host, _ = os.Hostname()
-	b, err := me.encode()
+	b, err := json.Marshal(me)
 	if err != nil {
 		return
 	}

@@ -1,6 +1,7 @@
 package state
 
 import (
+	"encoding/json"
 	"errors"
 	"io/fs"
 	"os"
@@ -116,7 +117,7 @@ func (e *Entry) Save(t *Token) error {
 	t.Version, t.Profile = Version, e.name
 	t.Serial++
 	slices.Sort(t.Scopes)
-	b, err := encode(t)
+	b, err := json.MarshalIndent(t, "", "  ")
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,36 @@
+// Package state keeps what tokenform knows on disk: changed only under a lock,
+// replaced atomically, durable before anybody sees it.
+//
+// # What is whose
+//
+// A login is of a server, an app and an account. Its file, NAME.json, says which:
+// server, client_id, account. A refresh token is only ever sent to the server that
+// gave it, so each server is a [Realm] with logins of its own: Spotify's lie in the
+// state directory itself, those of --sandbox in its directory sandbox, and those of
+// a server that TOKENFORM_ACCOUNTS_URL names in servers/HOST. Within a realm another
+// client id or another account needs a new login.
+//
+// An entry, which is a login with its lock, is of a profile: of a name, and of the
+// file that declares that name. The login says which file (source). Two files that
+// declare one name in one state directory are two profiles: the second one is
+// refused while the first one still declares the name.
+//
+// An output record is of a file, and says what tokenform wrote there last (digests,
+// never values) and whether tokenform made the file. The records of a profile are a
+// file of their own, NAME.outputs: they are about the files of this machine, while
+// many machines may share a login. A file within the project, which is the
+// directory of the profile's file, is recorded relative to the project and goes
+// along when the project is moved or copied. Any other file is recorded by its
+// absolute path, and with the project that wrote it: a project that was moved or
+// copied does not own the files that it left outside. Files are compared as files,
+// by package paths, never as strings.
+//
+// # What may be overwritten or deleted
+//
+//   - Ours, made by tokenform and unchanged since: updated and deleted.
+//   - Ours, but changed since: updated with a word, never deleted.
+//   - Not ours: an env file is merged, and only our variables are ever touched; a
+//     whole file (json, template) is refused.
+//   - The target of a link is updated and emptied, never deleted.
+//   - Another user's file is never touched.
+package state

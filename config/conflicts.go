@@ -58,7 +58,7 @@ func (l *loader) conflicts(ps []Profile) {
 				l.report(o.Pos, "write it to another file", "the output would replace a profile")
 			case within(path, states):
 				l.report(o.Pos, "write it elsewhere", "the output lies in a state directory")
-			case o.Type != "env" && envs[path]:
+			case o.Type != EnvOutput && envs[path]:
 				l.report(o.Pos, "write it to another file", "the output would replace an env_file")
 			case read[path] != "" && o.Path != o.Template: // else it is reported already
 				l.report(o.Pos, "write it to another file", "the output would replace "+read[path])
@@ -66,7 +66,7 @@ func (l *loader) conflicts(ps []Profile) {
 			first := owners[path]
 			if first == nil {
 				owners[path] = o
-			} else if first.Type != "env" || o.Type != "env" {
+			} else if first.Type != EnvOutput || o.Type != EnvOutput {
 				l.report(o.Pos, "give it a file of its own", fmt.Sprintf("the output at %s already writes this file", first.Pos))
 				continue
 			}

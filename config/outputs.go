@@ -7,15 +7,53 @@ import (
 	"strings"
 )
 
-var (
-	outputTypes = []string{"env", "json", "stdout", "template", "command", "github"}
-	outputKeys  = []string{"type", "path", "keys", "format", "refresh_token", "template", "command", "value", "to"}
-	envKeys     = []string{"type", "path", "keys"}
-	jsonKeys    = []string{"type", "path", "format", "refresh_token"}
-	stdoutKeys  = []string{"type", "format"}
+// OutputType is what an output is, by the name in a profile.
+type OutputType string
 
-	stdoutFormats = []string{"token", "env", "export", "json"}
+// The output types of SPEC section 6. Package output has a sink for each.
+const (
+	EnvOutput      OutputType = "env"
+	JSONOutput     OutputType = "json"
+	StdoutOutput   OutputType = "stdout"
+	TemplateOutput OutputType = "template"
+	CommandOutput  OutputType = "command"
+	GitHubOutput   OutputType = "github"
 )
+
+// outputKind is a type's keys in a profile, and how they are decoded.
+type outputKind struct {
+	name   OutputType
+	keys   []string
+	decode func(d *document, o *Output, n *node, fs fields, p Profile)
+}
+
+// outputKinds returns a line for each output type.
+func outputKinds() []outputKind {
+	return []outputKind{
+		{EnvOutput, []string{"type", "path", "keys"}, (*document).keys},
+		{JSONOutput, []string{"type", "path", "format", "refresh_token"}, (*document).json},
+		{StdoutOutput, []string{"type", "format"}, (*document).stdout},
+		{TemplateOutput, []string{"type", "path", "template"}, (*document).template},
+		{CommandOutput, []string{"type", "command", "value"}, (*document).command},
+		{GitHubOutput, []string{"type", "to", "keys"}, (*document).github},
+	}
+}
+
+// outputWords returns the names of all output types, and every key that one of
+// them has.
+func outputWords() (types, keys []string) {
+	for _, kind := range outputKinds() {
+		types = append(types, string(kind.name))
+		for _, key := range kind.keys {
+			if !slices.Contains(keys, key) {
+				keys = append(keys, key)
+			}
+		}
+	}
+	return types, keys
+}
+
+var stdoutFormats = []string{"token", "env", "export", "json"}
 
 // JSONFormats are the formats of json outputs: our own, and the token files of
 // the Spotify clients that these names are of.
@@ -38,7 +76,7 @@ func (d *document) outputs(f *field, p Profile) []Output {
 		if !ok {
 			continue
 		}
-		if o.Type == "stdout" {
+		if o.Type == StdoutOutput {
 			if stdout != nil {
 				d.report(item, "keep one of the two", "the profile already prints to standard output at %s", stdout.Pos)
 				continue
@@ -56,34 +94,26 @@ func (d *document) output(n *node, p Profile) (o Output, ok bool) {
 		return o, false
 	}
 	o.Pos = d.file.at(n)
-	o.Type = kind
-	known := map[string][]string{
-		"env": envKeys, "json": jsonKeys, "stdout": stdoutKeys, "template": templateKeys, "command": commandKeys, "github": githubKeys,
-	}[kind]
-	fs, ok := d.mapping(n, "a "+kind+" output", known, false)
+	o.Type = kind.name
+	fs, ok := d.mapping(n, "a "+string(kind.name)+" output", kind.keys, false)
 	if !ok {
 		return o, false
 	}
-	if slices.Contains(known, "path") {
+	if slices.Contains(kind.keys, "path") {
 		d.outputPath(&o, n, fs)
 	}
-	switch kind {
-	case "env":
-		d.keys(&o, n, fs, p)
-	case "json":
-		o.Format = d.format(fs, "json", JSONFormats)
-		o.RefreshToken = d.boolean(fs, "refresh_token")
-		d.refreshToken(o, fs, p)
-	case "stdout":
-		o.Format = d.format(fs, "stdout", stdoutFormats)
-	case "template":
-		d.template(&o, n, fs)
-	case "command":
-		d.command(&o, n, fs, p)
-	case "github":
-		d.github(&o, n, fs, p)
-	}
+	kind.decode(d, &o, n, fs, p)
 	return o, true
+}
+
+func (d *document) json(o *Output, _ *node, fs fields, p Profile) {
+	o.Format = d.format(fs, "json", JSONFormats)
+	o.RefreshToken = d.boolean(fs, "refresh_token")
+	d.refreshToken(*o, fs, p)
+}
+
+func (d *document) stdout(o *Output, _ *node, fs fields, _ Profile) {
+	o.Format = d.format(fs, "stdout", stdoutFormats)
 }
 
 // refreshToken checks that json output o, the profile's grant and the wish for a
@@ -111,24 +141,27 @@ func without(list, rest []string) []string {
 }
 
 // outputType looks for the type before the other keys: they depend on it.
-func (d *document) outputType(n *node) (string, bool) {
+func (d *document) outputType(n *node) (kind outputKind, ok bool) {
 	if n.kind != mapping {
 		d.report(n, "write for example {type: json, path: token.json}", "an output must be a mapping, not %s", n.noun())
-		return "", false
+		return kind, false
 	}
 	f := d.typeField(n)
 	if f == nil {
-		return "", false
+		return kind, false
 	}
 	s, ok := d.shown(f, "type")
-	switch {
-	case !ok:
-	case slices.Contains(outputTypes, s):
-		return s, true
-	default:
-		d.report(f, meant(s, outputTypes), "unknown output type %s", f.quoted())
+	if !ok {
+		return kind, false
 	}
-	return "", false
+	for _, kind := range outputKinds() {
+		if string(kind.name) == s {
+			return kind, true
+		}
+	}
+	types, _ := outputWords()
+	d.report(f, meant(s, types), "unknown output type %s", f.quoted())
+	return kind, false
 }
 
 // typeField is the value of an output's type. Where it is not written out, it
@@ -142,13 +175,14 @@ func (d *document) typeField(n *node) *node {
 		}
 	}
 	problems := len(d.problems)
-	fs, ok := d.mapping(n, "an output", outputKeys, false)
+	types, keys := outputWords()
+	fs, ok := d.mapping(n, "an output", keys, false)
 	if f := fs.get("type"); f != nil {
 		d.problems = d.problems[:problems] // they are found again
 		return f.node
 	}
 	if ok && !fs.has("type") {
-		d.report(n, "add type: "+strings.Join(outputTypes, ", "), "the output has no type")
+		d.report(n, "add type: "+strings.Join(types, ", "), "the output has no type")
 	}
 	return nil
 }

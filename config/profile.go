@@ -70,7 +70,7 @@ type Client struct {
 
 // Output is a file, a stream or a command that tokens are written to.
 type Output struct {
-	Type         string // "env", "json", "stdout", "template", "command" or "github"
+	Type         OutputType
 	Path         string // absolute; empty for what is no file of the profile's
 	Shown        string // what people call it: the path as the profile has it, the command
 	Keys         []Key  // env and github: in the profile's order

@@ -41,9 +41,12 @@ func TestSchemaKeys(t *testing.T) {
 		o := parse(raw)
 		kind := o.Properties["type"].Const
 		types = append(types, kind)
-		same(kind, keys(o.Properties), map[string][]string{
-			"env": envKeys, "json": jsonKeys, "stdout": stdoutKeys, "template": templateKeys, "command": commandKeys, "github": githubKeys,
-		}[kind])
+		i := slices.IndexFunc(outputKinds(), func(k outputKind) bool { return string(k.name) == kind })
+		if i < 0 {
+			t.Errorf("the decoder does not know the output type %q", kind)
+			continue
+		}
+		same(kind, keys(o.Properties), outputKinds()[i].keys)
 		switch kind {
 		case "env", "github":
 			same(kind+" keys", keys(o.Properties["keys"].Properties), Fields)
@@ -55,7 +58,8 @@ func TestSchemaKeys(t *testing.T) {
 			same("command values", o.Properties["value"].AnyOf[0].Enum, slices.Concat(Fields, stdoutFormats))
 		}
 	}
-	same("output types", types, outputTypes)
+	known, _ := outputWords()
+	same("output types", types, known)
 }
 
 func keys[V any](m map[string]V) (list []string) {

@@ -8,13 +8,7 @@ import (
 // The outputs that are neither a file of a known form nor standard output: a
 // template of the user's, a command, and the files of GitHub Actions.
 
-var (
-	templateKeys = []string{"type", "path", "template"}
-	commandKeys  = []string{"type", "command", "value"}
-	githubKeys   = []string{"type", "to", "keys"}
-)
-
-func (d *document) template(o *Output, n *node, fs fields) {
+func (d *document) template(o *Output, n *node, fs fields, _ Profile) {
 	f := fs.get("template")
 	if f == nil {
 		if !fs.has("template") {

@@ -59,7 +59,7 @@ func (r *Runner) adoptable(p config.Profile, t *state.Token, d Decision) (_ Deci
 // clientTokens returns the tokens that clients have written into outputs after
 // t. What a run in the twin realm has written there is no client's.
 func (r *Runner) clientTokens(p config.Profile, t *state.Token) []Found {
-	list := r.world.Outputs.Newer(p, t)
+	list := r.world.Outputs.Foreign(p, t)
 	if len(list) == 0 {
 		return list
 	}

@@ -167,7 +167,7 @@ func (r *Runner) applyLocked(ctx context.Context, forecast Outcome, o *Outcome, 
 		return forecast.Err // nobody is asked to log in for what cannot be written
 	}
 	if r.writes() && o.Decision.Action != Keep {
-		if err := r.world.Outputs.Ready(o.Profile); err != nil {
+		if err := r.world.Outputs.Missing(o.Profile); err != nil {
 			return err
 		}
 	}

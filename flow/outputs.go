@@ -21,7 +21,7 @@ const (
 
 // Change says what writing would do, or did, to one output.
 type Change struct {
-	Type   string // as in [config.Output]
+	Type   config.OutputType
 	Path   string // absolute; empty for an output that is no file
 	Shown  string // the path as people know it
 	Action OutputAction
@@ -39,18 +39,18 @@ type Outputs interface {
 	// different. t may be nil (nothing in state) only where fresh is set.
 	Stale(p config.Profile, t *state.Token, fresh bool) ([]Change, error)
 
-	// Newer returns the tokens that other programs have written into outputs of p
+	// Foreign returns the tokens that other programs have written into outputs of p
 	// and that end later than t, the last one first. What cannot be read is not
 	// there.
-	Newer(p config.Profile, t *state.Token) []Found
+	Foreign(p config.Profile, t *state.Token) []Found
 
-	// Ready says what Write for p would want for, where that is known without a
+	// Missing says what Write for p would want for, where that is known without a
 	// token: nobody should log in for it.
-	Ready(p config.Profile) error
+	Missing(p config.Profile) error
 
-	// Record returns what state must remember once Write has succeeded for p
+	// Remembered returns what state must remember once Write has succeeded for p
 	// and t. Of a command that is what it got last, which only running it changes.
-	Record(p config.Profile, t *state.Token) []state.Written
+	Remembered(p config.Profile, t *state.Token) []state.Written
 
 	// Write brings every output of p in line with t, and takes back those in
 	// t.Outputs that p no longer declares. Files are written all or none, as far as

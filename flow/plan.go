@@ -63,7 +63,7 @@ func (r *Runner) forecast(p config.Profile) Outcome {
 
 // rewrites reports whether a change replaces a file that a client may have
 // written a token into.
-func rewrites(c Change) bool { return c.Type == "json" && c.Action == Update }
+func rewrites(c Change) bool { return c.Type == config.JSONOutput && c.Action == Update }
 
 // loginNear returns the end of t's login if the end is less than the profile's
 // login_warning away, and not past.

@@ -120,7 +120,7 @@ func (s *session) write(ctx context.Context, o *Outcome) error {
 	// What will be written is remembered before the write: an output that was
 	// written and not remembered could never be taken back. After a grant this
 	// costs nothing, because store has saved the record with the token.
-	want := outputs.Record(s.profile, o.Token)
+	want := outputs.Remembered(s.profile, o.Token)
 	source, moved := declaredIn(s.profile, o.Token)
 	if !o.Done && (moved || !covers(o.Token.Outputs, want)) {
 		o.Token.Source = source
@@ -135,7 +135,7 @@ func (s *session) write(ctx context.Context, o *Outcome) error {
 	for _, c := range changes {
 		if c.Got != "" {
 			ran = true
-			o.Token.Outputs = merge(o.Token.Outputs, []state.Written{{Type: c.Type, Path: c.Path, Digest: c.Got}})
+			o.Token.Outputs = merge(o.Token.Outputs, []state.Written{{Type: string(c.Type), Path: c.Path, Digest: c.Got}})
 		}
 	}
 	if err != nil {
@@ -144,7 +144,7 @@ func (s *session) write(ctx context.Context, o *Outcome) error {
 		}
 		return err
 	}
-	want = outputs.Record(s.profile, o.Token)
+	want = outputs.Remembered(s.profile, o.Token)
 	if ran || len(o.Token.Outputs) != len(want) || !covers(want, o.Token.Outputs) {
 		o.Token.Outputs = want // what is no longer declared is gone now
 		return s.entry.Save(o.Token)
@@ -184,7 +184,7 @@ func (s *session) reserve() error {
 func (s *session) store(n *state.Token, cure string) error {
 	n.Source, _ = declaredIn(s.profile, n)
 	if s.writes() {
-		n.Outputs = merge(n.Outputs, s.world.Outputs.Record(s.profile, n))
+		n.Outputs = merge(n.Outputs, s.world.Outputs.Remembered(s.profile, n))
 	}
 	if err := s.entry.Save(n); err != nil {
 		return &fault.Error{Kind: fault.Failed, Message: "the token was granted but cannot be stored", Err: err, Hint: "make room or make it writable, then apply again; " + cure}

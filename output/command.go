@@ -16,21 +16,31 @@ import (
 	"tokenform/flow/state"
 )
 
-// commandChange says whether o's command must run for the token t: when the
-// value that it last got, of which state keeps the digest, is another one.
-func commandChange(p config.Profile, o config.Output, t *state.Token, recorded []state.Written) (change flow.Change, text string, err error) {
-	change = flow.Change{Type: o.Type, Path: commandID(o), Shown: o.Shown, Action: flow.Update, Reason: newToken}
-	last := state.Find(recorded, o.Type, change.Path)
+// processSink runs a command with the value on its standard input.
+type processSink struct{}
+
+func (s processSink) change(x target) (flow.Change, error) {
+	change, _, err := s.plan(x)
+	return change, err
+}
+
+// plan says whether the command must run for the token: if the value that the
+// command last got, of which state keeps the digest, is another one.
+func (processSink) plan(x target) (change flow.Change, text string, err error) {
+	o := x.output
+	change = x.changed(flow.Update)
+	change.Path, change.Reason = commandID(o), newToken
+	last := state.Find(x.recorded, string(o.Type), change.Path)
 	if last == nil {
 		change.Action, change.Reason = flow.Create, "never run"
 	}
-	if t == nil {
+	if x.token == nil {
 		if last != nil && slices.Contains(config.Fields, o.Value) && !renewed(o.Value) {
 			change.Action, change.Reason = flow.KeepOutput, ""
 		}
 		return change, "", nil
 	}
-	text, known, err := commandValue(p, o, t)
+	text, known, err := commandValue(x)
 	switch {
 	case err != nil:
 		return change, "", err
@@ -45,40 +55,50 @@ func commandChange(p config.Profile, o config.Output, t *state.Token, recorded [
 	return change, text, nil
 }
 
+func (processSink) remembered(x target) (w state.Written, ok bool) {
+	before := state.Find(x.recorded, string(x.output.Type), commandID(x.output))
+	if before == nil {
+		return w, false
+	}
+	return state.Written{Type: before.Type, Path: before.Path, Digest: before.Digest}, true
+}
+
 // commandID tells commands apart in state: the same words, given the same field,
 // are the same command.
 func commandID(o config.Output) string {
 	words := make([]string, len(o.Command))
 	for i, w := range o.Command {
-		words[i] = ShellWord(w)
+		words[i] = config.ShellWord(w)
 	}
 	return strings.Join(append(words, "<", o.Value), " ")
 }
 
 // commandValue is what o's command gets on its standard input: a field as it
 // is, or what a stdout output would print.
-func commandValue(p config.Profile, o config.Output, t *state.Token) (text string, known bool, err error) {
-	if slices.Contains(config.Fields, o.Value) {
-		text, known = value(p, t, o.Value)
+func commandValue(x target) (text string, known bool, err error) {
+	if slices.Contains(config.Fields, x.output.Value) {
+		text, known = x.value(x.output.Value)
 		return text, known, nil
 	}
 	var b bytes.Buffer
-	err = WriteToken(&b, p, t, o.Value)
+	err = WriteToken(&b, x.profile, x.token, x.output.Value)
 	return b.String(), true, err
 }
 
-// runCommand runs o's command where it is due. What it prints is swallowed: it
-// may be what it was given. Of an error its last line is told, without that.
-func runCommand(ctx context.Context, p config.Profile, o config.Output, t *state.Token) ([]flow.Change, error) {
-	change, text, err := commandChange(p, o, t, t.Outputs)
+// run runs the command if it must run. What the command prints is swallowed, since
+// it may be the secret that the command was given. Of a failure the last line is
+// told, without the secret.
+func (s processSink) run(ctx context.Context, x target) ([]flow.Change, error) {
+	o := x.output
+	change, text, err := s.plan(x)
 	if err != nil || change.Action == flow.KeepOutput {
 		return nil, err
 	}
 	if o.NeedsSecret() {
-		if err := resolve(ctx, p); err != nil {
+		if err := resolve(ctx, x.profile); err != nil {
 			return nil, err
 		}
-		if change, text, err = commandChange(p, o, t, t.Outputs); err != nil || change.Action == flow.KeepOutput {
+		if change, text, err = s.plan(x); err != nil || change.Action == flow.KeepOutput {
 			return nil, err
 		}
 	}

@@ -69,7 +69,7 @@ func Clash(profiles []config.Profile) error {
 func variables(p config.Profile) []config.Key {
 	var keys []config.Key
 	for _, o := range p.Outputs {
-		if o.Type == "env" {
+		if o.Type == config.EnvOutput {
 			keys = append(keys, o.Keys...)
 		}
 	}

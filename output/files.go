@@ -40,128 +40,103 @@ func (f *Files) Stale(p config.Profile, t *state.Token, fresh bool) ([]flow.Chan
 	}
 	var changes, prints []flow.Change
 	var errs []error
-	for _, o := range outputs(p) {
-		switch o.Type {
-		case "stdout", "github":
-			change := printing(o)
-			if _, err := f.gitHubFile(o); err != nil {
+	for _, x := range f.targets(p, t, recorded) {
+		var change flow.Change
+		var err error
+		switch sink := sinkOf(x.output.Type).(type) {
+		case streamSink:
+			change = printing(sink, x)
+			if sink.missing(f, x.output) != nil {
 				change.Reason = "not set here"
 			}
 			prints = append(prints, change)
 			continue
-		case "command":
-			change, _, err := commandChange(p, o, t, recorded)
-			if err != nil {
-				errs = append(errs, err)
-				continue
-			}
-			changes = append(changes, change)
-			continue
+		case commandSink:
+			change, err = sink.change(x)
+		case fileSink:
+			var e edit
+			e, _, err = look(place{x.output.Path, x.output.Shown}, func(old *file) (edit, error) { return sink.edit(x, old) })
+			change = e.change
 		}
-		e, _, err := look(place{o.Path, o.Shown}, func(old *file) (edit, error) {
-			return declared(p, o, t, recorded, old, f.others(p, o.Path))
-		})
 		if err != nil {
 			errs = append(errs, err)
 			continue
 		}
-		changes = append(changes, e.change)
+		changes = append(changes, change)
 	}
-	goes, err := f.leftovers(gone(p, recorded), p)
+	goes, err := f.leftovers(undeclared(p, recorded), p)
 	for i := range goes {
 		goes[i].Reason = flow.NotDeclared
 	}
 	return slices.Concat(changes, goes, prints), errors.Join(append(errs, err)...)
 }
 
-// Ready implements [flow.Outputs].
-func (f *Files) Ready(p config.Profile) error {
+// Missing implements [flow.Outputs].
+func (f *Files) Missing(p config.Profile) error {
 	var errs []error
 	for _, o := range p.Outputs {
-		_, err := f.gitHubFile(o)
-		errs = append(errs, err)
+		if sink, ok := sinkOf(o.Type).(streamSink); ok {
+			errs = append(errs, sink.missing(f, o))
+		}
 	}
 	return errors.Join(errs...)
 }
 
-// Record implements [flow.Outputs].
-func (f *Files) Record(p config.Profile, t *state.Token) []state.Written {
+// Remembered implements [flow.Outputs].
+func (f *Files) Remembered(p config.Profile, t *state.Token) []state.Written {
 	var list []state.Written
-	for _, o := range outputs(p) {
-		w := state.Written{Type: o.Type, Path: o.Path}
-		switch o.Type {
-		case "template":
-			content, known, err := rendered(p, o, t)
-			if before := state.Find(t.Outputs, o.Type, o.Path); err == nil && known {
-				w.Digest = state.Digest(string(content))
-			} else if before != nil {
-				w.Digest = before.Digest
+	for _, x := range f.targets(p, t, t.Outputs) {
+		switch sink := sinkOf(x.output.Type).(type) {
+		case fileSink:
+			list = append(list, sink.remembered(x))
+		case commandSink:
+			if w, ran := sink.remembered(x); ran {
+				list = append(list, w)
 			}
-		case "command":
-			w.Path = commandID(o)
-			before := state.Find(t.Outputs, o.Type, w.Path)
-			if before == nil {
-				continue // nothing yet
-			}
-			w.Digest = before.Digest
-		case "json":
-			if secret, known := clientSecret(p, o); known {
-				w.Digest = state.Digest(string(fileContent(p, o, t, secret)))
-			} else if before := state.Find(t.Outputs, "json", o.Path); before != nil {
-				w.Digest = before.Digest
-			}
-		case "env":
-			before := state.Find(t.Outputs, "env", o.Path)
-			w.Vars = map[string]string{}
-			for _, k := range o.Keys {
-				if text, known := value(p, t, k.Field); known {
-					w.Vars[k.Variable] = state.Digest(text)
-				} else if before != nil && before.Vars[k.Variable] != "" {
-					w.Vars[k.Variable] = before.Vars[k.Variable]
-				}
-			}
-		default:
-			continue // what was printed cannot be taken back
 		}
-		list = append(list, w)
 	}
-	return list
+	return list // what was printed cannot be taken back
 }
 
-// Write implements [flow.Outputs]. Commands come after the files and standard
-// output last: what they start, and who reads that, may count on what was before.
+// Write implements [flow.Outputs]. Files come first, then commands, and streams
+// last: what a command starts, and who reads a stream, may count on the files.
 func (f *Files) Write(ctx context.Context, p config.Profile, t *state.Token) ([]flow.Change, error) {
+	targets := f.targets(p, t, t.Outputs)
 	var jobs []job
-	for _, o := range outputs(p) {
-		if o.Type == "stdout" || o.Type == "github" || o.Type == "command" {
-			continue
+	for _, x := range targets {
+		if sink, ok := sinkOf(x.output.Type).(fileSink); ok {
+			jobs = append(jobs, writing(ctx, sink, x))
 		}
-		jobs = append(jobs, job{place{o.Path, o.Shown}, func(old *file) (edit, error) {
-			others := f.others(p, o.Path)
-			e, err := declared(p, o, t, t.Outputs, old, others)
-			if err == nil && e.unknown {
-				if err = resolve(ctx, p); err == nil {
-					e, err = declared(p, o, t, t.Outputs, old, others)
-				}
-			}
-			return e, err
-		}})
 	}
 	changes, err := f.put(ctx, p.Name, jobs...)
 	if err != nil {
 		return changes, err
 	}
-	goes, err := f.takeBack(ctx, p, gone(p, t.Outputs), flow.NotDeclared)
+	goes, err := f.takeBack(ctx, p, undeclared(p, t.Outputs), flow.NotDeclared)
 	changes = append(changes, goes...)
 	errs := []error{err}
-	for _, o := range p.Outputs {
-		if o.Type == "command" {
-			ran, err := runCommand(ctx, p, o, t)
+	for _, x := range targets {
+		if sink, ok := sinkOf(x.output.Type).(commandSink); ok {
+			ran, err := sink.run(ctx, x)
 			changes, errs = append(changes, ran...), append(errs, err)
 		}
 	}
 	printed, err := f.Print(p, t)
 	return append(changes, printed...), errors.Join(append(errs, err)...)
+}
+
+// writing is the job of writing a file. A value that only a command can tell is
+// fetched if the edit needs it.
+func writing(ctx context.Context, sink fileSink, x target) job {
+	return job{place{x.output.Path, x.output.Shown}, func(old *file) (edit, error) {
+		e, err := sink.edit(x, old)
+		if err == nil && e.unknown {
+			if err = resolve(ctx, x.profile); err == nil {
+				e, err = sink.edit(x, old)
+			}
+		}
+		return e, err
+	}}
 }
 
 // Print implements [flow.Outputs].
@@ -171,17 +146,14 @@ func (f *Files) Print(p config.Profile, t *state.Token) ([]flow.Change, error) {
 	var changes []flow.Change
 	var errs []error
 	for _, o := range p.Outputs {
-		var err error
-		switch o.Type {
-		case "stdout":
-			err = WriteToken(f.Out, p, t, o.Format)
-		case "github":
-			err = f.toGitHub(p, o, t)
-		default:
+		sink, ok := sinkOf(o.Type).(streamSink)
+		if !ok {
 			continue
 		}
+		x := target{profile: p, output: o, token: t}
+		err := sink.print(f, x)
 		if err == nil {
-			changes = append(changes, printing(o))
+			changes = append(changes, printing(sink, x))
 		}
 		errs = append(errs, err)
 	}
@@ -197,20 +169,32 @@ func resolve(ctx context.Context, p config.Profile) error {
 
 // Leftovers implements [flow.Outputs].
 func (f *Files) Leftovers(p config.Profile, t *state.Token) ([]flow.Change, error) {
-	return f.leftovers(files(t.Outputs), p)
+	return f.leftovers(t.Outputs, p)
 }
 
 // TakeBack implements [flow.Outputs].
 func (f *Files) TakeBack(ctx context.Context, p config.Profile, t *state.Token) ([]flow.Change, error) {
-	return f.takeBack(ctx, p, files(t.Outputs), "")
+	return f.takeBack(ctx, p, t.Outputs, "")
 }
 
-// leftovers says what takeBack would do with list.
-func (f *Files) leftovers(list []state.Written, p config.Profile) ([]flow.Change, error) {
+// takingBack lists the jobs of taking back the files in recorded. What a command
+// got cannot be taken back.
+func (f *Files) takingBack(p config.Profile, recorded []state.Written) []job {
+	var jobs []job
+	for _, w := range recorded {
+		if sink, ok := sinkOf(config.OutputType(w.Type)).(fileSink); ok {
+			jobs = append(jobs, job{placeOf(w, p), func(old *file) (edit, error) { return sink.takeBack(w, old, f.others(p, w.Path)) }})
+		}
+	}
+	return jobs
+}
+
+// leftovers says what takeBack would do.
+func (f *Files) leftovers(recorded []state.Written, p config.Profile) ([]flow.Change, error) {
 	var changes []flow.Change
 	var errs []error
-	for _, w := range list {
-		e, _, err := look(placeOf(w, p), func(old *file) (edit, error) { return undeclared(w, old, f.others(p, w.Path)) })
+	for _, j := range f.takingBack(p, recorded) {
+		e, _, err := look(j.place, j.plan)
 		switch {
 		case occupied(err):
 		case err != nil:
@@ -222,11 +206,11 @@ func (f *Files) leftovers(list []state.Written, p config.Profile) ([]flow.Change
 	return changes, errors.Join(errs...)
 }
 
-func (f *Files) takeBack(ctx context.Context, p config.Profile, list []state.Written, reason string) ([]flow.Change, error) {
+func (f *Files) takeBack(ctx context.Context, p config.Profile, recorded []state.Written, reason string) ([]flow.Change, error) {
 	var changes []flow.Change
 	var errs []error
-	for _, w := range list {
-		made, err := f.put(ctx, p.Name, job{placeOf(w, p), func(old *file) (edit, error) { return undeclared(w, old, f.others(p, w.Path)) }})
+	for _, j := range f.takingBack(p, recorded) {
+		made, err := f.put(ctx, p.Name, j)
 		if occupied(err) {
 			continue // not what was written, and nothing to take back from
 		}
@@ -254,37 +238,34 @@ func (f *Files) others(p config.Profile, path string) others {
 				if err != nil || t == nil {
 					return false
 				}
-				w := state.Find(t.Outputs, o.Type, path)
-				return w != nil && (o.Type != "env" || w.Vars[variable] != "")
+				w := state.Find(t.Outputs, string(o.Type), path)
+				return w != nil && (w.Vars == nil || w.Vars[variable] != "")
 			})
 		})
 	}
 }
 
-// outputs are those of p, with outputs that share an env file made one.
-func outputs(p config.Profile) []config.Output {
-	var list []config.Output
+// targets are the outputs of p for the token t, with outputs that share an env file
+// made one.
+func (f *Files) targets(p config.Profile, t *state.Token, recorded []state.Written) []target {
+	var list []target
 	for _, o := range p.Outputs {
-		i := slices.IndexFunc(list, func(x config.Output) bool { return o.Type == "env" && x.Type == "env" && x.Path == o.Path })
-		if i < 0 {
-			list = append(list, o)
-		} else {
-			list[i].Keys = slices.Concat(list[i].Keys, o.Keys)
+		i := slices.IndexFunc(list, func(x target) bool {
+			return o.Path != "" && o.Path == x.output.Path && o.Type == x.output.Type
+		})
+		if i >= 0 {
+			list[i].output.Keys = slices.Concat(list[i].output.Keys, o.Keys)
+			continue
 		}
+		list = append(list, target{p, o, t, recorded, f.others(p, o.Path)})
 	}
 	return list
 }
 
-// files are the recorded outputs that can be taken back: what a command got, it
-// has.
-func files(recorded []state.Written) []state.Written {
-	return slices.DeleteFunc(slices.Clone(recorded), func(w state.Written) bool { return w.Type == "command" })
-}
-
-// gone are the recorded outputs whose path p declares no more. A path that is
-// declared with another type is that output's concern.
-func gone(p config.Profile, recorded []state.Written) []state.Written {
-	return slices.DeleteFunc(files(recorded), func(w state.Written) bool {
+// undeclared are the recorded outputs whose path p no longer declares. A path that
+// is declared with another type is that output's concern.
+func undeclared(p config.Profile, recorded []state.Written) []state.Written {
+	return slices.DeleteFunc(slices.Clone(recorded), func(w state.Written) bool {
 		return slices.ContainsFunc(p.Outputs, func(o config.Output) bool { return o.Path == w.Path })
 	})
 }
@@ -299,10 +280,8 @@ func placeOf(w state.Written, p config.Profile) place {
 	return place{w.Path, w.Path}
 }
 
-func printing(o config.Output) flow.Change {
-	shown := o.Shown
-	if o.Type == "stdout" {
-		shown = "standard output"
-	}
-	return flow.Change{Type: o.Type, Shown: shown, Action: flow.Print}
+func printing(sink streamSink, x target) flow.Change {
+	change := x.changed(flow.Print)
+	change.Shown = sink.shown(x.output)
+	return change
 }

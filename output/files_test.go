@@ -128,7 +128,7 @@ func (d *disk) apply(t *state.Token) []flow.Change {
 	if diff := cmp.Diff(changing(planned), made); diff != "" {
 		d.Errorf("planned (-) is not what was made (+):\n%s", diff)
 	}
-	t.Outputs = d.files.Record(d.p, t)
+	t.Outputs = d.files.Remembered(d.p, t)
 	again, err := d.files.Stale(d.p, t, false)
 	if err != nil {
 		d.Fatal(err)
@@ -417,7 +417,7 @@ outputs: [{type: env, path: .env, keys: {access_token: T, client_secret: C}}]
 	d.says(d.apply(tok), "update .env: T changed [T]")
 	d.holds(".env", "T=BQsecond\nC="+client+"\n")
 	ran(0)
-	if got := d.files.Record(d.p, tok)[0].Vars["C"]; got != state.Digest(client) {
+	if got := d.files.Remembered(d.p, tok)[0].Vars["C"]; got != state.Digest(client) {
 		t.Errorf("the record lost the secret's digest: %q", got)
 	}
 

@@ -8,14 +8,20 @@ import (
 
 	"tokenform/config"
 	"tokenform/config/fault"
-	"tokenform/flow/state"
 )
 
-// gitHubFile is the file that the job's runner reads, where o is for one.
-func (f *Files) gitHubFile(o config.Output) (string, error) {
-	if o.Type != "github" {
-		return "", nil
-	}
+// gitHubSink hands values to the later steps of a GitHub Actions job.
+type gitHubSink struct{}
+
+func (gitHubSink) shown(o config.Output) string { return o.Shown }
+
+func (s gitHubSink) missing(f *Files, o config.Output) error {
+	_, err := s.file(f, o)
+	return err
+}
+
+// file returns the path of the file that the job's runner reads.
+func (gitHubSink) file(f *Files, o config.Output) (string, error) {
 	path, _ := f.Env(strings.TrimPrefix(o.Shown, "$"))
 	if path == "" {
 		return "", &fault.Error{Message: o.Shown + " is not set: this is no step of GitHub Actions", Hint: "keep outputs of type github in a profile that only the workflow applies"}
@@ -23,18 +29,18 @@ func (f *Files) gitHubFile(o config.Output) (string, error) {
 	return path, nil
 }
 
-// toGitHub hands values to the later steps of a GitHub Actions job: it appends
-// to the file that $GITHUB_ENV or $GITHUB_OUTPUT names ("Workflow commands for
-// GitHub Actions", environment files). Every secret is masked first; the runner
-// swallows these lines.
-func (f *Files) toGitHub(p config.Profile, o config.Output, t *state.Token) error {
-	path, err := f.gitHubFile(o)
+// print appends to the file that $GITHUB_ENV or $GITHUB_OUTPUT names ("Workflow
+// commands for GitHub Actions", environment files). Every secret is masked first:
+// the runner swallows the lines that mask.
+func (s gitHubSink) print(f *Files, x target) error {
+	o := x.output
+	path, err := s.file(f, o)
 	if err != nil {
 		return err
 	}
 	var masks, values strings.Builder
 	for _, k := range o.Keys {
-		text, known := value(p, t, k.Field)
+		text, known := x.value(k.Field)
 		if !known || strings.ContainsAny(text, "\x00\r\n") {
 			return &fault.Error{Message: fmt.Sprintf("%s: %s has no value that fits on a line", o.Shown, k.Variable)}
 		}

@@ -59,17 +59,17 @@ func ReadClientFile(name string, data []byte) (Imported, error) {
 	return i, nil
 }
 
-// Newer implements [flow.Outputs]. Only clients' files that were ours are looked
+// Foreign implements [flow.Outputs]. Only clients' files that were ours are looked
 // at, in formats that tell when the token ends: one that was never written here is
 // of somebody else's login, or another app's, for all that is known.
-func (f *Files) Newer(p config.Profile, t *state.Token) []flow.Found {
+func (f *Files) Foreign(p config.Profile, t *state.Token) []flow.Found {
 	var list []flow.Found
 	for _, o := range p.Outputs {
-		if o.Type != "json" || o.Format == "tokenform" {
+		if o.Type != config.JSONOutput || o.Format == "tokenform" {
 			continue
 		}
 		data, _, err := atomicfile.Read(o.Path, maxFile)
-		before := state.Find(t.Outputs, o.Type, o.Path)
+		before := state.Find(t.Outputs, string(o.Type), o.Path)
 		if err != nil || before == nil || before.Digest == state.Digest(string(data)) {
 			continue // as we left it
 		}

@@ -1,7 +1,6 @@
 package output
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"io/fs"
@@ -12,9 +11,11 @@ import (
 	"syscall"
 	"time"
 
+	"tokenform/config"
 	"tokenform/config/fault"
 	"tokenform/flow"
 	"tokenform/flow/atomicfile"
+	"tokenform/flow/state"
 )
 
 // lockTimeout bounds the wait for others that write in the same directory. They
@@ -29,6 +30,9 @@ type file struct {
 	data []byte
 	mode fs.FileMode
 }
+
+// digest is what state remembers of the whole file.
+func (f *file) digest() string { return state.Digest(string(f.data)) }
 
 // maxFile bounds what is read of an output: those that are written here, and the
 // dotenv files they are written into, are some KiB.
@@ -107,7 +111,13 @@ func (f *Files) exchange(ctx context.Context, profile string, due []job, paths [
 	defer cancel()
 	unlock, err := atomicfile.Lock(waiting, paths...)
 	if err != nil {
-		return nil, cmp.Or(ctx.Err(), unlocked(waiting, due), due[0].wrap(err))
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		if held := unlocked(waiting, due); held != nil {
+			return nil, held
+		}
+		return nil, due[0].wrap(err)
 	}
 	defer unlock()
 	var errs []error
@@ -196,7 +206,7 @@ func (f *Files) replace(profile string, r replacement) (made []flow.Change, err 
 	if r.edit.change.Action != flow.KeepOutput {
 		made = append(made, r.edit.change)
 		if r.old != nil && r.edit.private && r.old.mode&0o044 != 0 && runtime.GOOS != "windows" {
-			f.Warn(profile, r.shown+" holds a secret that other users can read", "chmod 600 "+ShellWord(r.path))
+			f.Warn(profile, r.shown+" holds a secret that other users can read", "chmod 600 "+config.ShellWord(r.path))
 		}
 	}
 	f.tellLeft(profile, r.place, r.edit)
@@ -276,5 +286,5 @@ func (at place) homeless() error {
 			dir = filepath.Join(filepath.Dir(at.path), dir)
 		}
 	}
-	return &fault.Error{Message: at.shown + ": its directory does not exist", Hint: "mkdir -p " + ShellWord(dir)}
+	return &fault.Error{Message: at.shown + ": its directory does not exist", Hint: "mkdir -p " + config.ShellWord(dir)}
 }

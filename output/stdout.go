@@ -4,12 +4,22 @@ import (
 	"bytes"
 	"fmt"
 	"io"
-	"strings"
 
 	"tokenform/config"
 	"tokenform/config/fault"
 	"tokenform/flow/state"
 )
+
+// stdoutSink prints the token on standard output.
+type stdoutSink struct{}
+
+func (stdoutSink) shown(config.Output) string { return "standard output" }
+
+func (stdoutSink) missing(*Files, config.Output) error { return nil }
+
+func (stdoutSink) print(f *Files, x target) error {
+	return WriteToken(f.Out, x.profile, x.token, x.output.Format)
+}
 
 // stdoutKeys are the variables of the formats env and export: standard output
 // has no keys of its own.
@@ -42,7 +52,7 @@ func WriteToken(w io.Writer, p config.Profile, t *state.Token, format string) er
 		for _, k := range stdoutKeys {
 			text, _ := value(p, t, k.Field) // both are always known
 			if format == "export" {
-				fmt.Fprintf(&b, "export %s=%s\n", k.Variable, ShellWord(text))
+				fmt.Fprintf(&b, "export %s=%s\n", k.Variable, config.ShellWord(text))
 				continue
 			}
 			quoted, err := dotenvValue(assignment{k.Variable, text}, "")
@@ -58,13 +68,4 @@ func WriteToken(w io.Writer, p config.Profile, t *state.Token, format string) er
 		return &fault.Error{Message: "standard output", Err: fault.Cause(err)}
 	}
 	return nil
-}
-
-// ShellWord makes s one word of a POSIX shell (section 2.2.2 of the Shell
-// Command Language).
-func ShellWord(s string) string {
-	if s != "" && isBare(s) {
-		return s
-	}
-	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }

@@ -1,6 +1,7 @@
 package output
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -9,9 +10,43 @@ import (
 
 	"tokenform/config"
 	"tokenform/config/fault"
+	"tokenform/flow"
 	"tokenform/flow/atomicfile"
 	"tokenform/flow/state"
 )
+
+// templateSink writes a text file of the user's with the fields of the token in it.
+type templateSink struct{}
+
+func (templateSink) edit(x target, old *file) (edit, error) {
+	e := edit{change: x.changed(flow.Update), private: true}
+	content, known, err := rendered(x)
+	if err != nil {
+		return edit{}, err
+	}
+	e.content, e.unknown = content, !known
+	same := old != nil && known && bytes.Equal(old.data, content)
+	if last := x.last(); old != nil && !known && last != nil && last.Digest == old.digest() {
+		same = agrees(string(old.data), string(content)) // what is not known was written
+	}
+	e.judge(x.token, old, same)
+	return e, nil
+}
+
+func (templateSink) remembered(x target) state.Written {
+	w := state.Written{Type: string(x.output.Type), Path: x.output.Path}
+	content, known, err := rendered(x)
+	if before := x.last(); err == nil && known {
+		w.Digest = state.Digest(string(content))
+	} else if before != nil {
+		w.Digest = before.Digest
+	}
+	return w
+}
+
+func (templateSink) takeBack(w state.Written, old *file, others others) (edit, error) {
+	return takeBackWhole(w, old, others), nil
+}
 
 // unknownValue stands for a value that is not known, in a text that is not to
 // be written.
@@ -33,9 +68,10 @@ func agrees(file, content string) bool {
 // maxTemplate bounds a template: it is a configuration file, not a book.
 const maxTemplate = 1 << 20
 
-// rendered is o's template with the fields of t in it. known is false where one
-// of them is not known without running a command.
-func rendered(p config.Profile, o config.Output, t *state.Token) (content []byte, known bool, err error) {
+// rendered returns the template of x with the fields of the token in it. known is
+// false if a field is not known without running a command.
+func rendered(x target) (content []byte, known bool, err error) {
+	o := x.output
 	text, _, err := atomicfile.Read(o.Template, maxTemplate)
 	if errors.Is(err, atomicfile.ErrTooLarge) {
 		return nil, false, &fault.Error{Message: o.TemplateShown + ": larger than 1 MiB", Hint: "put the token in a file of its own"}
@@ -47,7 +83,7 @@ func rendered(p config.Profile, o config.Output, t *state.Token) (content []byte
 		}
 		return nil, false, &fault.Error{Message: o.TemplateShown, Err: fault.Cause(err), Hint: hint}
 	}
-	return fill(string(text), o.TemplateShown, func(field string) (string, bool) { return value(p, t, field) })
+	return fill(string(text), o.TemplateShown, x.value)
 }
 
 // fill replaces ${field} and $$ in a text. A dollar that opens nothing stays.

@@ -173,7 +173,7 @@ func names(profiles []config.Profile) []string {
 
 // printsToken reports whether x has an output of type stdout.
 func printsToken(x config.Profile) bool {
-	return slices.ContainsFunc(x.Outputs, func(o config.Output) bool { return o.Type == "stdout" })
+	return slices.ContainsFunc(x.Outputs, func(o config.Output) bool { return o.Type == config.StdoutOutput })
 }
 
 // bothWantStdout returns the refusal of --json beside a profile that prints its

@@ -108,7 +108,7 @@ func viewOutcome(o flow.Outcome) ProfileView {
 		}
 	}
 	for _, c := range o.Outputs {
-		v.Outputs = append(v.Outputs, OutputView{c.Type, c.Path, string(c.Action), c.Reason, c.Vars})
+		v.Outputs = append(v.Outputs, OutputView{string(c.Type), c.Path, string(c.Action), c.Reason, c.Vars})
 	}
 	return v
 }

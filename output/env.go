@@ -1,0 +1,160 @@
+package output
+
+import (
+	"bytes"
+	"maps"
+	"slices"
+	"strings"
+
+	"tokenform/config"
+	"tokenform/flow"
+	"tokenform/flow/state"
+)
+
+// envSink sets variables in a dotenv file and leaves every other byte alone.
+type envSink struct{}
+
+func (envSink) edit(x target, old *file) (edit, error) {
+	if x.wroteWhole(old) {
+		// The profile had a whole file at this path: nothing in the file is the user's.
+		old = &file{mode: old.mode}
+	}
+	recorded := x.last()
+	e := edit{change: x.changed(flow.Update)}
+	var data []byte
+	if old != nil {
+		data = old.data
+	}
+	var set []assignment
+	var missing, differ []string
+	fresh := false
+	for _, k := range x.output.Keys {
+		e.private = e.private || secret(k.Field)
+		text, known := x.value(k.Field)
+		a := assignment{k.Variable, text}
+		switch {
+		case !known && !renewed(k.Field) && asRecorded(data, k.Variable, recorded):
+			continue // not set: the variable has what was written
+		case !known:
+			e.unknown = true
+		default:
+			set = append(set, a)
+			// A variable differs if setting it changes the file.
+			merged, err := mergeDotenv(data, []assignment{a}, nil)
+			if err != nil {
+				return edit{}, err
+			}
+			if bytes.Equal(merged, data) {
+				continue
+			}
+		}
+		e.change.Vars = append(e.change.Vars, k.Variable)
+		switch values, _ := dotenvValues(data, k.Variable); {
+		case len(values) == 0:
+			missing = append(missing, k.Variable)
+		case known || !renewed(k.Field):
+			differ = append(differ, k.Variable)
+		default:
+			fresh = true
+		}
+	}
+	drop, left := takeable(data, recorded, x.output.Keys, x.others)
+	e.left = strings.Join(left, ", ")
+	e.change.Vars = append(e.change.Vars, drop...)
+	switch {
+	case old == nil:
+		e.change.Action, e.change.Reason = flow.Create, "missing"
+	case len(e.change.Vars) == 0:
+		e.change.Action = flow.KeepOutput
+	default:
+		e.change.Reason = variablesReason(missing, differ, fresh, drop)
+	}
+	var err error
+	e.content, err = mergeDotenv(data, set, drop)
+	return e, err
+}
+
+func variablesReason(missing, differ []string, fresh bool, drop []string) string {
+	var parts []string
+	add := func(names []string, what string) {
+		if len(names) > 0 {
+			parts = append(parts, strings.Join(names, ", ")+" "+what)
+		}
+	}
+	add(missing, "missing")
+	add(differ, "changed")
+	if fresh {
+		parts = append(parts, newToken)
+	}
+	add(drop, flow.NotDeclared)
+	return strings.Join(parts, "; ")
+}
+
+// wroteWhole reports whether old is as tokenform wrote it for an output of another
+// type, which has the whole file.
+func (x target) wroteWhole(old *file) bool {
+	return old != nil && slices.ContainsFunc(x.recorded, func(w state.Written) bool {
+		return w.Path == x.output.Path && w.Type != string(x.output.Type) && w.Digest == old.digest()
+	})
+}
+
+func (envSink) remembered(x target) state.Written {
+	before := x.last()
+	w := state.Written{Type: string(x.output.Type), Path: x.output.Path, Vars: map[string]string{}}
+	for _, k := range x.output.Keys {
+		if text, known := x.value(k.Field); known {
+			w.Vars[k.Variable] = state.Digest(text)
+		} else if before != nil && before.Vars[k.Variable] != "" {
+			w.Vars[k.Variable] = before.Vars[k.Variable]
+		}
+	}
+	return w
+}
+
+func (envSink) takeBack(w state.Written, old *file, others others) (e edit, err error) {
+	e.change = flow.Change{Type: config.OutputType(w.Type), Path: w.Path, Action: flow.KeepOutput}
+	if old == nil {
+		return e, nil
+	}
+	drop, left := takeable(old.data, &w, nil, others)
+	e.left = strings.Join(left, ", ")
+	if len(drop) > 0 {
+		e.change.Action, e.change.Vars = flow.DeleteOutput, drop
+		e.content, err = mergeDotenv(old.data, nil, drop)
+	}
+	return e, err
+}
+
+// takeable sorts the recorded variables that are not in keys by whether they
+// are as they were written. One that is gone, or another profile's, is nobody's
+// concern.
+func takeable(data []byte, recorded *state.Written, keys []config.Key, others others) (drop, left []string) {
+	if recorded == nil {
+		return nil, nil
+	}
+	for _, name := range slices.Sorted(maps.Keys(recorded.Vars)) {
+		declared := slices.ContainsFunc(keys, func(k config.Key) bool { return k.Variable == name })
+		values, _ := dotenvValues(data, name)
+		switch {
+		case declared || len(values) == 0 || others(name):
+		case asRecorded(data, name, recorded):
+			drop = append(drop, name)
+		default:
+			left = append(left, name)
+		}
+	}
+	return drop, left
+}
+
+// asRecorded reports whether the variable has, at every place where it is
+// assigned, the value that was last written.
+func asRecorded(data []byte, name string, recorded *state.Written) bool {
+	if recorded == nil || recorded.Vars[name] == "" {
+		return false
+	}
+	values, plain := dotenvValues(data, name)
+	for _, v := range values {
+		plain = plain && state.Digest(v) == recorded.Vars[name]
+	}
+	return plain && len(values) > 0
+}

@@ -1,0 +1,100 @@
+package output
+
+import (
+	"context"
+
+	"tokenform/config"
+	"tokenform/flow"
+	"tokenform/flow/state"
+)
+
+// sinks has a line for each output type. A sink is a [fileSink], a [commandSink] or
+// a [streamSink].
+var sinks = [...]struct {
+	of   config.OutputType
+	sink any
+}{
+	{config.EnvOutput, envSink{}},
+	{config.JSONOutput, jsonSink{}},
+	{config.TemplateOutput, templateSink{}},
+	{config.CommandOutput, processSink{}},
+	{config.StdoutOutput, stdoutSink{}},
+	{config.GitHubOutput, gitHubSink{}},
+}
+
+// sinkOf returns the sink of an output type, or nil for a type that this program
+// does not know.
+func sinkOf(kind config.OutputType) any {
+	for _, s := range sinks {
+		if s.of == kind {
+			return s.sink
+		}
+	}
+	return nil
+}
+
+// fileSink writes a file. The files of a profile are written together, all or none.
+type fileSink interface {
+	// edit says what becomes of the file, which holds old now.
+	edit(x target, old *file) (edit, error)
+
+	// remembered returns what state must remember of the file once it is written.
+	remembered(x target) state.Written
+
+	// takeBack says what becomes of a file that was written before and is no longer
+	// declared. Only what is as tokenform left it is taken back.
+	takeBack(w state.Written, old *file, others others) (edit, error)
+}
+
+// commandSink runs a command if what the command gets has changed. Commands run
+// after the files are written.
+type commandSink interface {
+	// change says whether the command must run.
+	change(x target) (flow.Change, error)
+
+	// run runs the command if it must run.
+	run(ctx context.Context, x target) ([]flow.Change, error)
+
+	// remembered returns what state must remember of the command. ok is false if the
+	// command never ran.
+	remembered(x target) (w state.Written, ok bool)
+}
+
+// streamSink prints at each apply, after everything else.
+type streamSink interface {
+	// shown is what people call the stream.
+	shown(o config.Output) string
+
+	// missing says what print would want for, if that is known without a token.
+	missing(f *Files, o config.Output) error
+
+	print(f *Files, x target) error
+}
+
+// target is one output of a profile and the token for it.
+type target struct {
+	profile  config.Profile
+	output   config.Output
+	token    *state.Token    // nil means a token that is yet to come
+	recorded []state.Written // what was written before, to all outputs of the profile
+	others   others
+}
+
+// last returns what was written to the output before, or nil.
+func (x target) last() *state.Written {
+	return state.Find(x.recorded, string(x.output.Type), x.output.Path)
+}
+
+// value returns the text of a field, as [value] does.
+func (x target) value(field string) (text string, known bool) {
+	return value(x.profile, x.token, field)
+}
+
+// changed returns the change for the output, to be completed.
+func (x target) changed(action flow.OutputAction) flow.Change {
+	return flow.Change{Type: x.output.Type, Path: x.output.Path, Shown: x.output.Shown, Action: action}
+}
+
+// others reports whether another profile declares a file and, of an env file, the
+// variable: what the file has there now may look like what this profile wrote.
+type others func(variable string) bool

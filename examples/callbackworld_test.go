@@ -19,7 +19,7 @@ import (
 	"testing"
 	"time"
 
-	"tokenform/flow/sandbox"
+	"tokenform/flow/sandbox/faults"
 )
 
 // still is a browser that opens nothing. It notes what it was told to open and
@@ -107,9 +107,9 @@ func (w *attempt) get(address string, change ...func(*http.Request)) (status int
 
 // agree logs in, as a person would whose browser opens the callback twice, and
 // looks for secrets wherever others can look.
-func (w *attempt) agree(server *sandbox.Server) {
+func (w *attempt) agree(server *faults.Server) {
 	w.t.Helper()
-	server.Inject("/api/token", sandbox.Slow(300*time.Millisecond), 1)
+	server.Inject("/api/token", faults.Slow(300*time.Millisecond), 1)
 	before := server.Count("/api/token")
 	_, callback, _ := w.get(w.authorize.String())
 	page := make(chan string)

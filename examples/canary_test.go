@@ -10,7 +10,7 @@ import (
 	"strings"
 	"sync"
 
-	"tokenform/flow/sandbox"
+	"tokenform/flow/sandbox/faults"
 )
 
 // The canaries: every run of the program in these tests leaves its arguments,
@@ -39,7 +39,7 @@ var (
 	canaries string // the folder
 
 	serversMu sync.Mutex
-	servers   []*sandbox.Server // every stand-in that was started
+	servers   []*faults.Server // every stand-in that was started
 )
 
 // remember keeps what a run that was not started by the wrapper said.

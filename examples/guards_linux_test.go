@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"tokenform/flow/sandbox"
+	"tokenform/flow/sandbox/faults"
 )
 
 // The guards count what costs time, and measure no time: their figures are the
@@ -116,7 +117,7 @@ func total(counts map[string]int) (n int) {
 // requests and syncs of a refresh.
 func TestGuardCalls(t *testing.T) {
 	traceable(t)
-	server := sandbox.New(sandbox.Options{AnyApp: true, AutoConsent: true, Now: time.Now})
+	server := faults.New(sandbox.Options{AnyApp: true, AutoConsent: true, Now: time.Now})
 	front := httptest.NewServer(server)
 	t.Cleanup(front.Close)
 	dir := t.TempDir()

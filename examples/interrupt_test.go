@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"tokenform/flow/sandbox"
+	"tokenform/flow/sandbox/faults"
 )
 
 // TestInterrupted: a signal that arrives while a refresh token is being replaced
@@ -50,7 +51,7 @@ func TestInterrupted(t *testing.T) {
 				t.Fatal(err)
 			}
 			asked := server.Count("/api/token")
-			server.Inject("/api/token", sandbox.Slow(300*time.Millisecond), 1)
+			server.Inject("/api/token", faults.Slow(300*time.Millisecond), 1)
 			cmd := exec.Command(program, c.args...)
 			if c.ignored {
 				cmd = exec.Command("sh", append([]string{"-c", `trap "" HUP; exec "$0" "$@"`, program}, c.args...)...)

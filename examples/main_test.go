@@ -16,6 +16,7 @@ import (
 
 	"tokenform/flow"
 	"tokenform/flow/sandbox"
+	"tokenform/flow/sandbox/faults"
 )
 
 // program is the built program; the test binary doubles as $BROWSER.
@@ -86,11 +87,11 @@ func robot(t *testing.T) string {
 }
 
 // spotify starts a stand-in with the system's clock.
-func spotify(t testing.TB, o sandbox.Options) (*sandbox.Server, string) {
+func spotify(t testing.TB, o sandbox.Options) (*faults.Server, string) {
 	t.Helper()
 	o.Now = time.Now
 	o.AutoConsent = true
-	s := sandbox.New(o)
+	s := faults.New(o)
 	serversMu.Lock()
 	servers = append(servers, s)
 	serversMu.Unlock()
@@ -100,7 +101,7 @@ func spotify(t testing.TB, o sandbox.Options) (*sandbox.Server, string) {
 }
 
 // reached waits until more than asked requests for path have come to server.
-func reached(t testing.TB, server *sandbox.Server, path string, asked int) {
+func reached(t testing.TB, server *faults.Server, path string, asked int) {
 	t.Helper()
 	for end := time.Now().Add(10 * time.Second); server.Count(path) <= asked; time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {

@@ -22,7 +22,7 @@ import (
 	"testing"
 	"time"
 
-	"tokenform/flow/sandbox"
+	"tokenform/flow/sandbox/faults"
 )
 
 // between are the faults that lie between the program and the server.
@@ -34,21 +34,21 @@ func between(again [5]outcome, network string) []row {
 	}
 	proxied := func(status int) func(*trial) { return func(x *trial) { proxy(x, status) } }
 	return []row{
-		{"https", sandbox.Fault{}, 0, secured(leaf{}), all(done(1))},
-		{"https, reset before the grant", sandbox.ResetBeforeGrant(), always, secured(leaf{}), all(later(4, "connection reset by peer").hinting(network))},
-		{"https, reset after the grant, once", sandbox.ResetAfterGrant(), 1, secured(leaf{}), again},
-		{"certificate for another host", sandbox.Fault{}, 0, secured(leaf{host: "other.test"}), insecure("it is for another host", ours)},
-		{"certificate expired", sandbox.Fault{}, 0, secured(leaf{since: -48 * time.Hour}), insecure("it has expired or is not yet valid", "check this machine's clock")},
-		{"certificate not yet valid", sandbox.Fault{}, 0, secured(leaf{since: 24 * time.Hour}), insecure("it has expired or is not yet valid", "check this machine's clock")},
-		{"certificate of a stranger", sandbox.Fault{}, 0, secured(leaf{stranger: true}), insecure("signed by an unknown authority", ours)},
-		{"TLS 1.1", sandbox.Fault{}, 0, secured(leaf{version: tls.VersionTLS11}), all(later(4, "it broke off TLS: protocol version not supported").hinting(network).unheard())},
-		{"http where https is declared", sandbox.Fault{}, 0, func(x *trial) { x.url = strings.Replace(x.url, "http://", "https://", 1) },
+		{"https", faults.Fault{}, 0, secured(leaf{}), all(done(1))},
+		{"https, reset before the grant", faults.ResetBeforeGrant(), always, secured(leaf{}), all(later(4, "connection reset by peer").hinting(network))},
+		{"https, reset after the grant, once", faults.ResetAfterGrant(), 1, secured(leaf{}), again},
+		{"certificate for another host", faults.Fault{}, 0, secured(leaf{host: "other.test"}), insecure("it is for another host", ours)},
+		{"certificate expired", faults.Fault{}, 0, secured(leaf{since: -48 * time.Hour}), insecure("it has expired or is not yet valid", "check this machine's clock")},
+		{"certificate not yet valid", faults.Fault{}, 0, secured(leaf{since: 24 * time.Hour}), insecure("it has expired or is not yet valid", "check this machine's clock")},
+		{"certificate of a stranger", faults.Fault{}, 0, secured(leaf{stranger: true}), insecure("signed by an unknown authority", ours)},
+		{"TLS 1.1", faults.Fault{}, 0, secured(leaf{version: tls.VersionTLS11}), all(later(4, "it broke off TLS: protocol version not supported").hinting(network).unheard())},
+		{"http where https is declared", faults.Fault{}, 0, func(x *trial) { x.url = strings.Replace(x.url, "http://", "https://", 1) },
 			all(later(4, "it speaks http, not https").hinting("check TOKENFORM_ACCOUNTS_URL").unheard())},
 
-		{"proxy answers 407", sandbox.Fault{}, 0, proxied(407), all(failed(1, "the proxy answered 407", "put the proxy's user and password into HTTPS_PROXY").unheard())},
-		{"proxy answers 503", sandbox.Fault{}, 0, proxied(503), all(later(4, "the proxy answered 503").hinting(network).unheard())},
-		{"no such host", sandbox.Fault{}, 0, unknown, all(later(4, "no such host").hinting(network).unheard())},
-		{"nobody listens", sandbox.Fault{}, 0, unserved, all(later(4, "connection refused").hinting(network).unheard())},
+		{"proxy answers 407", faults.Fault{}, 0, proxied(407), all(failed(1, "the proxy answered 407", "put the proxy's user and password into HTTPS_PROXY").unheard())},
+		{"proxy answers 503", faults.Fault{}, 0, proxied(503), all(later(4, "the proxy answered 503").hinting(network).unheard())},
+		{"no such host", faults.Fault{}, 0, unknown, all(later(4, "no such host").hinting(network).unheard())},
+		{"nobody listens", faults.Fault{}, 0, unserved, all(later(4, "connection refused").hinting(network).unheard())},
 	}
 }
 

@@ -7,13 +7,13 @@ import (
 	"testing"
 	"time"
 
-	"tokenform/flow/sandbox"
+	"tokenform/flow/sandbox/faults"
 )
 
 // row is a fault and what each of the five grants makes of it.
 type row struct {
 	name   string
-	fault  sandbox.Fault
+	fault  faults.Fault
 	times  int          // that the server has it; negative: until it is over
 	before func(*trial) // what is done first, such as to put the fault in between
 	want   [5]outcome   // in the order of grants
@@ -83,7 +83,7 @@ func useless(o outcome) [5]outcome {
 	return wants(o, o, rescued, o)
 }
 
-func faults(thief string) []row {
+func troubles(thief string) []row {
 	const always = -1
 	const elsewhere = "log in where a browser is: tokenform token -p dev"
 	const counted = "an earlier try may have counted although its answer was lost: log in again"
@@ -99,53 +99,53 @@ func faults(thief string) []row {
 
 	rows := []row{
 		// The slow ones first: the others run beside them.
-		{"hang", sandbox.HangBeforeGrant(), always, nil, all(later(3, "in time").hinting(network))},
-		{"hang after the grant", sandbox.HangAfterGrant(), 1, nil, again},
-		{"slow drip", sandbox.Drip(50 * time.Millisecond), always, nil, consumed(later(1, "answer took too long"))},
-		{"quick drip", sandbox.Drip(100 * time.Microsecond), always, nil, all(done(1))},
-		{"slow answer", sandbox.Slow(2 * time.Second), always, nil, all(done(1))},
+		{"hang", faults.HangBeforeGrant(), always, nil, all(later(3, "in time").hinting(network))},
+		{"hang after the grant", faults.HangAfterGrant(), 1, nil, again},
+		{"slow drip", faults.Drip(50 * time.Millisecond), always, nil, consumed(later(1, "answer took too long"))},
+		{"quick drip", faults.Drip(100 * time.Microsecond), always, nil, all(done(1))},
+		{"slow answer", faults.Slow(2 * time.Second), always, nil, all(done(1))},
 
-		{"429, Retry-After 1 s, once", sandbox.TooManyRequests("1"), 1, nil, all(done(2))},
-		{"429, Retry-After 1 s", sandbox.TooManyRequests("1"), always, nil, all(later(4, "answered 429: Too many requests; try again in 1s"))},
-		{"429, Retry-After 17 h", sandbox.TooManyRequests("61200"), always, nil, all(later(1, "answered 429: Too many requests; try again in 17h"))},
-		{"500 as text", sandbox.Outage(500), always, nil, all(later(4, "answered 500: Internal server error"))},
-		{"502 as text", sandbox.Outage(502), always, nil, all(later(4, "answered 502: upstream connect error"))},
-		{"503 as text", sandbox.Outage(503), always, nil, all(later(4, "answered 503: upstream connect error"))},
-		{"503 as text, three times", sandbox.Outage(503), 3, nil, all(done(4))},
-		{"503 as HTML", sandbox.HTML(503), always, nil, all(later(4, "answered 503 with an HTML page"))},
-		{"200 as HTML", sandbox.HTML(200), always, nil, all(later(1, "answer with an HTML page"))},
-		{"200 without a body", sandbox.Says(200, "application/json", ""), always, nil, all(later(1, "answer without a body"))},
-		{"truncated JSON", sandbox.Truncated(), always, nil, consumed(later(1, "answer with damaged JSON"))},
-		{"body cut off", sandbox.CutOff(), always, nil, consumed(later(1, "answer cut short"))},
-		{"body of 512 MiB", sandbox.Huge(512 << 20), always, func(x *trial) { x.measure = true }, all(later(1, "answer with damaged JSON"))},
+		{"429, Retry-After 1 s, once", faults.TooManyRequests("1"), 1, nil, all(done(2))},
+		{"429, Retry-After 1 s", faults.TooManyRequests("1"), always, nil, all(later(4, "answered 429: Too many requests; try again in 1s"))},
+		{"429, Retry-After 17 h", faults.TooManyRequests("61200"), always, nil, all(later(1, "answered 429: Too many requests; try again in 17h"))},
+		{"500 as text", faults.Outage(500), always, nil, all(later(4, "answered 500: Internal server error"))},
+		{"502 as text", faults.Outage(502), always, nil, all(later(4, "answered 502: upstream connect error"))},
+		{"503 as text", faults.Outage(503), always, nil, all(later(4, "answered 503: upstream connect error"))},
+		{"503 as text, three times", faults.Outage(503), 3, nil, all(done(4))},
+		{"503 as HTML", faults.HTML(503), always, nil, all(later(4, "answered 503 with an HTML page"))},
+		{"200 as HTML", faults.HTML(200), always, nil, all(later(1, "answer with an HTML page"))},
+		{"200 without a body", faults.Says(200, "application/json", ""), always, nil, all(later(1, "answer without a body"))},
+		{"truncated JSON", faults.Truncated(), always, nil, consumed(later(1, "answer with damaged JSON"))},
+		{"body cut off", faults.CutOff(), always, nil, consumed(later(1, "answer cut short"))},
+		{"body of 512 MiB", faults.Huge(512 << 20), always, func(x *trial) { x.measure = true }, all(later(1, "answer with damaged JSON"))},
 
-		{"no access_token", sandbox.Without("access_token"), always, nil, useless(later(1, "answer without access_token"))},
-		{"no expires_in", sandbox.Without("expires_in"), always, nil, useless(later(1, "answer without expires_in"))},
-		{"a string for a number", sandbox.With("expires_in", "3600"), always, nil, all(done(1))},
-		{"3600.0 for 3600", sandbox.With("expires_in", json.RawMessage("3600.0")), always, nil, all(done(1))},
-		{"words for a number", sandbox.With("expires_in", "an hour"), always, nil, useless(later(1, "answer without expires_in"))},
-		{"a number for a string", sandbox.With("access_token", 12), always, nil, useless(later(1, "answer with a field of the wrong type"))},
-		{"token_type bearer", sandbox.With("token_type", "bearer"), always, nil, all(done(1))},
-		{"token_type BEARER", sandbox.With("token_type", "BEARER"), always, nil, all(done(1))},
-		{"token_type mac", sandbox.With("token_type", "mac"), always, nil, useless(later(1, "answer with a token_type other than Bearer"))},
+		{"no access_token", faults.Without("access_token"), always, nil, useless(later(1, "answer without access_token"))},
+		{"no expires_in", faults.Without("expires_in"), always, nil, useless(later(1, "answer without expires_in"))},
+		{"a string for a number", faults.With("expires_in", "3600"), always, nil, all(done(1))},
+		{"3600.0 for 3600", faults.With("expires_in", json.RawMessage("3600.0")), always, nil, all(done(1))},
+		{"words for a number", faults.With("expires_in", "an hour"), always, nil, useless(later(1, "answer without expires_in"))},
+		{"a number for a string", faults.With("access_token", 12), always, nil, useless(later(1, "answer with a field of the wrong type"))},
+		{"token_type bearer", faults.With("token_type", "bearer"), always, nil, all(done(1))},
+		{"token_type BEARER", faults.With("token_type", "BEARER"), always, nil, all(done(1))},
+		{"token_type mac", faults.With("token_type", "mac"), always, nil, useless(later(1, "answer with a token_type other than Bearer"))},
 
-		{"scope absent", sandbox.Without("scope"), always, nil, scoped("streaming user-library-read")},
-		{"scope reordered", sandbox.ReorderedScope(), always, nil, scoped("streaming user-library-read")},
-		{"scope wider", sandbox.WiderScope("user-top-read"), always, nil, scoped("streaming user-library-read user-top-read")},
-		{"scope narrower", sandbox.NarrowerScope("user-library-read"), always, nil, wants(narrowerLogin, narrower, narrower, done(1))},
+		{"scope absent", faults.Without("scope"), always, nil, scoped("streaming user-library-read")},
+		{"scope reordered", faults.ReorderedScope(), always, nil, scoped("streaming user-library-read")},
+		{"scope wider", faults.WiderScope("user-top-read"), always, nil, scoped("streaming user-library-read user-top-read")},
+		{"scope narrower", faults.NarrowerScope("user-library-read"), always, nil, wants(narrowerLogin, narrower, narrower, done(1))},
 
-		{"reset before the grant", sandbox.ResetBeforeGrant(), always, nil, all(later(4, "connection reset by peer").hinting(network))},
-		{"reset before the grant, once", sandbox.ResetBeforeGrant(), 1, nil, all(done(2))},
-		{"reset after the grant", sandbox.ResetAfterGrant(), always, nil, consumed(later(4, "connection reset by peer").hinting(network))},
-		{"reset after the grant, once", sandbox.ResetAfterGrant(), 1, nil, again},
+		{"reset before the grant", faults.ResetBeforeGrant(), always, nil, all(later(4, "connection reset by peer").hinting(network))},
+		{"reset before the grant, once", faults.ResetBeforeGrant(), 1, nil, all(done(2))},
+		{"reset after the grant", faults.ResetAfterGrant(), always, nil, consumed(later(4, "connection reset by peer").hinting(network))},
+		{"reset after the grant, once", faults.ResetAfterGrant(), 1, nil, again},
 
-		{"false invalid_grant, once", sandbox.FalseInvalidGrant(), 1, nil, wants(
+		{"false invalid_grant, once", faults.FalseInvalidGrant(), 1, nil, wants(
 			refused(1, falsely, "log in again"), refused(1, falsely, elsewhere), refused(1, falsely, elsewhere), failed(1, falsely, "log in again"))},
-		{"wrong secret", sandbox.OAuthError("invalid_client", "Invalid client secret"), always, nil,
+		{"wrong secret", faults.OAuthError("invalid_client", "Invalid client secret"), always, nil,
 			all(failed(1, "invalid client secret (invalid_client)", "check client.id"))},
 	}
 	for _, status := range []int{301, 302, 307, 308} {
-		rows = append(rows, row{fmt.Sprintf("%d to another host", status), sandbox.RedirectTo(status, thief+"/api/token"), always, nil,
+		rows = append(rows, row{fmt.Sprintf("%d to another host", status), faults.RedirectTo(status, thief+"/api/token"), always, nil,
 			all(failed(1, fmt.Sprintf("answered %d, a redirect, which is never followed", status), "check TOKENFORM_ACCOUNTS_URL"))})
 	}
 	return append(rows, between(again, network)...)

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"tokenform/flow/sandbox"
+	"tokenform/flow/sandbox/faults"
 )
 
 // TestNetwork runs the program through every fault at each grant. A row holds
@@ -18,7 +19,7 @@ import (
 func TestNetwork(t *testing.T) {
 	t.Parallel()
 	thief := newThief(t)
-	rows := faults(thief.URL)
+	rows := troubles(thief.URL)
 	lines := make([][]string, len(rows))
 	slots := make(chan struct{}, 32) // most rows sleep: -parallel would count them as work
 	var wg sync.WaitGroup
@@ -114,7 +115,7 @@ func try(t *testing.T, g grant, r row, want outcome) string {
 	}
 
 	// The fault is over.
-	server.Inject("/api/token", sandbox.Fault{}, 0)
+	server.Inject("/api/token", faults.Fault{}, 0)
 	x.url, x.env, x.measure = url, nil, false
 	x.recover(g, want, before[stateFileName])
 	return fmt.Sprintf("%s  then exit %d", line, want.next)

@@ -20,7 +20,7 @@ import (
 	"testing"
 	"time"
 
-	"tokenform/flow/sandbox"
+	"tokenform/flow/sandbox/faults"
 )
 
 const stateFileName = ".tokenform/dev.json"
@@ -28,7 +28,7 @@ const stateFileName = ".tokenform/dev.json"
 // trial is one profile, one directory and one server.
 type trial struct {
 	t      *testing.T
-	server *sandbox.Server
+	server *faults.Server
 	dir    string
 	url    string   // of the server
 	env    []string // more variables

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"tokenform/flow/sandbox"
+	"tokenform/flow/sandbox/faults"
 )
 
 // pipeline is a machine where nobody sits, with examples/pipelines checked out.
@@ -23,7 +24,7 @@ import (
 // PATH, HOME, CI and the address of the stand-in.
 type pipeline struct {
 	*testing.T
-	server   *sandbox.Server
+	server   *faults.Server
 	url      string
 	checkout string
 	home     string // its user's own, as temp is

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"tokenform/flow/sandbox"
+	"tokenform/flow/sandbox/faults"
 )
 
 // run starts the program in dir and returns its exit code and what it printed.
@@ -46,7 +47,7 @@ outputs:
 `
 
 // start readies a folder in which the profile of racer has run out.
-func start(t *testing.T) (server *sandbox.Server, dir string, env []string) {
+func start(t *testing.T) (server *faults.Server, dir string, env []string) {
 	t.Helper()
 	server, url := spotify(t, sandbox.Options{AnyApp: true, RotateAll: true})
 	dir = t.TempDir()

@@ -61,19 +61,20 @@ func (s source) imports() []string {
 // top alone.
 func TestImports(t *testing.T) {
 	allowed := map[string][]string{
-		".":               {"output/cli"},
-		"output/cli":      {"config", "config/fault", "flow", "flow/oauth", "flow/sandbox", "flow/state", "output", "output/terminal"},
-		"output/terminal": {"config", "config/fault", "flow", "flow/state"},
-		"output":          {"config", "config/dotenv", "config/fault", "config/paths", "flow", "flow/atomicfile", "flow/state"},
-		"flow":            {"config", "config/fault", "config/paths", "flow/oauth", "flow/state"},
-		"flow/state":      {"config/fault", "config/paths", "flow/atomicfile"},
-		"flow/oauth":      {"config/fault"},
-		"flow/sandbox":    {},
-		"flow/atomicfile": {"config/paths"},
-		"config":          {"config/dotenv", "config/fault", "config/paths"},
-		"config/dotenv":   {},
-		"config/fault":    {},
-		"config/paths":    {},
+		".":                   {"output/cli"},
+		"output/cli":          {"config", "config/fault", "flow", "flow/oauth", "flow/sandbox", "flow/state", "output", "output/terminal"},
+		"output/terminal":     {"config", "config/fault", "flow", "flow/state"},
+		"output":              {"config", "config/dotenv", "config/fault", "config/paths", "flow", "flow/atomicfile", "flow/state"},
+		"flow":                {"config", "config/fault", "config/paths", "flow/oauth", "flow/state"},
+		"flow/state":          {"config/fault", "config/paths", "flow/atomicfile"},
+		"flow/oauth":          {"config/fault"},
+		"flow/sandbox":        {},
+		"flow/sandbox/faults": {"flow/sandbox"}, // and only tests import it
+		"flow/atomicfile":     {"config/paths"},
+		"config":              {"config/dotenv", "config/fault", "config/paths"},
+		"config/dotenv":       {},
+		"config/fault":        {},
+		"config/paths":        {},
 	}
 	for _, s := range sources(t) {
 		room := path.Dir(s.path)

@@ -50,6 +50,9 @@ func conform() error {
 			return err
 		}
 		words := strings.Fields(string(args))
+		if dash := slices.Index(words, "--"); dash >= 0 {
+			words = words[:dash] // the rest is another command's
+		}
 		said, err := os.ReadFile(strings.TrimSuffix(run, ".args") + ".json")
 		if err != nil && slices.Contains(words, "--json") {
 			said, err = os.ReadFile(strings.TrimSuffix(run, ".args") + ".out")

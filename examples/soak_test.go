@@ -10,30 +10,30 @@ import (
 	"testing"
 	"time"
 
-	"tokenform/flow/sandbox"
+	"tokenform/flow/sandbox/faults"
 )
 
 // harm is what may go wrong with a refresh, and how often.
 type harm struct {
 	weight int
-	fault  sandbox.Fault
+	fault  faults.Fault
 	eats   bool // the answer to a grant that was consumed: nothing can save the login
 }
 
 var harms = []harm{
-	{60, sandbox.Fault{}, false},
-	{5, sandbox.Slow(20 * time.Millisecond), false},
-	{5, sandbox.Drip(20 * time.Microsecond), false},
-	{4, sandbox.HTML(200), false},
-	{4, sandbox.FalseInvalidGrant(), false},
-	{4, sandbox.TooManyRequests("3600"), false},
-	{1, sandbox.TooManyRequests("1"), false},
-	{2, sandbox.Outage(503), false},
-	{1, sandbox.HTML(503), false},
-	{2, sandbox.ResetBeforeGrant(), false},
-	{2, sandbox.Truncated(), true},
-	{2, sandbox.CutOff(), true},
-	{2, sandbox.ResetAfterGrant(), true},
+	{60, faults.Fault{}, false},
+	{5, faults.Slow(20 * time.Millisecond), false},
+	{5, faults.Drip(20 * time.Microsecond), false},
+	{4, faults.HTML(200), false},
+	{4, faults.FalseInvalidGrant(), false},
+	{4, faults.TooManyRequests("3600"), false},
+	{1, faults.TooManyRequests("1"), false},
+	{2, faults.Outage(503), false},
+	{1, faults.HTML(503), false},
+	{2, faults.ResetBeforeGrant(), false},
+	{2, faults.Truncated(), true},
+	{2, faults.CutOff(), true},
+	{2, faults.ResetAfterGrant(), true},
 }
 
 // tally is what a soak has seen.
@@ -150,7 +150,7 @@ func (v *victim) refresh(n *tally, luck *rand.Rand) {
 	left := v.files()
 	after := left[stateFileName]
 	written := strings.Contains(left[stateTemporary], `"refresh_token"`)
-	v.server.Inject("/api/token", sandbox.Fault{}, 0)
+	v.server.Inject("/api/token", faults.Fault{}, 0)
 	if code == 0 {
 		n.done++
 	} else if next, complaint := v.apply("never"); next != 0 {

@@ -13,6 +13,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"tokenform/flow/sandbox"
+	"tokenform/flow/sandbox/faults"
 )
 
 // TestStories runs testdata/*.txtar: each is what a user types and sees.
@@ -49,7 +50,7 @@ func TestStories(t *testing.T) {
 
 // story is what the commands of one script remember.
 type story struct {
-	server  *sandbox.Server
+	server  *faults.Server
 	counted map[string]int
 	seen    string
 }
@@ -67,12 +68,12 @@ func (s *story) requests(ts *testscript.TestScript, args []string) {
 func (s *story) fault(ts *testscript.TestScript, args []string) {
 	times, err := strconv.Atoi(args[2])
 	ts.Check(err)
-	faults := map[string]sandbox.Fault{
-		"503": sandbox.Outage(503), "html": sandbox.HTML(200), "invalid_grant": sandbox.FalseInvalidGrant(),
-		"17h": sandbox.TooManyRequests("61200"), "secret": sandbox.OAuthError("invalid_client", "Invalid client secret"),
-		"expired": sandbox.APIError(401, "The access token expired"), "forbidden": sandbox.PlainForbidden(), "none": {},
+	named := map[string]faults.Fault{
+		"503": faults.Outage(503), "html": faults.HTML(200), "invalid_grant": faults.FalseInvalidGrant(),
+		"17h": faults.TooManyRequests("61200"), "secret": faults.OAuthError("invalid_client", "Invalid client secret"),
+		"expired": faults.APIError(401, "The access token expired"), "forbidden": faults.PlainForbidden(), "none": {},
 	}
-	f, ok := faults[args[1]]
+	f, ok := named[args[1]]
 	if !ok {
 		ts.Fatalf("no fault %q", args[1])
 	}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"tokenform/flow/sandbox"
+	"tokenform/flow/sandbox/faults"
 )
 
 // stateTemporary is where a new state grows until it is renamed.
@@ -26,7 +27,7 @@ type victim struct {
 
 func newVictim(t *testing.T) *victim {
 	t.Helper()
-	server := sandbox.New(sandbox.Options{AnyApp: true, RotateAll: true, AutoConsent: true, Now: time.Now})
+	server := faults.New(sandbox.Options{AnyApp: true, RotateAll: true, AutoConsent: true, Now: time.Now})
 	front := httptest.NewServer(server)
 	t.Cleanup(front.Close)
 	v := &victim{trial: trial{t: t, server: server, dir: t.TempDir(), url: front.URL}}

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"tokenform/flow/sandbox"
+	"tokenform/flow/sandbox/faults"
 )
 
 // trouble is one that a disk makes, and how the program must come through it:
@@ -44,7 +45,7 @@ type trouble struct {
 // disk is a project on a real file system, with outputs in a folder of their own.
 type disk struct {
 	*testing.T
-	server *sandbox.Server
+	server *faults.Server
 	dir    string
 	env    []string
 	user   *syscall.SysProcAttr // who runs the program; nil: whoever runs the tests
@@ -104,7 +105,7 @@ func (d *disk) tokenform(during func(*disk), args ...string) (code, requests int
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	asked := d.server.Count("/api/token")
 	if during != nil {
-		d.server.Inject("/api/token", sandbox.Slow(150*time.Millisecond), 1)
+		d.server.Inject("/api/token", faults.Slow(150*time.Millisecond), 1)
 	}
 	d.must(cmd.Start())
 	if during != nil {

@@ -13,6 +13,7 @@ import (
 	"tokenform/flow"
 	"tokenform/flow/oauth"
 	"tokenform/flow/sandbox"
+	"tokenform/flow/sandbox/faults"
 )
 
 // clientFile adds the token file of an x/oauth2 program to the outputs.
@@ -183,7 +184,7 @@ func TestNotAdopted(t *testing.T) {
 			t.Error("something changed")
 		}
 		// An outage is no proof, and no reason to write over it.
-		w.server.Inject("/v1/me", sandbox.Outage(503), -1)
+		w.server.Inject("/v1/me", faults.Outage(503), -1)
 		w.fails(w.apply(p), fault.Temporary, "nothing is overwritten")
 		if w.clientHas() != file {
 			t.Error("the file was overwritten")

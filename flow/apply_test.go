@@ -14,6 +14,7 @@ import (
 	"tokenform/config/fault"
 	"tokenform/flow"
 	"tokenform/flow/sandbox"
+	"tokenform/flow/sandbox/faults"
 	"tokenform/flow/state"
 )
 
@@ -99,7 +100,7 @@ func TestExpiryCountsFromBeforeTheRequest(t *testing.T) {
 	w := newWorld(t, sandbox.Options{})
 	p := w.profile(credentials)
 	start := w.clock()
-	w.server.Inject("/api/token", sandbox.Slow(200*time.Millisecond), 1)
+	w.server.Inject("/api/token", faults.Slow(200*time.Millisecond), 1)
 	w.arrives(func() { w.pass(40 * time.Second) })
 	if tok := w.must(p, flow.Request); !tok.Expires.Equal(start.Add(time.Hour)) {
 		t.Errorf("expires %v after the start, want an hour", tok.Expires.Sub(start))
@@ -124,8 +125,8 @@ func (w *world) arrives(what func()) {
 // An answer that is of no use but for a rotated refresh token: that is kept,
 // because the old one is dead.
 func TestRescue(t *testing.T) {
-	for name, f := range map[string]sandbox.Fault{
-		"no expires_in": sandbox.Without("expires_in"), "no access_token": sandbox.Without("access_token"), "token_type": sandbox.With("token_type", "mac"),
+	for name, f := range map[string]faults.Fault{
+		"no expires_in": faults.Without("expires_in"), "no access_token": faults.Without("access_token"), "token_type": faults.With("token_type", "mac"),
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, sandbox.Options{RotateAll: true})
@@ -200,7 +201,7 @@ func TestInvalidGrant(t *testing.T) {
 	w.pass(2 * time.Hour)
 	before := w.stored(p)
 
-	w.server.Inject("/api/token", sandbox.FalseInvalidGrant(), 1)
+	w.server.Inject("/api/token", faults.FalseInvalidGrant(), 1)
 	sent := w.server.Count("/api/token")
 	w.fails(w.apply(p), fault.LoginNeeded, "invalid_grant", "tokenform token -p dev --format refresh_token")
 	if n := w.server.Count("/api/token") - sent; n != 1 {
@@ -261,7 +262,7 @@ func TestScopes(t *testing.T) {
 	t.Run("fewer at login: nothing is stored", func(t *testing.T) {
 		w := newWorld(t, sandbox.Options{})
 		p := w.profile()
-		w.server.Inject("/api/token", sandbox.NarrowerScope("streaming"), 1)
+		w.server.Inject("/api/token", faults.NarrowerScope("streaming"), 1)
 		w.fails(w.apply(p), fault.Failed, "fewer scopes", "streaming")
 		if w.stored(p) != nil || w.env() != "" {
 			t.Error("something was stored or written")
@@ -272,7 +273,7 @@ func TestScopes(t *testing.T) {
 		p := w.profile()
 		old := w.must(p, flow.Login)
 		w.pass(time.Hour)
-		w.server.Inject("/api/token", sandbox.NarrowerScope("streaming"), 1)
+		w.server.Inject("/api/token", faults.NarrowerScope("streaming"), 1)
 		env := w.env()
 		w.fails(w.apply(p), fault.Failed, "fewer scopes", "streaming")
 		if n := w.stored(p); n.Refresh == old.Refresh {
@@ -289,7 +290,7 @@ func TestScopes(t *testing.T) {
 		w := newWorld(t, sandbox.Options{})
 		p := w.profile()
 		w.must(p, flow.Login)
-		for _, f := range []sandbox.Fault{sandbox.WiderScope("user-read-email"), sandbox.ReorderedScope(), sandbox.Without("scope")} {
+		for _, f := range []faults.Fault{faults.WiderScope("user-read-email"), faults.ReorderedScope(), faults.Without("scope")} {
 			w.pass(time.Hour)
 			w.server.Inject("/api/token", f, 1)
 			w.must(p, flow.Refresh)
@@ -299,7 +300,7 @@ func TestScopes(t *testing.T) {
 	t.Run("absent at login: as asked", func(t *testing.T) {
 		w := newWorld(t, sandbox.Options{})
 		p := w.profile()
-		w.server.Inject("/api/token", sandbox.Without("scope"), 1)
+		w.server.Inject("/api/token", faults.Without("scope"), 1)
 		if tok := w.must(p, flow.Login); strings.Join(tok.Scopes, " ") != "streaming user-top-read" {
 			t.Errorf("scopes %v", tok.Scopes)
 		}
@@ -327,20 +328,20 @@ func TestAccount(t *testing.T) {
 	w.must(p, flow.Login)
 
 	// No answer: the login stands, unless the profile declares the account.
-	for _, f := range []sandbox.Fault{sandbox.PlainForbidden(), sandbox.APIError(404, "Service not found"), sandbox.QuotaExceeded("60000"), sandbox.ResetBeforeGrant()} {
+	for _, f := range []faults.Fault{faults.PlainForbidden(), faults.APIError(404, "Service not found"), faults.QuotaExceeded("60000"), faults.ResetBeforeGrant()} {
 		p.Account = ""
 		w.server.Inject("/v1/me", f, -1)
 		w.must(p, flow.Login)
 		if warned := w.warnings(); !strings.Contains(warned[len(warned)-1], "does not say who logged in") {
 			t.Errorf("%v: warned %q", f, warned)
 		}
-		w.server.Inject("/v1/me", sandbox.Fault{}, 0)
+		w.server.Inject("/v1/me", faults.Fault{}, 0)
 		p.Account = "sandbox-user"
 		w.server.Inject("/v1/me", f, -1)
 		if r := w.apply(p); r.Err == nil || !strings.Contains(r.Err.Error(), "sandbox-user") {
 			t.Errorf("%v: with a declared account apply = %v", f, r.Err)
 		}
-		w.server.Inject("/v1/me", sandbox.Fault{}, 0)
+		w.server.Inject("/v1/me", faults.Fault{}, 0)
 	}
 }
 
@@ -348,17 +349,17 @@ func TestAccount(t *testing.T) {
 // try again later.
 func TestTrouble(t *testing.T) {
 	for name, c := range map[string]struct {
-		fault sandbox.Fault
+		fault faults.Fault
 		tries int
 	}{
-		"503":               {sandbox.Outage(503), 4},
-		"html":              {sandbox.HTML(200), 1},
-		"truncated":         {sandbox.Truncated(), 1},
-		"no access_token":   {sandbox.Without("access_token"), 1},
-		"no expires_in":     {sandbox.Without("expires_in"), 1},
-		"429 for 17 hours":  {sandbox.TooManyRequests("61200"), 1},
-		"reset":             {sandbox.ResetBeforeGrant(), 4},
-		"reset after grant": {sandbox.ResetAfterGrant(), 4},
+		"503":               {faults.Outage(503), 4},
+		"html":              {faults.HTML(200), 1},
+		"truncated":         {faults.Truncated(), 1},
+		"no access_token":   {faults.Without("access_token"), 1},
+		"no expires_in":     {faults.Without("expires_in"), 1},
+		"429 for 17 hours":  {faults.TooManyRequests("61200"), 1},
+		"reset":             {faults.ResetBeforeGrant(), 4},
+		"reset after grant": {faults.ResetAfterGrant(), 4},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -375,7 +376,7 @@ func TestTrouble(t *testing.T) {
 			if after := w.stored(p); after.Refresh != before.Refresh || after.Serial != before.Serial {
 				t.Error("the stored token changed")
 			}
-			w.server.Inject("/api/token", sandbox.Fault{}, 0)
+			w.server.Inject("/api/token", faults.Fault{}, 0)
 			w.must(p, flow.Refresh)
 		})
 	}
@@ -510,7 +511,7 @@ func TestInterruptedWhileRefreshing(t *testing.T) {
 	p := w.profile()
 	old := w.must(p, flow.Login)
 	w.pass(time.Hour)
-	w.server.Inject("/api/token", sandbox.Slow(300*time.Millisecond), 1)
+	w.server.Inject("/api/token", faults.Slow(300*time.Millisecond), 1)
 	ctx, cancel := context.WithCancel(context.Background())
 	w.arrives(cancel)
 	if r := w.runner().Apply(ctx, []config.Profile{p})[0]; r.Err != nil && fault.KindOf(r.Err) != fault.Interrupted {
@@ -547,7 +548,7 @@ func TestSeedRotatedAndNobodyKnowsWhose(t *testing.T) {
 			p := w.profile(func(p *config.Profile) {
 				p.RefreshToken, p.Account, p.Outputs = config.Literal(login.Refresh), account, nil
 			})
-			w.server.Inject("/v1/me", sandbox.Outage(503), 4)
+			w.server.Inject("/v1/me", faults.Outage(503), 4)
 			w.fails(w.apply(p), fault.Temporary, "does not say who logged in")
 			if tok := w.stored(p); tok == nil || tok.Access != "" || tok.Account != nil {
 				t.Fatal("not stored, or with a token that may be anybody's")
@@ -573,14 +574,14 @@ func TestSeedRotatedAndNobodyKnowsWhose(t *testing.T) {
 func TestRotatedBeforeTheAccountIsAsked(t *testing.T) {
 	w := newWorld(t, sandbox.Options{RotateAll: true})
 	p := w.profile(func(p *config.Profile) { p.Outputs = nil })
-	w.server.Inject("/v1/me", sandbox.Outage(503), 4)
+	w.server.Inject("/v1/me", faults.Outage(503), 4)
 	old := w.must(p, flow.Login)
 	if old.Account != nil {
 		t.Fatal("the account is known")
 	}
 	p.Account = "sandbox-user"
 	w.pass(time.Hour)
-	w.server.Inject("/v1/me", sandbox.Slow(300*time.Millisecond), 1)
+	w.server.Inject("/v1/me", faults.Slow(300*time.Millisecond), 1)
 	seen := make(chan *state.Token, 1)
 	go func() {
 		for w.server.Count("/v1/me") < 5 {
@@ -605,7 +606,7 @@ func TestCannotStore(t *testing.T) {
 	w.must(p, flow.Login)
 	w.pass(time.Hour)
 	env := w.env()
-	w.server.Inject("/api/token", sandbox.Slow(300*time.Millisecond), 1)
+	w.server.Inject("/api/token", faults.Slow(300*time.Millisecond), 1)
 	w.arrives(func() {
 		os.RemoveAll(p.State)
 		os.WriteFile(p.State, nil, 0o600)
@@ -673,7 +674,7 @@ func TestVerify(t *testing.T) {
 	w.must(p, flow.Keep)
 	w.options.Verify = true
 	w.must(p, flow.Keep)
-	w.server.Inject("/v1/me", sandbox.APIError(401, "The access token expired"), 1)
+	w.server.Inject("/v1/me", faults.APIError(401, "The access token expired"), 1)
 	if tok := w.must(p, flow.Refresh); tok.Access == old.Access {
 		t.Error("the refused token is still there")
 	}
@@ -681,7 +682,7 @@ func TestVerify(t *testing.T) {
 
 func TestClockOff(t *testing.T) {
 	w := newWorld(t, sandbox.Options{})
-	w.server.Inject("/api/token", sandbox.Dated(w.clock().Add(3*time.Hour)), 1)
+	w.server.Inject("/api/token", faults.Dated(w.clock().Add(3*time.Hour)), 1)
 	w.must(w.profile(credentials), flow.Request)
 	if warned := w.warnings(); len(warned) != 1 || warned[0] != "this machine's clock is 3h behind the server's" {
 		t.Errorf("warned %q", warned)

@@ -18,6 +18,7 @@ import (
 	"tokenform/flow"
 	"tokenform/flow/oauth"
 	"tokenform/flow/sandbox"
+	"tokenform/flow/sandbox/faults"
 	"tokenform/flow/state"
 )
 
@@ -74,7 +75,7 @@ func TestWatchTrouble(t *testing.T) {
 	w := newWorld(t, sandbox.Options{})
 	p := w.profile()
 	w.must(p, flow.Login)
-	w.server.Inject("/api/token", sandbox.HTML(200), 3)
+	w.server.Inject("/api/token", faults.HTML(200), 3)
 	told := w.watching([]config.Profile{p}, 12, func(i int) {
 		if i == 2 {
 			w.pass(8 * time.Hour) // suspended

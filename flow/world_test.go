@@ -16,6 +16,7 @@ import (
 	"tokenform/flow"
 	"tokenform/flow/oauth"
 	"tokenform/flow/sandbox"
+	"tokenform/flow/sandbox/faults"
 	"tokenform/flow/state"
 	"tokenform/output"
 )
@@ -23,7 +24,7 @@ import (
 // world is a Spotify, a disk and a clock to run profiles in.
 type world struct {
 	*testing.T
-	server  *sandbox.Server
+	server  *faults.Server
 	dir     string
 	scene   flow.World
 	options flow.Options
@@ -88,7 +89,7 @@ func newWorld(t *testing.T, o sandbox.Options) *world {
 	w := &world{T: t, dir: t.TempDir(), now: time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)}
 	o.Now, o.AutoConsent = w.clock, true
 	o.Apps = []sandbox.App{{ID: "app", Secret: "app-secret", RedirectURIs: []string{"http://127.0.0.1/callback"}}}
-	w.server = sandbox.New(o)
+	w.server = faults.New(o)
 	s := httptest.NewServer(w.server)
 	t.Cleanup(s.Close)
 	w.scene = flow.World{

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"tokenform/flow/sandbox"
+	"tokenform/flow/sandbox/faults"
 )
 
 // What the standards ask of a native app, and the test that holds us to it.
@@ -111,7 +112,7 @@ func TestVerifier(t *testing.T) {
 // A code is of use with the login that it was asked for, and with no other.
 func TestForeignVerifier(t *testing.T) {
 	t.Parallel()
-	spotify := httptest.NewServer(sandbox.New(sandbox.Options{AnyApp: true, AutoConsent: true, Now: time.Now}))
+	spotify := httptest.NewServer(faults.New(sandbox.Options{AnyApp: true, AutoConsent: true, Now: time.Now}))
 	defer spotify.Close()
 	a := appAt(t, spotify.URL)
 	code := func(l Login) string {

@@ -8,20 +8,19 @@ import (
 )
 
 // apiError is the Web API's error, another shape than the token endpoint's.
-func apiError(status int, message string) answer {
+// APIError is how the Web API refuses. A 401 is a verdict on the token (RFC 6750
+// section 3).
+func APIError(status int, message string) Answer {
 	type inner struct {
 		Status  int    `json:"status"`
 		Message string `json:"message"`
 	}
-	return jsonAnswer(status, struct {
+	a := jsonAnswer(status, struct {
 		Error inner `json:"error"`
 	}{inner{status, message}})
-}
-
-// invalidToken is the 401 of RFC 6750, section 3.
-func invalidToken(message string) answer {
-	a := apiError(http.StatusUnauthorized, message)
-	a.header.Set("WWW-Authenticate", `Bearer realm="spotify", error="invalid_token", error_description="`+message+`"`)
+	if status == http.StatusUnauthorized {
+		a.Header.Set("WWW-Authenticate", `Bearer realm="spotify", error="invalid_token", error_description="`+message+`"`)
+	}
 	return a
 }
 
@@ -31,36 +30,36 @@ func bearer(header string) (token string, ok bool) {
 }
 
 // caller checks the access token; no is the answer where it is not good.
-func (s *Server) caller(r *http.Request) (c claims, no *answer) {
-	refused := func(a answer) (claims, *answer) { return claims{}, &a }
+func (s *Server) caller(r *http.Request) (c claims, no *Answer) {
+	refused := func(a Answer) (claims, *Answer) { return claims{}, &a }
 	header := r.Header.Get("Authorization")
 	token, ok := bearer(header)
 	switch {
 	case !reads(r):
-		return refused(apiError(http.StatusMethodNotAllowed, "Method not allowed"))
+		return refused(APIError(http.StatusMethodNotAllowed, "Method not allowed"))
 	case header == "":
-		return refused(apiError(http.StatusUnauthorized, "No token provided"))
+		return refused(APIError(http.StatusUnauthorized, "No token provided"))
 	case !ok:
-		return refused(apiError(http.StatusBadRequest, "Only valid bearer authentication supported"))
+		return refused(APIError(http.StatusBadRequest, "Only valid bearer authentication supported"))
 	}
 	c, ok = s.open(anAccess, token)
 	switch {
 	case !ok:
-		return refused(invalidToken("Invalid access token"))
+		return refused(APIError(http.StatusUnauthorized, "Invalid access token"))
 	case c.expired(s.opt.Now()):
-		return refused(invalidToken("The access token expired"))
+		return refused(APIError(http.StatusUnauthorized, "The access token expired"))
 	}
 	return c, nil
 }
 
 // me answers GET /v1/me, which needs a user but no scope.
-func (s *Server) me(r *http.Request) answer {
+func (s *Server) me(r *http.Request) Answer {
 	c, no := s.caller(r)
 	switch {
 	case no != nil:
 		return *no
 	case c.User == nil:
-		return apiError(http.StatusUnauthorized, "Valid user authentication required")
+		return APIError(http.StatusUnauthorized, "Valid user authentication required")
 	}
 	return jsonAnswer(http.StatusOK, map[string]any{
 		"id":            c.User.ID,
@@ -75,7 +74,7 @@ func (s *Server) me(r *http.Request) answer {
 }
 
 // search answers GET /v1/search, good for any token. There is no music here.
-func (s *Server) search(r *http.Request) answer {
+func (s *Server) search(r *http.Request) Answer {
 	_, no := s.caller(r)
 	if no != nil {
 		return *no
@@ -85,15 +84,15 @@ func (s *Server) search(r *http.Request) answer {
 	if text := q.Get("limit"); text != "" {
 		n, err := strconv.Atoi(text)
 		if err != nil || n < 1 || n > 50 {
-			return apiError(http.StatusBadRequest, "Invalid limit")
+			return APIError(http.StatusBadRequest, "Invalid limit")
 		}
 		limit = n
 	}
 	switch {
 	case q.Get("q") == "":
-		return apiError(http.StatusBadRequest, "No search query")
+		return APIError(http.StatusBadRequest, "No search query")
 	case q.Get("type") == "":
-		return apiError(http.StatusBadRequest, "Missing parameter type")
+		return APIError(http.StatusBadRequest, "Missing parameter type")
 	}
 	found := map[string]any{}
 	for t := range strings.SplitSeq(q.Get("type"), ",") {
@@ -106,7 +105,7 @@ func (s *Server) search(r *http.Request) answer {
 				"items": []string{},
 			}
 		default:
-			return apiError(http.StatusBadRequest, "Bad search type field "+t)
+			return APIError(http.StatusBadRequest, "Bad search type field "+t)
 		}
 	}
 	return jsonAnswer(http.StatusOK, found)

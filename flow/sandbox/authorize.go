@@ -14,7 +14,7 @@ const (
 
 // authorize answers GET /authorize: with the consent page, or straight back at
 // the app where the user has nothing left to decide.
-func (s *Server) authorize(r *http.Request) answer {
+func (s *Server) authorize(r *http.Request) Answer {
 	q := r.URL.Query()
 	c, wrong := s.request(q)
 	if wrong != nil {
@@ -88,7 +88,7 @@ func checkChallenge(challenge, method string) *mistake {
 
 // consented answers the consent page's form. Its request token was sealed
 // after all checks, so that nobody can make up an answer without a question.
-func (s *Server) consented(r *http.Request) answer {
+func (s *Server) consented(r *http.Request) Answer {
 	c, ok := s.open(aRequest, r.PostForm.Get("request"))
 	if !ok || c.expired(s.opt.Now()) {
 		const text = "This page is too old"

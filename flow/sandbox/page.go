@@ -18,7 +18,7 @@ var styleHash = sync.OnceValue(func() string {
 
 // page wraps trusted HTML. Everything that came from outside went through
 // [html.EscapeString] before. There is no script, and nothing is loaded.
-func page(status int, title, main, formAction string) answer {
+func page(status int, title, main, formAction string) Answer {
 	var b strings.Builder
 	b.WriteString(`<!DOCTYPE html>
 <html lang="en">
@@ -43,15 +43,15 @@ func page(status int, title, main, formAction string) answer {
 </body>
 </html>
 `)
-	a := body(status, "text/html; charset=utf-8", []byte(b.String()))
-	a.header.Set("Content-Security-Policy", "default-src 'none'; img-src data:; style-src "+styleHash()+
+	a := NewAnswer(status, "text/html; charset=utf-8", []byte(b.String()))
+	a.Header.Set("Content-Security-Policy", "default-src 'none'; img-src data:; style-src "+styleHash()+
 		"; form-action "+formAction+"; frame-ancestors 'none'; base-uri 'none'")
-	a.header.Set("Referrer-Policy", "no-referrer")
+	a.Header.Set("Referrer-Policy", "no-referrer")
 	return a
 }
 
 // consentPage asks the user. The form carries the whole question, sealed.
-func (s *Server) consentPage(c claims) answer {
+func (s *Server) consentPage(c claims) Answer {
 	name := c.User.Name
 	if name == "" {
 		name = c.User.ID
@@ -85,7 +85,7 @@ func (s *Server) consentPage(c claims) answer {
 
 // mistakePage is where a wrong request ends. Until May 2026 Spotify showed the
 // bare text.
-func (s *Server) mistakePage(m *mistake) answer {
+func (s *Server) mistakePage(m *mistake) Answer {
 	if s.opt.OldErrors {
 		return plain(http.StatusBadRequest, m.old)
 	}
@@ -97,7 +97,7 @@ func (s *Server) mistakePage(m *mistake) answer {
 }
 
 // index is what a person sees who opens the server's address.
-func (s *Server) index(r *http.Request) answer {
+func (s *Server) index(r *http.Request) Answer {
 	origin := html.EscapeString("http://" + r.Host)
 	var b strings.Builder
 	b.WriteString(`<h1>The sandbox is running</h1>

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"tokenform/flow/sandbox"
+	"tokenform/flow/sandbox/faults"
 )
 
 // TestManyClients: everything at once, and every request counted.
@@ -61,7 +62,7 @@ func TestRequests(t *testing.T) {
 // TestLogIsBounded: the newest 10,000 stay, in order; the count goes on.
 func TestLogIsBounded(t *testing.T) {
 	t.Parallel()
-	s := sandbox.New(sandbox.Options{Now: newClock().now})
+	s := faults.New(sandbox.Options{Now: newClock().now})
 	const sent = 10_500
 	for n := range sent {
 		s.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/v1/me?n="+strconv.Itoa(n), nil))

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"tokenform/flow/sandbox"
+	"tokenform/flow/sandbox/faults"
 )
 
 const (
@@ -51,7 +52,7 @@ func (c *clock) set(t time.Time) {
 // world is a sandbox on a loopback port and a browser that follows nothing.
 type world struct {
 	*testing.T
-	*sandbox.Server
+	*faults.Server
 	clock *clock
 	url   string
 	http  *http.Client
@@ -63,7 +64,7 @@ func start(t *testing.T, opt sandbox.Options) *world {
 	if opt.Now == nil {
 		opt.Now = c.now
 	}
-	s := sandbox.New(opt)
+	s := faults.New(opt)
 	web := httptest.NewServer(s)
 	t.Cleanup(web.Close)
 	client := &http.Client{

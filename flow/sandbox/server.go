@@ -36,12 +36,13 @@ type Options struct {
 	LoginLife time.Duration    // of refresh tokens, from consent; zero: six months by the calendar
 	Key       []byte           // servers with the same Key know each other's tokens; nil: random
 
-	RotatePKCE          bool // a PKCE refresh answers a new refresh token and kills the old one, as before mid-2026
-	RotateAll           bool // so does every refresh
-	UnionScopes         bool // a refresh answers every scope the user ever granted the app here
-	IgnoreUnknownScopes bool // drop them, as for apps made before February 2026, instead of refusing
-	OldErrors           bool // the plain texts /authorize answered until May 2026
-	AutoConsent         bool // /authorize goes straight back, allowed, unless show_dialog=true
+	RotatePKCE          bool                     // a PKCE refresh answers a new refresh token and kills the old one, as before mid-2026
+	RotateAll           bool                     // so does every refresh
+	UnionScopes         bool                     // a refresh answers every scope the user ever granted the app here
+	IgnoreUnknownScopes bool                     // drop them, as for apps made before February 2026, instead of refusing
+	OldErrors           bool                     // the plain texts /authorize answered until May 2026
+	Hook                func(*http.Request) Hook // stands between the server and each request; nil means none
+	AutoConsent         bool                     // /authorize goes straight back, allowed, unless show_dialog=true
 }
 
 // DemoApp is the app of a server without any.
@@ -75,7 +76,6 @@ type Server struct {
 	removed map[pair]removal // apps the user removed
 	emptied removal          // when everything was removed
 	log     requestLog
-	faults  map[string][]*injection
 }
 
 // New returns a server. It panics without a clock, which only a programming
@@ -101,7 +101,7 @@ func New(opt Options) *Server {
 		opt: opt, seal: newSeal(opt.Key), start: rand.Text()[:8], user: opt.User,
 		logins: map[login]*past{}, sweepAt: 1024,
 		granted: map[pair]scopes{}, removed: map[pair]removal{},
-		log: requestLog{counts: map[string]int{}}, faults: map[string][]*injection{},
+		log: requestLog{counts: map[string]int{}},
 	}
 }
 
@@ -125,38 +125,49 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		// net/http notices a client that leaves only once the body has been read.
 		_, _ = io.Copy(io.Discard, r.Body)
 	}
-	f := s.arrived(r)
-	var a answer
-	if f.instead != nil {
-		a = f.instead(r)
+	var h Hook
+	if s.opt.Hook != nil {
+		h = s.opt.Hook(r)
+	}
+	s.note(r, h)
+	var a Answer
+	if h.Instead != nil {
+		a = h.Instead(r)
 	} else {
 		a = s.answer(r)
 	}
-	if f.change != nil {
-		f.change(&a)
+	if h.Change != nil {
+		h.Change(&a)
 	}
-	if a.header.Get("Date") == "" {
-		a.header.Set("Date", s.opt.Now().UTC().Format(http.TimeFormat))
+	if a.Header.Get("Date") == "" {
+		a.Header.Set("Date", s.opt.Now().UTC().Format(http.TimeFormat))
 	}
-	if f.send != nil {
-		f.send(w, r, a)
+	if h.Send != nil {
+		h.Send(w, r, a)
 		return
 	}
-	a.send(w)
+	a.Send(w)
 }
 
-// arrived notes the request and takes the fault that waits for it, if any.
-func (s *Server) arrived(r *http.Request) Fault {
+// Hook lets a test stand between the server and a request. Each function may be
+// nil. Package faults has hooks for what goes wrong.
+type Hook struct {
+	Name    string                     // for [Request]
+	Instead func(*http.Request) Answer // answers without the server: nothing is consumed
+	Change  func(*Answer)              // changes what the server, having done its work, answers
+	Send    func(http.ResponseWriter, *http.Request, Answer)
+}
+
+// note adds the request to the log.
+func (s *Server) note(r *http.Request, h Hook) {
 	entry := newRequest(r, s.opt.Now())
+	entry.Fault = h.Name
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	f := s.nextFault(r.URL.Path)
-	entry.Fault = f.name
 	s.log.add(entry)
-	return f
 }
 
-func (s *Server) answer(r *http.Request) answer {
+func (s *Server) answer(r *http.Request) Answer {
 	switch path := r.URL.Path; {
 	case path == "/api/token":
 		return s.token(r)
@@ -165,7 +176,7 @@ func (s *Server) answer(r *http.Request) answer {
 	case path == "/v1/search":
 		return s.search(r)
 	case strings.HasPrefix(path, "/v1/"):
-		return apiError(http.StatusNotFound, "Service not found")
+		return APIError(http.StatusNotFound, "Service not found")
 	case path == "/authorize" && r.Method == http.MethodPost:
 		return s.consented(r)
 	case path == "/authorize" && reads(r):

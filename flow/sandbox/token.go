@@ -29,7 +29,7 @@ type granted struct {
 }
 
 // token answers POST /api/token.
-func (s *Server) token(r *http.Request) answer {
+func (s *Server) token(r *http.Request) Answer {
 	form := r.PostForm
 	if t, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); r.Method != http.MethodPost || err != nil || t != "application/x-www-form-urlencoded" {
 		form = nil // parameters of the URL or of a JSON body do not count
@@ -58,7 +58,8 @@ func (s *Server) token(r *http.Request) answer {
 	return jsonAnswer(http.StatusOK, g)
 }
 
-func refused(e *refusal) answer { return jsonAnswer(http.StatusBadRequest, e) }
+func refused(e *refusal) Answer { return jsonAnswer(http.StatusBadRequest, e) }
+
 
 // exchange trades a code for tokens. A refused attempt leaves the code usable.
 func (s *Server) exchange(c client, form url.Values) (*granted, *refusal) {

@@ -28,7 +28,7 @@ func TestMain(m *testing.M) {
 
 // hold takes the lock of "dev", says so, and waits to be killed or told to go.
 func hold(dir string) {
-	e, err := Open(dir).Lock(context.Background(), "dev", Holder{Command: "apply", Since: time.Now()}, Waiting{})
+	e, err := Real.Open(dir).Lock(context.Background(), "dev", Holder{Command: "apply", Since: time.Now()}, Waiting{})
 	if err != nil {
 		fmt.Println(err)
 		os.Exit(1)
@@ -80,7 +80,7 @@ func token() *Token {
 }
 
 func TestSaveAndRead(t *testing.T) {
-	s := Open(filepath.Join(t.TempDir(), "a", "state"))
+	s := Real.Open(filepath.Join(t.TempDir(), "a", "state"))
 	if got, err := s.Read("dev"); got != nil || err != nil {
 		t.Fatalf("Read of nothing = %v, %v", got, err)
 	}
@@ -148,7 +148,7 @@ func TestBrokenFile(t *testing.T) {
 			if err := os.WriteFile(path, []byte(c.content), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			got, err := Open(dir).Read("dev")
+			got, err := Real.Open(dir).Read("dev")
 			fe, ok := errors.AsType[*fault.Error](err)
 			if got != nil || !ok || !strings.Contains(err.Error(), c.want) || !strings.HasPrefix(err.Error(), path) || fe.Hint == "" {
 				t.Errorf("Read = %v, %v; want an error with %q", got, err, c.want)
@@ -170,7 +170,7 @@ func TestLockWaitsAndNamesTheHolder(t *testing.T) {
 
 	var told []string
 	tell := func(h Holder) { told = append(told, h.String()) }
-	_, err := Open(dir).Lock(context.Background(), "dev", Holder{}, Waiting{Timeout: 200 * time.Millisecond, After: 50 * time.Millisecond, Tell: tell})
+	_, err := Real.Open(dir).Lock(context.Background(), "dev", Holder{}, Waiting{Timeout: 200 * time.Millisecond, After: 50 * time.Millisecond, Tell: tell})
 	if fault.KindOf(err) != fault.Temporary || !strings.HasPrefix(err.Error(), want) || !strings.Contains(err.Error(), fmt.Sprintf("(process %d,", cmd.Process.Pid)) {
 		t.Errorf("Lock = %v, want one that starts with %q", err, want)
 	}
@@ -180,14 +180,14 @@ func TestLockWaitsAndNamesTheHolder(t *testing.T) {
 
 	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
 	defer cancel()
-	if _, err := Open(dir).Lock(ctx, "dev", Holder{}, Waiting{Timeout: time.Minute}); !errors.Is(err, context.DeadlineExceeded) {
+	if _, err := Real.Open(dir).Lock(ctx, "dev", Holder{}, Waiting{Timeout: time.Minute}); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("Lock under a context that ended = %v", err)
 	}
 
-	lock(t, Open(dir), "prod") // another profile's is free
+	lock(t, Real.Open(dir), "prod") // another profile's is free
 
 	time.AfterFunc(100*time.Millisecond, release)
-	lock(t, Open(dir), "dev")
+	lock(t, Real.Open(dir), "dev")
 }
 
 // TestKilledHolder: a lock dies with its process, whatever kills it.
@@ -198,7 +198,7 @@ func TestKilledHolder(t *testing.T) {
 		t.Fatal(err)
 	}
 	cmd.Wait()
-	e, err := Open(dir).Lock(context.Background(), "dev", Holder{PID: 1, Command: "x"}, Waiting{})
+	e, err := Real.Open(dir).Lock(context.Background(), "dev", Holder{PID: 1, Command: "x"}, Waiting{})
 	if err != nil {
 		t.Fatalf("the lock outlived its holder: %v", err)
 	}
@@ -207,7 +207,7 @@ func TestKilledHolder(t *testing.T) {
 
 // A shorter holder leaves the end of a longer one in the file.
 func TestHolderIsReadBack(t *testing.T) {
-	s := Open(t.TempDir())
+	s := Real.Open(t.TempDir())
 	host, err := os.Hostname()
 	if err != nil {
 		t.Fatal(err)
@@ -273,8 +273,8 @@ func TestForeignDirectory(t *testing.T) {
 	}
 	refuse := func(t *testing.T, dir, want string) {
 		t.Helper()
-		_, readErr := Open(dir).Read("dev")
-		_, lockErr := Open(dir).Lock(context.Background(), "dev", Holder{}, Waiting{})
+		_, readErr := Real.Open(dir).Read("dev")
+		_, lockErr := Real.Open(dir).Lock(context.Background(), "dev", Holder{}, Waiting{})
 		for _, err := range []error{readErr, lockErr} {
 			if fe, ok := errors.AsType[*fault.Error](err); !ok || !strings.Contains(fe.Err.Error(), want) || fe.Hint == "" {
 				t.Errorf("got %v, want one that says %q", err, want)
@@ -307,7 +307,7 @@ func TestForeignDirectory(t *testing.T) {
 }
 
 func TestReserve(t *testing.T) {
-	s := Open(t.TempDir())
+	s := Real.Open(t.TempDir())
 	temp := filepath.Join(s.Dir(), ".dev.json.tokenform-tmp")
 	e := lock(t, s, "dev")
 	if err := e.Reserve(); err != nil {
@@ -365,7 +365,7 @@ func TestMend(t *testing.T) {
 		{"of another profile", encode(2, "prod"), "dev", "BQ-access"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			s := Open(t.TempDir())
+			s := Real.Open(t.TempDir())
 			if tt.stored != "" {
 				e := lock(t, s, "dev")
 				if err := e.Save(token()); err != nil { // serial 1

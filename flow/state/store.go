@@ -22,9 +22,6 @@ type Store struct {
 	dir string
 }
 
-// Open names a state directory; nothing is touched yet.
-func Open(dir string) *Store { return &Store{dir: dir} }
-
 // Dir is the state directory's path.
 func (s *Store) Dir() string { return s.dir }
 

@@ -1,10 +1,12 @@
-package sandbox
+package faults
 
 import (
 	"bytes"
 	"net"
 	"net/http"
 	"time"
+
+	"tokenform/flow/sandbox"
 )
 
 // Faults of the connection. Their names say whether the grant is consumed,
@@ -12,35 +14,35 @@ import (
 
 // ResetBeforeGrant resets the connection; nothing has happened.
 func ResetBeforeGrant() Fault {
-	return Fault{name: "reset before the grant", instead: nothing, send: reset}
+	return Fault{Name: "reset before the grant", Instead: nothing, Send: reset}
 }
 
 // ResetAfterGrant does what was asked, then resets the connection: the code is
 // used, a rotated token is dead, and the answer is lost.
-func ResetAfterGrant() Fault { return Fault{name: "reset after the grant", send: reset} }
+func ResetAfterGrant() Fault { return Fault{Name: "reset after the grant", Send: reset} }
 
 // HangBeforeGrant says nothing until the client leaves.
 func HangBeforeGrant() Fault {
-	return Fault{name: "hang before the grant", instead: nothing, send: hang}
+	return Fault{Name: "hang before the grant", Instead: nothing, Send: hang}
 }
 
 // HangAfterGrant does what was asked, and never says so.
-func HangAfterGrant() Fault { return Fault{name: "hang after the grant", send: hang} }
+func HangAfterGrant() Fault { return Fault{Name: "hang after the grant", Send: hang} }
 
 // Slow does what was asked, and answers late.
 func Slow(delay time.Duration) Fault {
-	return Fault{name: "slow", send: func(w http.ResponseWriter, r *http.Request, a answer) {
+	return Fault{Name: "slow", Send: func(w http.ResponseWriter, r *http.Request, a sandbox.Answer) {
 		if wait(r, delay) {
-			a.send(w)
+			a.Send(w)
 		}
 	}}
 }
 
 // Drip answers byte by byte.
 func Drip(every time.Duration) Fault {
-	return Fault{name: "drip", send: func(w http.ResponseWriter, r *http.Request, a answer) {
-		a.head(w, len(a.body))
-		for _, b := range a.body {
+	return Fault{Name: "drip", Send: func(w http.ResponseWriter, r *http.Request, a sandbox.Answer) {
+		a.Head(w, len(a.Body))
+		for _, b := range a.Body {
 			if _, err := w.Write([]byte{b}); err != nil {
 				return
 			}
@@ -53,9 +55,9 @@ func Drip(every time.Duration) Fault {
 
 // CutOff breaks the connection in the middle of the body.
 func CutOff() Fault {
-	return Fault{name: "cut off", send: func(w http.ResponseWriter, _ *http.Request, a answer) {
-		a.head(w, len(a.body))
-		_, _ = w.Write(a.body[:len(a.body)/2])
+	return Fault{Name: "cut off", Send: func(w http.ResponseWriter, _ *http.Request, a sandbox.Answer) {
+		a.Head(w, len(a.Body))
+		_, _ = w.Write(a.Body[:len(a.Body)/2])
 		_ = http.NewResponseController(w).Flush()
 		panic(http.ErrAbortHandler)
 	}}
@@ -64,10 +66,10 @@ func CutOff() Fault {
 // Huge answers a body of n bytes that begins like a good one; a negative n is
 // endless. No grant is consumed.
 func Huge(n int64) Fault {
-	return Fault{name: "huge", instead: huge, send: func(w http.ResponseWriter, r *http.Request, a answer) {
-		a.head(w, -1) // sent in chunks, so that no length gives a warning
+	return Fault{Name: "huge", Instead: huge, Send: func(w http.ResponseWriter, r *http.Request, a sandbox.Answer) {
+		a.Head(w, -1) // sent in chunks, so that no length gives a warning
 		chunk := bytes.Repeat([]byte("A"), 32<<10)
-		copy(chunk, a.body)
+		copy(chunk, a.Body)
 		for n := n; n != 0 && r.Context().Err() == nil; {
 			if n > 0 && n < int64(len(chunk)) {
 				chunk = chunk[:n]
@@ -83,15 +85,15 @@ func Huge(n int64) Fault {
 	}}
 }
 
-func huge(*http.Request) answer {
-	return body(http.StatusOK, "application/json", []byte(`{"access_token":"`))
+func huge(*http.Request) sandbox.Answer {
+	return sandbox.NewAnswer(http.StatusOK, "application/json", []byte(`{"access_token":"`))
 }
 
-func nothing(*http.Request) answer { return plain(http.StatusOK, "") }
+func nothing(*http.Request) sandbox.Answer { return text(http.StatusOK, "") }
 
 // reset closes the connection so that the client sees "connection reset by
 // peer" and not an orderly end: with linger zero, close sends RST.
-func reset(w http.ResponseWriter, _ *http.Request, _ answer) {
+func reset(w http.ResponseWriter, _ *http.Request, _ sandbox.Answer) {
 	conn, _, err := http.NewResponseController(w).Hijack()
 	if err != nil {
 		panic(http.ErrAbortHandler) // HTTP/2 resets its stream instead
@@ -106,7 +108,7 @@ func reset(w http.ResponseWriter, _ *http.Request, _ answer) {
 	_ = raw.Close()
 }
 
-func hang(_ http.ResponseWriter, r *http.Request, _ answer) {
+func hang(_ http.ResponseWriter, r *http.Request, _ sandbox.Answer) {
 	<-r.Context().Done()
 	panic(http.ErrAbortHandler)
 }

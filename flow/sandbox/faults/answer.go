@@ -1,4 +1,4 @@
-package sandbox
+package faults
 
 import (
 	"encoding/json"
@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"tokenform/flow/sandbox"
 )
 
 // Faults that answer in the server's place. No grant is consumed.
@@ -14,8 +16,8 @@ import (
 // Says answers with anything at all.
 func Says(status int, contentType, text string) Fault {
 	return Fault{
-		name:    fmt.Sprintf("%d %s", status, contentType),
-		instead: func(*http.Request) answer { return body(status, contentType, []byte(text)) },
+		Name:    fmt.Sprintf("%d %s", status, contentType),
+		Instead: func(*http.Request) sandbox.Answer { return sandbox.NewAnswer(status, contentType, []byte(text)) },
 	}
 }
 
@@ -38,29 +40,29 @@ func HTML(status int) Fault {
 // TooManyRequests answers 429. Retry-After is sent as it is given; empty:
 // there is none.
 func TooManyRequests(retryAfter string) Fault {
-	return limited("429", retryAfter, func(r *http.Request) answer {
+	return limited("429", retryAfter, func(r *http.Request) sandbox.Answer {
 		if strings.HasPrefix(r.URL.Path, "/v1/") {
-			return apiError(http.StatusTooManyRequests, "API rate limit exceeded")
+			return sandbox.APIError(http.StatusTooManyRequests, "API rate limit exceeded")
 		}
-		return plain(http.StatusTooManyRequests, "Too many requests")
+		return text(http.StatusTooManyRequests, "Too many requests")
 	})
 }
 
 // QuotaExceeded answers the 429 of an app that has used up its day.
 func QuotaExceeded(retryAfter string) Fault {
-	return limited("QUOTA_EXCEEDED", retryAfter, func(*http.Request) answer {
-		return body(http.StatusTooManyRequests, "application/json",
+	return limited("QUOTA_EXCEEDED", retryAfter, func(*http.Request) sandbox.Answer {
+		return sandbox.NewAnswer(http.StatusTooManyRequests, "application/json",
 			[]byte(`{"error":{"status":429,"message":"Too many requests","reason":"QUOTA_EXCEEDED"}}`))
 	})
 }
 
-func limited(name, retryAfter string, instead func(*http.Request) answer) Fault {
+func limited(name, retryAfter string, instead func(*http.Request) sandbox.Answer) Fault {
 	return Fault{
-		name:    name + " Retry-After: " + retryAfter,
-		instead: instead,
-		change: func(a *answer) {
+		Name:    name + " Retry-After: " + retryAfter,
+		Instead: instead,
+		Change: func(a *sandbox.Answer) {
 			if retryAfter != "" {
-				a.header.Set("Retry-After", retryAfter)
+				a.Header.Set("Retry-After", retryAfter)
 			}
 		},
 	}
@@ -69,8 +71,14 @@ func limited(name, retryAfter string, instead func(*http.Request) answer) Fault 
 // OAuthError refuses at the token endpoint with an error of RFC 6749.
 func OAuthError(code, description string) Fault {
 	return Fault{
-		name:    code,
-		instead: func(*http.Request) answer { return refused(refuse(code, description)) },
+		Name: code,
+		Instead: func(*http.Request) sandbox.Answer {
+			text, _ := json.Marshal(struct {
+				Error       string `json:"error"`
+				Description string `json:"error_description"`
+			}{code, description})
+			return sandbox.NewAnswer(http.StatusBadRequest, "application/json", text)
+		},
 	}
 }
 
@@ -80,12 +88,9 @@ func FalseInvalidGrant() Fault { return OAuthError("invalid_grant", "Invalid ref
 // APIError refuses at the Web API. A 401 comes with WWW-Authenticate.
 func APIError(status int, message string) Fault {
 	return Fault{
-		name: fmt.Sprintf("%d %s", status, message),
-		instead: func(*http.Request) answer {
-			if status == http.StatusUnauthorized {
-				return invalidToken(message)
-			}
-			return apiError(status, message)
+		Name: fmt.Sprintf("%d %s", status, message),
+		Instead: func(*http.Request) sandbox.Answer {
+			return sandbox.APIError(status, message)
 		},
 	}
 }
@@ -100,8 +105,8 @@ func PlainForbidden() Fault {
 // RedirectTo answers with a redirect, which nobody may follow with credentials.
 func RedirectTo(status int, location string) Fault {
 	return Fault{
-		name:    fmt.Sprintf("%d", status),
-		instead: func(*http.Request) answer { return redirect(status, location) },
+		Name:    fmt.Sprintf("%d", status),
+		Instead: func(*http.Request) sandbox.Answer { return redirect(status, location) },
 	}
 }
 
@@ -110,14 +115,14 @@ func RedirectTo(status int, location string) Fault {
 // Dated answers with the wrong Date.
 func Dated(t time.Time) Fault {
 	return Fault{
-		name:   "Date",
-		change: func(a *answer) { a.header.Set("Date", t.UTC().Format(http.TimeFormat)) },
+		Name:   "Date",
+		Change: func(a *sandbox.Answer) { a.Header.Set("Date", t.UTC().Format(http.TimeFormat)) },
 	}
 }
 
 // Truncated ends the JSON midway in a response that is complete otherwise.
 func Truncated() Fault {
-	return Fault{name: "truncated", change: func(a *answer) { a.body = a.body[:len(a.body)/2] }}
+	return Fault{Name: "truncated", Change: func(a *sandbox.Answer) { a.Body = a.Body[:len(a.Body)/2] }}
 }
 
 // Without leaves a field out of a good JSON answer.
@@ -162,12 +167,22 @@ func rescoped(name string, f func([]string) []string) Fault {
 
 // edited changes good answers only: a refusal stays what it is.
 func edited(name string, f func(map[string]json.RawMessage)) Fault {
-	return Fault{name: name, change: func(a *answer) {
+	return Fault{Name: name, Change: func(a *sandbox.Answer) {
 		var m map[string]json.RawMessage
-		if a.status != http.StatusOK || json.Unmarshal(a.body, &m) != nil {
+		if a.Status != http.StatusOK || json.Unmarshal(a.Body, &m) != nil {
 			return
 		}
 		f(m)
-		a.body = jsonAnswer(a.status, m).body
+		a.Body, _ = json.Marshal(m) // raw values that were JSON before
 	}}
+}
+
+func text(status int, line string) sandbox.Answer {
+	return sandbox.NewAnswer(status, "text/plain; charset=utf-8", []byte(line))
+}
+
+func redirect(status int, location string) sandbox.Answer {
+	a := text(status, "")
+	a.Header.Set("Location", location)
+	return a
 }

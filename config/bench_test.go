@@ -53,7 +53,7 @@ func TestGuardAllocs(t *testing.T) {
 		most float64
 		run  func(testing.TB)
 	}{
-		{"decode a profile", 240, decodeUsual},
+		{"decode a profile", 270, decodeUsual},
 		{"interpolate", 2, interpolateUsual},
 	} {
 		n := testing.AllocsPerRun(50, func() { g.run(t) })

@@ -7,10 +7,8 @@ import (
 	"iter"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
-	"sync/atomic"
 
 	"tokenform/config/paths"
 )
@@ -59,11 +57,7 @@ func Load(ctx context.Context, src Sources, args []string) (profiles []Profile, 
 			src.Many()
 		}
 	}
-	if len(l.files) == 1 {
-		parseOne(l.files[0], take)
-	} else {
-		parseAll(l.files, take)
-	}
+	parseAhead(l.files, take)
 	l.conflicts(profiles)
 	l.excerpts()
 	problems = l.problems.sorted()
@@ -192,11 +186,8 @@ func (l *loader) stdin() {
 	l.files = append(l.files, f)
 }
 
-// hold sets the content of f. It copies data, because reading leaves unused memory
-// behind the content.
-func (f *file) hold(data []byte) {
-	f.data = bytes.Clone(bytes.TrimPrefix(data, []byte("\ufeff")))
-}
+// hold sets the content of f, without a byte order mark.
+func (f *file) hold(data []byte) { f.data = bytes.TrimPrefix(data, []byte("\ufeff")) }
 
 func (l *loader) unreadable(f *file, err error) {
 	if errors.Is(err, ErrTooLarge) {
@@ -215,77 +206,52 @@ type ending struct {
 // taker is handed a file's documents, and behind the last one how it ended.
 type taker func(f *file, docs iter.Seq[tree], end func() ending)
 
-// parseOne parses a file, and a large one while its documents are taken.
-func parseOne(f *file, take taker) {
-	const large = 64 << 10
-	if f.size < large && f.path != "" {
-		p := f.parsed()
-		take(f, slices.Values(p.trees), func() ending { return p.ending })
+// parseAhead parses the files in their order, on a goroutine of its own and a few
+// documents ahead of take: parsing takes about as long as everything that follows.
+// Without parseAhead, 1 MiB of profiles takes 1.2 times as long, and 10,000
+// profiles with nothing to do 1.15 times. One small file is done before the
+// goroutine would be awake.
+func parseAhead(files []*file, take taker) {
+	const small = 64 << 10
+	if len(files) == 1 && files[0].size < small && files[0].path != "" {
+		var trees []tree
+		e := files[0].parse(func(t tree) { trees = append(trees, t) })
+		take(files[0], slices.Values(trees), func() ending { return e })
 		return
 	}
-	var e ending
-	trees := make(chan []tree, 4)
+	type piece struct {
+		trees []tree
+		end   *ending // of the file; nil if the file goes on
+	}
+	pieces := make(chan piece, 4)
 	go func() {
-		defer close(trees)
-		const some = 32 // at a time: each wakes somebody
-		var batch []tree
-		e = f.parse(func(t tree) {
-			if batch = append(batch, t); len(batch) == some {
-				trees <- batch
-				batch = nil
-			}
-		})
-		trees <- batch
+		for _, f := range files {
+			const many = 32 // trees in a piece: each piece wakes the other goroutine
+			var trees []tree
+			e := f.parse(func(t tree) {
+				if trees = append(trees, t); len(trees) == many {
+					pieces <- piece{trees: trees}
+					trees = nil
+				}
+			})
+			pieces <- piece{trees, &e}
+		}
 	}()
-	take(f, func(yield func(tree) bool) {
-		for batch := range trees {
-			for _, t := range batch {
-				yield(t)
+	for _, f := range files {
+		var e ending
+		take(f, func(yield func(tree) bool) {
+			for {
+				p := <-pieces
+				for _, t := range p.trees {
+					yield(t)
+				}
+				if p.end != nil {
+					e = *p.end
+					return
+				}
 			}
-		}
-	}, func() ending { return e })
-}
-
-// parseAll reads and parses files side by side, which is most of what loading a
-// thousand of them takes, and hands them on in their order. Only a few are ahead
-// of that: a tree takes many times the memory of what becomes of it.
-func parseAll(files []*file, take taker) {
-	workers := min(runtime.GOMAXPROCS(0), len(files))
-	ahead := make(chan struct{}, workers)
-	ring := make([]chan parsed, workers) // of the files that are ahead, by their number
-	for i := range ring {
-		ring[i] = make(chan parsed, 1)
+		}, func() ending { return e })
 	}
-	var next atomic.Int32
-	work := func() {
-		for {
-			ahead <- struct{}{}
-			i := int(next.Add(1)) - 1
-			if i >= len(files) {
-				return
-			}
-			ring[i%len(ring)] <- files[i].parsed()
-		}
-	}
-	for range workers {
-		go work()
-	}
-	for i, f := range files {
-		p := <-ring[i%len(ring)]
-		take(f, slices.Values(p.trees), func() ending { return p.ending })
-		<-ahead
-	}
-}
-
-// parsed is a file as a whole.
-type parsed struct {
-	trees []tree
-	ending
-}
-
-func (f *file) parsed() (p parsed) {
-	p.ending = f.parse(func(t tree) { p.trees = append(p.trees, t) })
-	return p
 }
 
 func (f *file) parse(take func(tree)) (e ending) {

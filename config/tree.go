@@ -97,7 +97,7 @@ func parse(data []byte, take func(tree)) (wrong *flawAt) {
 	if wrong := crowded(data); wrong != nil {
 		return wrong
 	}
-	c := converter{chunk: min(max(len(data)/12, 8), 64)}
+	var c converter
 	dec := yaml.NewDecoder(bytes.NewReader(data))
 	for {
 		var doc yaml.Node
@@ -144,8 +144,6 @@ const (
 type converter struct {
 	nodes   []*node
 	anchors map[*yaml.Node]*node
-	spare   []node
-	chunk   int // nodes per allocation: about as many as a small file has
 	aliases int
 	wrong   *flawAt
 }
@@ -159,12 +157,7 @@ func (c *converter) convert(y *yaml.Node, depth int) *node {
 		// walks a tree must bound the walk.
 		return c.anchors[y.Alias]
 	}
-	if len(c.spare) == 0 {
-		c.spare = make([]node, c.chunk)
-	}
-	n := &c.spare[0]
-	c.spare = c.spare[1:]
-	*n = node{tag: y.Tag, value: y.Value, line: y.Line, col: y.Column}
+	n := &node{tag: y.Tag, value: y.Value, line: y.Line, col: y.Column}
 	n.marked = y.Anchor != "" || !n.plain()
 	switch y.Kind {
 	case yaml.SequenceNode:

@@ -60,7 +60,6 @@ func (s *Server) token(r *http.Request) Answer {
 
 func refused(e *refusal) Answer { return jsonAnswer(http.StatusBadRequest, e) }
 
-
 // exchange trades a code for tokens. A refused attempt leaves the code usable.
 func (s *Server) exchange(c client, form url.Values) (*granted, *refusal) {
 	now, verifier := s.opt.Now(), form.Get("code_verifier")

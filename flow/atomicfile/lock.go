@@ -31,38 +31,21 @@ func Lock(ctx context.Context, files ...string) (unlock func(), err error) {
 	if err != nil {
 		return nil, err
 	}
-	var held []func()
+	var held []*flock.Flock
 	unlock = func() {
-		for _, release := range held {
-			release()
+		for _, lock := range held {
+			_ = lock.Close() // this releases the lock; so does the end of the process
 		}
 	}
 	for _, dir := range dirs {
-		release, err := hold(ctx, dir)
+		lock, err := lockDir(ctx, dir)
 		if err != nil {
 			unlock()
 			return nil, err
 		}
-		held = append(held, release)
+		held = append(held, lock)
 	}
 	return unlock, nil
-}
-
-// hold takes the lock of one directory.
-func hold(ctx context.Context, dir string) (release func(), err error) {
-	leave, err := queueUp(ctx, dir)
-	if err != nil {
-		return nil, err
-	}
-	lock, err := lockDir(ctx, dir)
-	if err != nil {
-		leave()
-		return nil, err
-	}
-	return func() {
-		_ = lock.Close() // this releases it; so does the end of the process
-		leave()
-	}, nil
 }
 
 // directories are those of files, each once whatever it is called, in an order

@@ -45,7 +45,7 @@ func (processSink) plan(x target) (change flow.Change, text string, err error) {
 	case err != nil:
 		return change, "", err
 	case last == nil:
-	case !known: // a secret that only a command tells: it is what it was
+	case !known: // only a command can tell the secret: assume that it is unchanged
 		change.Action, change.Reason = flow.KeepOutput, ""
 	case last.Digest == state.Digest(text):
 		change.Action, change.Reason = flow.KeepOutput, ""

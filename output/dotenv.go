@@ -18,7 +18,7 @@ type assignment struct{ name, value string }
 // it is assigned (readers differ on which of several counts) and else at the
 // end, in the order of set, and removes the lines that assign those in drop. No
 // other byte changes, with one exception: a last line without a line ending gets
-// one before a line is added. What is added always ends its line.
+// one before a line is added. An added line always has its ending.
 func mergeDotenv(content []byte, set []assignment, drop []string) ([]byte, error) {
 	if bytes.IndexByte(content, 0) >= 0 {
 		return nil, &fault.Error{Message: "is not a text file in UTF-8", Hint: "save it as UTF-8; PowerShell's > writes UTF-16"}
@@ -57,7 +57,7 @@ func mergeDotenv(content []byte, set []assignment, drop []string) ([]byte, error
 	}
 	for _, s := range opens {
 		if m.quotes[s.Open] {
-			// Ours would close it, and it would swallow what stands between.
+			// A quote of ours would close it, and the value would swallow all lines between.
 			n := 1 + bytes.Count(content[:s.To], []byte("\n"))
 			return nil, &fault.Error{Message: fmt.Sprintf("line %d: a quote that is never closed", n), Hint: "close it, or put the whole value in quotes of the other kind"}
 		}
@@ -69,7 +69,7 @@ func mergeDotenv(content []byte, set []assignment, drop []string) ([]byte, error
 // it copies nothing: that is what most files are looked at for.
 type merger struct {
 	content []byte
-	out     []byte // what has become of content up to done; nil: nothing has changed
+	out     []byte // what has become of content up to done; nil means nothing has changed
 	done    int
 	quotes  map[byte]bool // that values of ours hold
 }
@@ -134,7 +134,7 @@ func isBare(s string) bool {
 
 // dotenvValue is the text that all readers take for a's value: bare or else in
 // single quotes (which docker --env-file, alone, takes as part of the value).
-// What they would not agree on is refused. comment is what follows it.
+// A value that readers would not agree on is refused. comment is what follows it.
 func dotenvValue(a assignment, comment string) (string, error) {
 	refuse := func(what string) (string, error) {
 		return "", &fault.Error{
@@ -165,7 +165,7 @@ func dotenvValue(a assignment, comment string) (string, error) {
 
 // plainComment reports whether all readers end a bare value v where comment
 // starts: compose knows only " #", godotenv takes the last of several, and both
-// take the comment for the value where that is empty.
+// take the comment for the value if that is empty.
 func plainComment(v, comment string) bool {
 	return comment == "" || v != "" && strings.HasSuffix(comment[:strings.IndexByte(comment, '#')], " ") && strings.Count(comment, "#") == 1
 }

@@ -13,14 +13,14 @@ type edit struct {
 	content []byte // what the file will hold, if every value is known
 	unknown bool   // a value is not known
 	private bool   // the file holds a secret
-	left    string // what was to go and stays, because somebody changed it; empty if nothing stays
+	left    string // what was to be taken back, but stays because somebody changed it
 }
 
 // deletes reports whether the file is to go as a whole.
 func (e edit) deletes() bool { return e.change.Action == flow.DeleteOutput && len(e.content) == 0 }
 
-// judge says what becomes of a file that is ours as a whole; same: it holds
-// what it should.
+// judge says what becomes of a file that is ours as a whole. same reports whether
+// the file holds what it should.
 func (e *edit) judge(t *state.Token, old *file, same bool) {
 	switch {
 	case old == nil:

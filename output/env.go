@@ -126,8 +126,8 @@ func (envSink) takeBack(w state.Written, old *file, others others) (e edit, err 
 }
 
 // takeable sorts the recorded variables that are not in keys by whether they
-// are as they were written. One that is gone, or another profile's, is nobody's
-// concern.
+// are as they were written. A variable that is gone, or belongs to another profile,
+// is in neither list.
 func takeable(data []byte, recorded *state.Written, keys []config.Key, others others) (drop, left []string) {
 	if recorded == nil {
 		return nil, nil

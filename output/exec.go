@@ -47,7 +47,7 @@ func Environment(ctx context.Context, environ []string, outcomes []flow.Outcome)
 }
 
 // Clash is the error that two of profiles would set the same variable of one
-// environment; nil: none would.
+// environment, or nil.
 func Clash(profiles []config.Profile) error {
 	owner := map[string]string{}
 	for _, p := range profiles {

@@ -10,8 +10,8 @@ import (
 
 // Exec runs the program argv[0], found on the PATH, with the environment env,
 // and returns its exit code. Ctrl-C reaches it by itself, as everything on the
-// console; here it only must not end us before it, which it does where nobody
-// waits for it: to ignore it is not enough on this system.
+// console. This process must not end first, so it catches the interrupt: to ignore
+// the interrupt is not enough on Windows.
 func Exec(argv, env []string, in io.Reader, out, errs io.Writer) (code int, err error) {
 	path, code, err := executable(argv[0])
 	if err != nil {

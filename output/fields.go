@@ -9,7 +9,7 @@ import (
 	"tokenform/flow/state"
 )
 
-// value returns the text of one of [config.Fields]. known is false where only a
+// value returns the text of one of [config.Fields]. known is false if only a
 // command could tell, or the token that is yet to come (t is nil). What a token
 // does not have is the empty text.
 func value(p config.Profile, t *state.Token, field string) (text string, known bool) {
@@ -49,12 +49,12 @@ func renewed(field string) bool {
 	return field != "profile" && field != "client_id" && field != "client_secret"
 }
 
-// secret reports whether nobody but the user may read the field.
+// secret reports whether only the user may read the field.
 func secret(field string) bool {
 	return field == "access_token" || field == "refresh_token" || field == "client_secret"
 }
 
-// scope is the granted set, or the declared one where the server never said: it
+// scope is the granted set, or the declared one if the server never said: it
 // granted all that was asked for then (RFC 6749 section 5.1). It is sorted,
 // because the server's order means nothing and changes.
 func scope(p config.Profile, t *state.Token) string {

@@ -19,8 +19,8 @@ type Files struct {
 	Env  func(string) (string, bool)      // the process environment
 	Warn func(profile, text, hint string) // called concurrently
 
-	// Declared are all profiles there are: what is one's is not taken back for
-	// another. Nil: there are no others.
+	// Declared returns all declared profiles: what one of them has written is not
+	// taken back for another. nil means that there are no others.
 	Declared func() []config.Profile
 	Realm    state.Realm
 
@@ -212,7 +212,7 @@ func (f *Files) takeBack(ctx context.Context, p config.Profile, recorded []state
 	for _, j := range f.takingBack(p, recorded) {
 		made, err := f.put(ctx, p.Name, j)
 		if occupied(err) {
-			continue // not what was written, and nothing to take back from
+			continue // a directory, say: nothing of what was written is left
 		}
 		for i := range made {
 			made[i].Reason = reason

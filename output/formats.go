@@ -72,8 +72,8 @@ type (
 	}
 )
 
-// clientSecret is the client secret where json output o shows it, else empty.
-// known is false where only a command could tell.
+// clientSecret is the client secret if json output o shows it, else empty.
+// known is false if only a command could tell.
 func clientSecret(p config.Profile, o config.Output) (secret string, known bool) {
 	if !o.NeedsSecret() {
 		return "", true

@@ -22,12 +22,12 @@ import (
 type Imported struct {
 	From         string // the json format that it has, or the formats that look alike; for messages
 	RefreshToken string
-	Access       string    // empty: it has none
-	Expires      time.Time // of Access; zero: it does not say
-	Scopes       []string  // granted, sorted; nil: it does not say
-	ClientID     string    // empty: it does not say
+	Access       string    // empty means that the file has none
+	Expires      time.Time // of Access; zero means that the file does not say
+	Scopes       []string  // granted, sorted; nil means that the file does not say
+	ClientID     string    // empty means that the file does not say
 
-	secret  string // the client secret, where the format has one
+	secret  string // the client secret, if the format has one
 	several bool   // there are other refresh tokens beside RefreshToken
 }
 
@@ -35,8 +35,7 @@ type Imported struct {
 func (i Imported) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "token file of %s (redacted)", i.From) }
 
 // ReadClientFile finds the refresh token in a file that a Spotify client, or
-// this program, wrote. The format is told by what is in it; name is for
-// messages. An error never quotes the content.
+// this program, wrote. The content tells the format; name is for messages. An error never quotes the content.
 func ReadClientFile(name string, data []byte) (Imported, error) {
 	fail := func(message, hint string) (Imported, error) {
 		return Imported{}, &fault.Error{Kind: fault.Invalid, Message: name + ": " + message, Hint: hint}
@@ -94,7 +93,7 @@ func IsToken(s string) bool {
 // librespot stands for the credentials of Spotify's own apps.
 const librespot = "librespot"
 
-// recognise reads a token file of any client. From is empty where it is none.
+// recognise reads a token file of any client. From is empty if it is none.
 func recognise(data []byte) Imported {
 	data = bytes.TrimPrefix(data, []byte("\ufeff"))
 	// By hand, because a struct's fields are found without regard to case, and
@@ -133,7 +132,7 @@ func recognise(data []byte) Imported {
 	return i
 }
 
-// object is a JSON object. What is of another type than asked for is not there.
+// object is a JSON object. A value of another type than asked for counts as missing.
 type object map[string]json.RawMessage
 
 func (o object) has(name string) bool { return o[name] != nil }

@@ -70,7 +70,7 @@ type tokenObject struct {
 const jsonIndent = "  "
 
 // tokenJSON is t as one such object. The refresh token outlives the access token
-// by months, so it goes out only where the profile says so.
+// by months, so it goes out only if the profile says so.
 func tokenJSON(p config.Profile, t *state.Token, refresh bool, indent string) []byte {
 	o := tokenObject{
 		AccessToken: t.Access,
@@ -86,7 +86,7 @@ func tokenJSON(p config.Profile, t *state.Token, refresh bool, indent string) []
 }
 
 // encode is a struct of strings and numbers as JSON and a newline, over several
-// lines where there is an indent.
+// lines if there is an indent.
 func encode(o any, indent string) []byte {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)

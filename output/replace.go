@@ -22,10 +22,10 @@ import (
 // hold its lock for milliseconds, but flock(1) may hold it for ever.
 const lockTimeout = 30 * time.Second
 
-// place is a file: where it is, and what people call it.
+// place is a file's path, and what people call the file.
 type place struct{ path, shown string }
 
-// file is what stands at a place; a nil one is nothing yet.
+// file is the content and mode of a file. A nil *file means that there is none.
 type file struct {
 	data []byte
 	mode fs.FileMode
@@ -66,13 +66,13 @@ func look(at place, plan func(*file) (edit, error)) (edit, *file, error) {
 // knows nothing of locks, changes the file.
 const patience = 20
 
-// job is a file and what is to become of it.
+// job is a file, and the function that says what becomes of the file.
 type job struct {
 	place
 	plan func(*file) (edit, error)
 }
 
-// put does all jobs, or none where one of them cannot be done, and returns what
+// put does all jobs, or none if one of them cannot be done, and returns what
 // it did. Where nothing is to change nothing is locked or touched; else plans
 // are made again under the lock, because other profiles and processes may share
 // the files. The new contents are on the disk before the first file is replaced:
@@ -162,10 +162,10 @@ type replacement struct {
 	job
 	old    *file
 	edit   edit
-	staged *atomicfile.Staged // nil: nothing to write
+	staged *atomicfile.Staged // nil means nothing to write
 }
 
-// prepare makes the plan of j, and the new content where there is to be one.
+// prepare makes the plan of j, and the new content if there is to be one.
 func prepare(j job) (replacement, error) {
 	e, old, err := look(j.place, j.plan)
 	if err != nil || e.change.Action == flow.KeepOutput || e.deletes() {
@@ -228,7 +228,7 @@ func (f *Files) commit(profile string, r replacement) error {
 		r.staged = staged
 	}
 	if r.staged == nil {
-		return nil // it has become what it should be
+		return nil // another process has written what the file should hold
 	}
 	inPlace, err := r.staged.Commit()
 	if err == nil && inPlace {
@@ -251,7 +251,7 @@ func occupied(err error) bool {
 	return ok
 }
 
-// wrap puts an error in terms of the place, with the cure where one is known.
+// wrap puts an error in terms of the place, with the cure if one is known.
 func (at place) wrap(err error) error {
 	e := &fault.Error{Message: at.shown, Err: fault.Cause(err)}
 	switch {

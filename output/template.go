@@ -27,7 +27,7 @@ func (templateSink) edit(x target, old *file) (edit, error) {
 	e.content, e.unknown = content, !known
 	same := old != nil && known && bytes.Equal(old.data, content)
 	if last := x.last(); old != nil && !known && last != nil && last.Digest == old.digest() {
-		same = agrees(string(old.data), string(content)) // what is not known was written
+		same = agrees(string(old.data), string(content)) // what is not known was written before
 	}
 	e.judge(x.token, old, same)
 	return e, nil

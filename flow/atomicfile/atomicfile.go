@@ -5,7 +5,7 @@
 // The temporary file has one name per target, so that what a killed process
 // leaves behind is recognised and goes with the next write. The price is that
 // only one process may write a target at a time: callers hold a lock, that of
-// [Lock] where they have no other.
+// [Lock] if they have no other.
 package atomicfile
 
 import (
@@ -22,8 +22,8 @@ import (
 )
 
 // Write replaces path by data. A new file gets mode; an existing one keeps its
-// own and, where this user may set it, its owner. A symbolic link is followed
-// and stays; what is not a regular file is a [NotRegularError].
+// own mode and, if this user may set it, its owner. A symbolic link is followed
+// and stays. The error is a [NotRegularError] if path is not a regular file.
 //
 // inPlace says that the file could not be replaced (it is a mount point, or its
 // directory cannot be written) and has been overwritten instead: durably, but
@@ -178,7 +178,7 @@ func (e *NotRegularError) Error() string {
 	}
 }
 
-// stat follows links and is nil where there is nothing yet.
+// stat follows links, and returns nil if there is no file yet.
 func stat(path string) (fs.FileInfo, error) {
 	info, err := os.Stat(path)
 	switch {
@@ -192,7 +192,7 @@ func stat(path string) (fs.FileInfo, error) {
 	return info, nil
 }
 
-// temporary is where the new content of target grows.
+// temporary returns the path at which the new content of target is written.
 func temporary(target string) string {
 	dir, name := filepath.Split(target)
 	return dir + "." + name + ".tokenform-tmp"
@@ -337,8 +337,8 @@ func overwrite(target string, data []byte) error {
 	if err != nil {
 		return err
 	}
-	// What makes the file longer goes first: that is what fails on a full disk,
-	// and cutting it off again leaves the old content whole.
+	// The part that makes the file longer is written first: a full disk fails there,
+	// and cutting the part off again leaves the old content whole.
 	size := info.Size()
 	if int64(len(data)) > size {
 		if _, err := f.WriteAt(data[size:], size); err != nil {

@@ -27,7 +27,7 @@ func syncDir(dir string) error {
 	err = d.Sync()
 	if errors.Is(err, syscall.EINVAL) || errors.Is(err, errors.ErrUnsupported) || errors.Is(err, syscall.EROFS) {
 		// File systems without such a thing (SMB, some of FUSE), and those in which
-		// no entry can have changed: what was written there is a mount of its own.
+		// no entry can have changed: the file that was written is a mount of its own.
 		return nil
 	}
 	return err

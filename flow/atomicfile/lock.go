@@ -24,8 +24,8 @@ import (
 //
 // The lock is on the directory itself, which leaves no litter. Where a
 // directory cannot be locked it is on a file .tokenform.lock in it, which is
-// never deleted: whoever waits on a deleted one and whoever makes the next one
-// would both hold "the" lock.
+// never deleted: a process that waits on a deleted lock file and the process that
+// makes the next one would both hold "the" lock.
 func Lock(ctx context.Context, files ...string) (unlock func(), err error) {
 	dirs, err := directories(files)
 	if err != nil {

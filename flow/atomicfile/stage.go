@@ -19,13 +19,12 @@ type Staged struct {
 	data   []byte
 	exists bool         // there is a file already
 	still  func() error // whether it may still be replaced
-	beside *Pending     // nil: the file can only be rewritten in place
+	beside *Pending     // nil means the file can only be rewritten in place
 }
 
 // Stage prepares the replacement of path by data, which was made from old: what
-// [Read] of path has returned; nil: there was nothing. What can go wrong, from a
-// full disk to a directory that cannot be written, goes wrong here, where
-// nothing has changed yet. The rest is as for [Write].
+// [Read] of path has returned; nil means that there was nothing. A full disk, a directory that
+// cannot be written, and the like fail here, before anything has changed. The rest is as for [Write].
 func Stage(path string, old, data []byte, mode fs.FileMode) (*Staged, error) {
 	return stage(path, data, mode, func() error {
 		now, _, err := Read(path, int64(len(old)))
@@ -65,12 +64,12 @@ func stage(path string, data []byte, mode fs.FileMode, still func() error) (*Sta
 }
 
 // Commit puts the content in place; [Settle] makes that last. Where a [Stage]d
-// path holds something else by now than what it was made from, that stays as it
-// is, and the error is [ErrChanged]. inPlace is as for [Write].
+// path no longer holds what the replacement was made from, the file stays as it is,
+// and the error is [ErrChanged]. inPlace is as for [Write].
 //
-// A program that does not know of [Lock] can so lose only what it writes
-// between that look and the rename: some microseconds, where a sync of the
-// disk takes milliseconds. Contents are compared, not times: those of two writes
+// So a program that does not know of [Lock] can lose only what it writes between
+// that look and the rename: in some microseconds, while a sync of the disk takes
+// milliseconds. Contents are compared, not times: those of two writes
 // within one tick of the clock are the same.
 func (s *Staged) Commit() (inPlace bool, err error) {
 	if s.beside != nil {

@@ -31,8 +31,8 @@ type answer struct {
 	status   int
 	header   http.Header
 	body     []byte
-	fields   map[string]json.RawMessage // nil: the body is not a JSON object
-	lifetime time.Duration              // expires_in; zero: none, or none that can be used
+	fields   map[string]json.RawMessage // nil means that the body is not a JSON object
+	lifetime time.Duration              // expires_in; zero means none, or none that can be used
 }
 
 // reader stands between x/oauth2 and the network: it keeps the answer, which
@@ -40,7 +40,7 @@ type answer struct {
 // read.
 type reader struct {
 	base   http.RoundTripper
-	answer *answer // nil: there was none
+	answer *answer // nil means that there was none
 	err    error   // of the request, or of reading the answer's body
 }
 

@@ -16,7 +16,7 @@ import (
 // App is a Spotify app at the endpoints it talks to.
 type App struct {
 	ID        string
-	Secret    string // empty: a public client (PKCE)
+	Secret    string // empty means a public client (PKCE)
 	Endpoints Endpoints
 	HTTP      *http.Client // from NewHTTP
 }
@@ -26,10 +26,10 @@ type App struct {
 type Token struct {
 	Access    string
 	Type      string        // "Bearer": the server's "bearer" is the same, but not to every client
-	Refresh   string        // empty: the answer had none, so the one at hand stays valid
-	Scopes    []string      // sorted; nil: the server did not say; empty: it said none
+	Refresh   string        // empty means that the answer had none, so the one at hand stays valid
+	Scopes    []string      // sorted; nil means that the server did not say; empty means that it said none
 	ExpiresIn time.Duration // always positive
-	Date      time.Time     // the answer's Date; zero: it had none
+	Date      time.Time     // the answer's Date; zero means that it had none
 }
 
 // Format keeps the secret out of every message.
@@ -71,7 +71,7 @@ func (a App) Exchange(ctx context.Context, l Login, code string) (Token, error) 
 	})
 }
 
-// Refresh gets a new access token, and a new refresh token where the server
+// Refresh gets a new access token, and a new refresh token if the server
 // rotates them.
 func (a App) Refresh(ctx context.Context, refreshToken string) (Token, error) {
 	return a.grant(ctx, secrets{refreshToken}, func(ctx context.Context) (*oauth2.Token, error) {
@@ -95,7 +95,7 @@ func (a App) grant(ctx context.Context, hide secrets, get func(context.Context) 
 		return Token{}, failed
 	}
 	// Read from the answer itself: x/oauth2 fills RefreshToken with the old one
-	// where there is none, and gives nothing where anything is wrong.
+	// if there is none, and gives nothing if anything is wrong.
 	var refresh string
 	if json.Unmarshal(got.fields["refresh_token"], &refresh) != nil || !visible(refresh) {
 		refresh = ""

@@ -37,7 +37,7 @@ type Callback struct {
 
 	claimed atomic.Bool   // the one answer that counts has come
 	answers chan result   // it; room for one
-	closing chan struct{} // closed when nobody waits for an outcome any more
+	closing chan struct{} // closed when no caller waits for an outcome any more
 	shown   chan struct{} // closed when that answer's page is out
 	end     sync.Once
 }
@@ -47,7 +47,7 @@ type result struct {
 	err    error
 }
 
-// Listen binds the address of redirectURI, or listen where that is given, so
+// Listen binds the address of redirectURI, or listen if that is given, so
 // that the port is ours before a browser opens. A redirect URI without a port
 // takes a free one (RFC 8252 section 7.3).
 func Listen(redirectURI, listen string) (*Callback, error) {
@@ -83,7 +83,7 @@ func Listen(redirectURI, listen string) (*Callback, error) {
 		shown:       make(chan struct{}),
 	}
 	c.hosts = []string{bareHost(u)}
-	// A browser reaches a loopback redirect as it is written, even where a
+	// A browser reaches a loopback redirect as it is written, even if a
 	// container's port mapping lies between. Behind a name there is a proxy that
 	// may know the redirect's path alone.
 	start := url.URL{Scheme: "http", Host: u.Host, Path: "/"}

@@ -28,21 +28,21 @@ const (
 
 // Options are the knobs of the HTTP client; the zero value is the one to use.
 type Options struct {
-	RetryWaitMin   time.Duration // zero: 500 ms
-	RetryWaitMax   time.Duration // zero: 5 s
-	AttemptTimeout time.Duration // of one try, its body included; zero: 10 s
+	RetryWaitMin   time.Duration // zero means 500 ms
+	RetryWaitMax   time.Duration // zero means 5 s
+	AttemptTimeout time.Duration // of one try, its body included; zero means 10 s
 
 	// Debug is told of each request and answer, never a query, a header that may
-	// hold a secret, or a body. It may be called concurrently; nil: nobody is told.
+	// hold a secret, or a body. It may be called concurrently. nil means no debugging.
 	Debug func(line string)
 
 	UserAgent string
 
 	CertFile string // SSL_CERT_FILE
-	Parallel int    // calls side by side, for which connections are kept; zero: 10
+	Parallel int    // calls side by side, for which connections are kept; zero means 10
 
 	// Now serves a Retry-After that is a date in an answer that has no Date of its
-	// own, and the durations in Debug. nil: go without both.
+	// own, and the durations in Debug. nil means to go without both.
 	Now func() time.Time
 }
 
@@ -83,8 +83,8 @@ type retrying struct {
 // CloseIdleConnections lets [http.Client.CloseIdleConnections] reach the bottom.
 func (t *retrying) CloseIdleConnections() { t.inner.CloseIdleConnections() }
 
-// RoundTrip gives each call a retrying client of its own, so that what is known
-// about the call needs no lock; the connections beneath are shared.
+// RoundTrip gives each call a retrying client of its own, so that the knowledge
+// about the call needs no lock. The calls share the connections beneath.
 func (t *retrying) RoundTrip(req *http.Request) (*http.Response, error) {
 	if !safe(req.URL) {
 		return nil, errPlainHTTP
@@ -113,7 +113,7 @@ func (t *retrying) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// lastAnswer keeps the answer after the last try, where retryablehttp would say
+// lastAnswer keeps the answer after the last try. retryablehttp alone would say
 // only that it gave up. A RoundTripper must not return both.
 func lastAnswer(resp *http.Response, err error, _ int) (*http.Response, error) {
 	if err != nil && resp != nil {
@@ -124,7 +124,7 @@ func lastAnswer(resp *http.Response, err error, _ int) (*http.Response, error) {
 }
 
 // seen is what the transport learns about a call that the last answer alone
-// does not tell. Whoever wants to know puts one into the request's context.
+// does not tell. A caller that wants to know puts a seen into the request's context.
 type seen struct {
 	reached    int           // tries that may have reached the server
 	retryAfter time.Duration // as the last answer named it
@@ -160,7 +160,7 @@ func (c *call) sending(_ retryablehttp.Logger, req *http.Request, try int) {
 	c.Debug(fmt.Sprintf("%s %s (try %d of %d)", req.Method, &bare, try+1, maxTries))
 }
 
-// check decides whether to try again. It stops early where the wait would
+// check decides whether to try again. It stops early if the wait would
 // outlive the call's deadline, because then the answer at hand would be lost.
 func (c *call) check(ctx context.Context, resp *http.Response, err error) (bool, error) {
 	again := false
@@ -185,7 +185,7 @@ func (c *call) check(ctx context.Context, resp *http.Response, err error) (bool,
 	return again, nil
 }
 
-// longest doubles the wait with every try and obeys the server where that asks
+// longest doubles the wait with every try and obeys the server if that asks
 // for more.
 func (c *call) longest() time.Duration {
 	return max(c.seen.retryAfter, min(c.RetryWaitMin<<c.try, c.RetryWaitMax))

@@ -5,7 +5,7 @@
 // Its rules:
 //   - Nothing here has a clock: a [Token] is as the server sent it.
 //   - A failure is an [Error]: one line, fit for a terminal, without a secret
-//     even where the server echoes one. No error of x/oauth2 or net/http is
+//     even if the server echoes one. No error of x/oauth2 or net/http is
 //     passed on, because theirs quote bodies and URLs.
 //   - No redirect is followed, and nothing goes over plain http except to a
 //     loopback IP.

@@ -27,12 +27,12 @@ const (
 // secrets and control characters.
 type Error struct {
 	Kind       Kind
-	Code       string        // error code of RFC 6749 section 5.2; empty: none
-	Status     int           // of the HTTP answer; zero: there was none
-	RetryAfter time.Duration // that the server named; zero: it did not
+	Code       string        // error code of RFC 6749 section 5.2; empty means none
+	Status     int           // of the HTTP answer; zero means that there was none
+	RetryAfter time.Duration // that the server named; zero means that it named none
 	Message    string
 	Hint       string // what to run or change; may be empty
-	Err        error  // the context's error where that ended the call, else nil
+	Err        error  // the context's error if that ended the call, else nil
 
 	// Rotated is the new refresh token of an answer that is of no other use: the
 	// old one is dead already. It is never in a message.

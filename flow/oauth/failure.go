@@ -61,7 +61,7 @@ func (a *answer) shape() string {
 	}
 }
 
-// words is what follows "answered 503": the server's own line where it sent one.
+// words is what follows "answered 503": the server's own line if it sent one.
 func (a *answer) words(hide secrets) string {
 	if a.fields != nil {
 		if text := hide.clean(a.text()); text != "" {
@@ -133,10 +133,10 @@ func codeLike(s string) bool {
 	return s != "" && len(s) <= 64 && strings.Trim(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.") == ""
 }
 
-// wrongServer is the cure where something else than Spotify answers.
+// wrongServer is the cure if something else than Spotify answers.
 const wrongServer = "check TOKENFORM_ACCOUNTS_URL and TOKENFORM_API_URL, and the proxy"
 
-// advise adds the cure, where one is known. reached is the number of tries that
+// advise adds the cure, if one is known. reached is the number of tries that
 // may have got to the server.
 func (a App) advise(e *Error, reached int) {
 	if e.Hint != "" {

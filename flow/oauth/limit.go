@@ -51,7 +51,7 @@ func (c *counted) Close() error {
 	return c.Conn.Close()
 }
 
-// CloseWrite lets net/http end a refusal properly where the request is longer
+// CloseWrite lets net/http end a refusal properly if the request is longer
 // than was read: a plain Close would reset the connection under the answer.
 func (c *counted) CloseWrite() error {
 	if tcp, ok := c.Conn.(*net.TCPConn); ok {

@@ -14,7 +14,7 @@ type Login struct {
 	Verifier    string // of RFC 7636; sent with a client secret too
 	RedirectURI string // with the port that was chosen: both halves must send the same
 	Scopes      []string
-	ShowDialog  bool // ask for consent even where it was given before
+	ShowDialog  bool // ask for consent even if it was given before
 }
 
 // NewLogin draws a state and a verifier.

@@ -106,7 +106,7 @@ func timedOut(err error) bool {
 	return ok && wait.Timeout()
 }
 
-// networkHint is the cure for reason, where one is known.
+// networkHint is the cure for reason, if one is known.
 func networkHint(err error) string {
 	if p, ok := errors.AsType[*proxyError](err); ok && p.status == http.StatusProxyAuthRequired {
 		return "put the proxy's user and password into HTTPS_PROXY: http://USER:PASSWORD@HOST:PORT"
@@ -149,7 +149,7 @@ func certificateReason(err error) string {
 }
 
 // retryAfter reads the header in both its forms (RFC 9110 section 10.2.3); zero
-// where there is none or it makes no sense. A date is compared with the same
+// if there is none or it makes no sense. A date is compared with the same
 // answer's Date, so that a wrong local clock does not matter.
 func retryAfter(h http.Header, now func() time.Time) time.Duration {
 	const most = 365 * 24 * time.Hour

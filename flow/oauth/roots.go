@@ -35,7 +35,7 @@ var bundles = []string{
 //
 // On other systems, and if there is no bundle, crypto/x509 does everything.
 type trusting struct {
-	quick *http.Transport // trusts the bundle; nil: there is none
+	quick *http.Transport // trusts the bundle; nil means that there is none
 	all   *http.Transport // trusts what the system trusts
 	roots *x509.CertPool  // of quick; empty until load has filled it
 	load  func() bool     // reads the bundle, once; false: there is nothing in it
@@ -44,8 +44,8 @@ type trusting struct {
 
 var errNoBundle = errors.New("no bundle of certificates")
 
-// trust completes t. certFile takes the place of the system's bundles, as it does in
-// crypto/x509; empty: it does not.
+// trust completes t. certFile replaces the system's bundles, as in crypto/x509. An empty
+// certFile replaces nothing.
 func trust(t *http.Transport, certFile string) *trusting {
 	x := &trusting{all: t}
 	if runtime.GOOS != "linux" {
@@ -67,7 +67,7 @@ func trust(t *http.Transport, certFile string) *trusting {
 	x.quick = t.Clone()
 	x.quick.TLSClientConfig.RootCAs = x.roots
 	// This is below every handshake, with a proxy or the server, and so the place
-	// to wait until the pool is complete: nobody reads it before.
+	// to wait until the pool is complete: no code reads the pool before.
 	x.quick.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
 		loaded := make(chan bool, 1)
 		go func() { loaded <- x.load() }()

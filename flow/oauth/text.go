@@ -56,8 +56,8 @@ func (s secrets) scrub(text string) string {
 	return text
 }
 
-// hideLong takes out runs of characters as long as a token: they tell nobody
-// anything, and one may be a secret that is not ours to know.
+// hideLong takes out runs of characters as long as a token: they help no
+// reader, and one may be a secret that tokenform does not know.
 func hideLong(text string) string {
 	const long = 40
 	var b strings.Builder

@@ -9,12 +9,12 @@ import (
 // Me is the account that a token stands for.
 type Me struct {
 	ID        string
-	AccountID string // empty: the answer had none
+	AccountID string // empty means that the answer had none
 	Name      string // display name, without control characters; may be empty
 }
 
-// Me asks the Web API whose token this is. A client-credentials token is
-// nobody's: see [App.Search].
+// Me asks the Web API whose token this is. A client-credentials token has
+// no account: see [App.Search].
 func (a App) Me(ctx context.Context, access string) (Me, error) {
 	got, err := a.get(ctx, access, "/v1/me")
 	if err != nil {

@@ -29,7 +29,7 @@ func bearer(header string) (token string, ok bool) {
 	return token, ok && strings.EqualFold(scheme, "Bearer")
 }
 
-// caller checks the access token; no is the answer where it is not good.
+// caller checks the access token; no is the answer if it is not good.
 func (s *Server) caller(r *http.Request) (c claims, no *Answer) {
 	refused := func(a Answer) (claims, *Answer) { return claims{}, &a }
 	header := r.Header.Get("Authorization")

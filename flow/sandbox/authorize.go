@@ -13,7 +13,7 @@ const (
 )
 
 // authorize answers GET /authorize: with the consent page, or straight back at
-// the app where the user has nothing left to decide.
+// the app if the user has nothing left to decide.
 func (s *Server) authorize(r *http.Request) Answer {
 	q := r.URL.Query()
 	c, wrong := s.request(q)
@@ -87,7 +87,7 @@ func checkChallenge(challenge, method string) *mistake {
 }
 
 // consented answers the consent page's form. Its request token was sealed
-// after all checks, so that nobody can make up an answer without a question.
+// after all checks, so that an answer without a question is refused.
 func (s *Server) consented(r *http.Request) Answer {
 	c, ok := s.open(aRequest, r.PostForm.Get("request"))
 	if !ok || c.expired(s.opt.Now()) {

@@ -26,7 +26,7 @@ const (
 type claims struct {
 	Kind    kind   `json:"k"`
 	Client  string `json:"c"`
-	User    *User  `json:"u,omitempty"` // nil: client credentials
+	User    *User  `json:"u,omitempty"` // nil means client credentials
 	Scopes  scopes `json:"s,omitempty"`
 	Login   login  `json:"l,omitzero"`
 	Consent int64  `json:"t,omitempty"` // Unix milliseconds

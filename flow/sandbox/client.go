@@ -34,7 +34,7 @@ const (
 	AuthOther  = "other"
 )
 
-// client checks the client's credentials. Spotify answers 400 where RFC 6749,
+// client checks the client's credentials. Spotify answers 400, although RFC 6749,
 // section 5.2, has 401.
 func (s *Server) client(r *http.Request) (client, *refusal) {
 	id, secret, auth := credentials(r)

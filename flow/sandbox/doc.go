@@ -3,7 +3,7 @@
 // look at it in a browser (`tokenform sandbox`), `apply --sandbox` runs against
 // it in-process, and it is the server of the tests, with faults as switches.
 //
-// It is stricter than Spotify where Spotify's behaviour is not known: what
+// It is stricter than Spotify wherever Spotify's behaviour is not known: what
 // works here should work there. It never talks to anyone, and every page says
 // that it is not Spotify.
 //

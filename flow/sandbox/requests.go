@@ -19,7 +19,7 @@ type Request struct {
 	Header   http.Header
 	Auth     string // one of AuthNone, AuthBasic, …
 	ClientID string
-	Fault    string // the fault it met, by name; empty: none
+	Fault    string // the fault it met, by name; empty means none
 }
 
 func newRequest(r *http.Request, now time.Time) Request {

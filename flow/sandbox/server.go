@@ -13,7 +13,7 @@ import (
 // App is an app as registered in the dashboard.
 type App struct {
 	ID           string
-	Secret       string // empty: a public client, PKCE only
+	Secret       string // empty means a public client, PKCE only
 	RedirectURIs []string
 }
 
@@ -29,12 +29,12 @@ type User struct {
 type Options struct {
 	Apps   []App // empty without AnyApp: [DemoApp]
 	AnyApp bool  // any client id, any secret, any redirect URI that Spotify would register
-	User   User  // zero: [DemoUser]
+	User   User  // zero means [DemoUser]
 
 	Now       func() time.Time // required: the server's own clock
-	TokenLife time.Duration    // of access tokens; zero: an hour
-	LoginLife time.Duration    // of refresh tokens, from consent; zero: six months by the calendar
-	Key       []byte           // servers with the same Key know each other's tokens; nil: random
+	TokenLife time.Duration    // of access tokens; zero means an hour
+	LoginLife time.Duration    // of refresh tokens, from consent; zero means six months by the calendar
+	Key       []byte           // servers with the same Key know each other's tokens; nil means random
 
 	RotatePKCE          bool                     // a PKCE refresh answers a new refresh token and kills the old one, as before mid-2026
 	RotateAll           bool                     // so does every refresh
@@ -53,7 +53,7 @@ func DemoApp() App {
 	}
 }
 
-// DemoUser is who logs in where the options name nobody.
+// DemoUser is who logs in if the options name nobody.
 func DemoUser() User {
 	return User{ID: "sandbox-user", AccountID: "21sandboxaccount", Name: "Sandy Box"}
 }

@@ -25,7 +25,7 @@ type Holder struct {
 }
 
 // String is "tokenform apply (process 4711, since 2026-11-23 14:03:05)". The host is named
-// where it is another one.
+// if it is another one.
 func (h Holder) String() string {
 	if h.PID == 0 {
 		return "another process"
@@ -52,12 +52,12 @@ type Entry struct {
 	store *Store
 	name  string
 	lock  *flock.Flock
-	room  *atomicfile.Pending // for the next Save; nil: none reserved
+	room  *atomicfile.Pending // for the next Save; nil means none reserved
 }
 
 // Waiting says how long to wait for a lock and who is told about it.
 type Waiting struct {
-	Timeout time.Duration // zero: one try
+	Timeout time.Duration // zero means one try
 	After   time.Duration // call Tell once, after this long
 	Tell    func(Holder)  // may be nil
 }
@@ -71,8 +71,8 @@ func (s *Store) Lock(ctx context.Context, name string, me Holder, w Waiting) (*E
 		return nil, err
 	}
 	path := filepath.Join(s.dir, name+".lock")
-	// A lock file is never deleted: whoever waits on the deleted one and whoever
-	// makes the new one would both hold "the" lock.
+	// A lock file is never deleted: a process that waits on the deleted file and the
+	// process that makes a new one would both hold "the" lock.
 	lock := flock.New(path, flock.SetPermissions(0o600))
 	timeout, noticeable := time.NewTimer(w.Timeout), time.NewTimer(w.After)
 	defer timeout.Stop()
@@ -128,8 +128,8 @@ func (e *Entry) Unlock() {
 }
 
 // sign writes who holds the lock into the lock file, from its second byte on:
-// Windows locks the first one and lets nobody else read it. It is only told to
-// people, so an error is no reason to stop.
+// Windows locks the first byte and lets no other process read it. The text is only
+// for people, so an error is no reason to stop.
 func (e *Entry) sign(me Holder) {
 	me.PID = os.Getpid()
 	me.Host, _ = os.Hostname()

@@ -32,7 +32,7 @@ func (s *Store) path(name string) string { return filepath.Join(s.dir, name+".js
 func (s *Store) Littered(name string) bool { return atomicfile.Littered(s.path(name)) }
 
 // Read returns the profile's token without the lock: a whole one, as the last
-// Save left it, that may be replaced at any time. It is nil where there is
+// Save left it, that may be replaced at any time. It is nil if there is
 // none.
 func (s *Store) Read(name string) (*Token, error) {
 	path := s.path(name)
@@ -59,7 +59,7 @@ func (s *Store) Read(name string) (*Token, error) {
 func (s *Store) Names() []string {
 	entries, err := os.ReadDir(s.dir)
 	if err != nil {
-		return nil // whoever wants to read one finds out why
+		return nil // reading a profile's state reports the error
 	}
 	var names []string
 	for _, e := range entries {
@@ -86,8 +86,8 @@ func cure(err error, usual string) string {
 	return usual
 }
 
-// create makes the state directory: private, and ignored by git, so that
-// nobody has to remember it.
+// create makes the state directory: private, and ignored by git without an entry in
+// the project's own .gitignore.
 func (s *Store) create() error {
 	if err := os.MkdirAll(s.dir, 0o700); err != nil {
 		if err := s.trust(); err != nil {
@@ -158,7 +158,7 @@ func (e *Entry) Release() {
 	}
 }
 
-// Token reads the profile's token anew, under the lock. It is nil where there
+// Token reads the profile's token anew, under the lock. It is nil if there
 // is none.
 func (e *Entry) Token() (*Token, error) { return e.store.Read(e.name) }
 

@@ -13,24 +13,24 @@ import (
 // it writes.
 const Version = 1
 
-// Token is what is known of a profile's login: complete and in absolute times,
-// unlike the wire's token, which is relative and may lack a refresh token.
+// Token is a profile's login, complete and with absolute times. The wire's token, in
+// package oauth, has relative times and may lack a refresh token.
 type Token struct {
 	Version    int       `json:"version"`
 	Serial     int       `json:"serial"` // one more with every Save
 	Profile    string    `json:"profile"`
-	Source     string    `json:"source,omitempty"` // the profile's file, from the state directory, which may move along with it; empty: standard input
+	Source     string    `json:"source,omitempty"` // the profile's file, from the state directory, which may move along with it; empty means standard input
 	ClientID   string    `json:"client_id"`
 	Grant      string    `json:"grant"`
 	Access     string    `json:"access_token"`
 	Type       string    `json:"token_type"`
-	Scopes     []string  `json:"scopes"` // granted, sorted; nil: the server never said
+	Scopes     []string  `json:"scopes"` // granted, sorted; nil means that the server never said
 	Obtained   time.Time `json:"obtained_at"`
 	Expires    time.Time `json:"expires_at"`              // of the access token
 	Refresh    string    `json:"refresh_token,omitempty"` // empty for client credentials
-	Authorized time.Time `json:"authorized_at,omitzero"`  // consent; zero: not known (seeded)
+	Authorized time.Time `json:"authorized_at,omitzero"`  // consent; zero means not known (seeded)
 	Seed       string    `json:"seed_digest,omitempty"`   // Digest of the profile's refresh_token last taken up
-	Rejected   time.Time `json:"rejected_at,omitzero"`    // when the server answered invalid_grant to Refresh; zero: it did not
+	Rejected   time.Time `json:"rejected_at,omitzero"`    // when the server answered invalid_grant to Refresh; zero means that it did not
 	Account    *Account  `json:"account,omitempty"`
 	Outputs    []Written `json:"outputs,omitempty"`
 }

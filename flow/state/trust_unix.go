@@ -14,7 +14,7 @@ import (
 func (s *Store) trust() error {
 	info, err := os.Stat(s.dir)
 	if err != nil {
-		return nil // whoever wants to use it finds out why
+		return nil // using the directory reports the error
 	}
 	if !info.IsDir() {
 		return broken(s.dir, "is not a directory", "move it away, or put state elsewhere with --state DIR")

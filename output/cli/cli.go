@@ -134,8 +134,8 @@ func (p *program) refuse(err error) int {
 // SSH session.
 func (p *program) guard() { p.Guard(os.Interrupt, syscall.SIGTERM, syscall.SIGHUP) }
 
-// errWriter remembers the first error of a stream: a command that could not say
-// what it had to say has failed.
+// errWriter remembers the first error of a stream: a command that could not print
+// its result has failed.
 type errWriter struct {
 	io.Writer
 	mu  sync.Mutex

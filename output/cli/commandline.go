@@ -85,8 +85,8 @@ func asksForJSON(cmd *cobra.Command, args []string) bool {
 	return asked
 }
 
-// unexplained refuses what cobra answers with a text about something else: help
-// on what is not there, and a shell that it does not know.
+// unexplained refuses help on a command or topic that does not exist, and an unknown
+// shell. cobra answers both with a text about something else.
 func unexplained(root, ran *cobra.Command, args []string) error {
 	words := slices.DeleteFunc(slices.Clone(args), func(a string) bool { return strings.HasPrefix(a, "-") })
 	if len(words) < 2 {

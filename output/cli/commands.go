@@ -7,9 +7,9 @@ type command interface {
 	// flags defines the command's flags.
 	flags(f flags)
 
-	// check takes the arguments, and finds what flags and arguments say in spite of
-	// each other. dashed has what stands behind "--", for a command that runs a
-	// command; for others the arguments have it.
+	// check takes the arguments, and refuses flags and arguments that contradict each
+	// other. dashed has the words after "--" for a command that runs a command. For
+	// other commands, args has those words, too.
 	check(args, dashed []string) error
 
 	// run does the command's work and returns the exit code.

@@ -47,7 +47,7 @@ func (c *execCommand) run(ctx context.Context, p *program) int {
 	if code := p.failed(outcomes); code != 0 {
 		return code
 	}
-	if err := ctx.Err(); err != nil { // what is stored stays, and nothing is begun
+	if err := ctx.Err(); err != nil { // the stored tokens stay, and the command does not start
 		return p.refuse(err)
 	}
 	env, err := output.Environment(ctx, p.Environ(), outcomes)

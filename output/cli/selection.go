@@ -51,7 +51,7 @@ func (s *selection) realm() state.Realm {
 func (p *program) sources() config.Sources {
 	dir, err := os.Getwd()
 	if err != nil {
-		dir = "." // whatever is read relative to it says what is wrong
+		dir = "." // reading a file relative to dir reports the error
 	}
 	return config.Sources{Env: p.Env, Stdin: p.stdin, Dir: dir, State: p.state, Many: saveMemory}
 }
@@ -89,7 +89,7 @@ func (p *program) read(ctx context.Context, s selection) (selected, error) {
 		found.orphans = flow.Orphans(all, config.Directories(p.sources(), s.files), s.patterns, s.realm())
 	}
 	others := names(found.orphans)
-	found.orphans, _ = config.Select(found.orphans, s.patterns, names(all)...) // the next selection finds what is wrong
+	found.orphans, _ = config.Select(found.orphans, s.patterns, names(all)...) // the next selection reports a wrong pattern
 	var err error
 	if found.profiles, err = config.Select(all, s.patterns, others...); err != nil {
 		return selected{problems: problems}, err

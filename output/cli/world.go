@@ -100,15 +100,15 @@ func (p *program) sandboxWorld(s selection, l login, o flow.Options) (w flow.Wor
 	return w, func() { server.Close() }, nil
 }
 
-// robot logs in by itself: a voice that asks nobody.
+// robot logs in by itself: its voice asks no person.
 type robot struct {
 	flow.Voice
 	fail   func(profile string, err error)
 	pasted chan string
 }
 
-// browse goes where the login page leads. An address that leaves this machine is
-// pasted.
+// browse follows the login page. If the page leads to another machine, browse pastes
+// that address.
 func (r *robot) browse(ctx context.Context, url string) error {
 	away, err := flow.Robot(ctx, url)
 	if away != "" {

@@ -8,8 +8,8 @@ import (
 	"tokenform/flow"
 )
 
-// Ask implements [flow.Voice]. It prints even under Quiet: without the address
-// nobody could go on.
+// Ask implements [flow.Voice]. Ask prints even under Quiet: without the address the
+// login could not go on.
 func (l *lines) Ask(profile string, q flow.Prompt) {
 	where := "at this address:"
 	if q.Browser {

@@ -85,7 +85,7 @@ func (j *jsonVoice) Watched(outcome flow.Outcome) {
 	}
 	b, err := json.Marshal(v)
 	if err == nil {
-		_, _ = j.Out.Write(append(b, '\n')) // if nobody reads the events, the tokens are kept valid all the same
+		_, _ = j.Out.Write(append(b, '\n')) // without a reader watch keeps the tokens valid all the same
 	}
 }
 

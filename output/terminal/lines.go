@@ -59,7 +59,7 @@ func visible(s string) string {
 // unprintable also covers the characters that reorder text (Unicode's Cf).
 func unprintable(r rune) bool { return unicode.IsControl(r) || unicode.Is(unicode.Cf, r) }
 
-// line writes one line to Err, above the spinner where there is one.
+// line writes one line to Err, above the spinner if there is one.
 func (l *lines) line(s string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -67,7 +67,7 @@ func (l *lines) line(s string) {
 	fmt.Fprintln(l.Err, s)
 }
 
-// Error prints err, profile first where it has one, and its hint. An error
+// Error prints err, profile first if it has one, and its hint. An error
 // made of several takes several lines.
 func (l *lines) Error(profile string, err error) {
 	if list := fault.Split(err); list != nil {
@@ -113,7 +113,7 @@ func (l *lines) Warn(profile, text, hint string) {
 	l.Hint(hint)
 }
 
-// Hint prints one, a line for each of its steps, or nothing where it is empty.
+// Hint prints one, a line for each of its steps, or nothing if it is empty.
 func (l *lines) Hint(text string) {
 	if text == "" {
 		return

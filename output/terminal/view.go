@@ -39,7 +39,7 @@ type TokenView struct {
 	ExpiresAt    time.Time      `json:"expires_at"`
 	ObtainedAt   time.Time      `json:"obtained_at"`
 	AuthorizedAt time.Time      `json:"authorized_at,omitzero"`
-	LoginUntil   time.Time      `json:"login_until,omitzero"` // absent where not known
+	LoginUntil   time.Time      `json:"login_until,omitzero"` // absent if not known
 	RejectedAt   time.Time      `json:"rejected_at,omitzero"`
 	Scopes       []string       `json:"scopes,omitempty"`
 	Account      *state.Account `json:"account,omitempty"`

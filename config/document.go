@@ -24,7 +24,7 @@ func (d *document) profile(root *node, single bool) (p Profile, ok bool) {
 		p.envFiles = d.envFiles(f) // first: everything else may need its variables
 	}
 	p.Pos = d.file.at(root)
-	p.path = d.file.path
+	p.path, p.Dir = d.file.path, d.file.dir
 	p.Client = d.client(root, fs)
 	if f := fs.get("refresh_token"); f != nil {
 		p.RefreshToken = d.value(f, "refresh_token")

@@ -108,6 +108,7 @@ outputs:
 		Account:       "0123",
 		Listen:        "0.0.0.0:8888",
 		State:         filepath.Join(dir, "state"),
+		Dir:           filepath.Join(dir, "p"),
 		Outputs: []Output{
 			{Type: "env", Path: filepath.Join(dir, "p", "out.env"), Shown: "out.env", Keys: []Key{{"access_token", "A"}, {"expires_at", "B"}}},
 			{Type: "json", Path: filepath.Join(dir, "token.json"), Shown: "../token.json", Format: "tokenform", RefreshToken: true},
@@ -143,6 +144,7 @@ func TestLoadDefaults(t *testing.T) {
 		LoginLifetime: DefaultLoginLifetime,
 		LoginWarning:  DefaultLoginWarning,
 		State:         filepath.Join(dir, ".tokenform"),
+		Dir:           dir,
 	}}
 	if diff := cmp.Diff(want, got, plainly); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)

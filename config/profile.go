@@ -49,6 +49,7 @@ type Profile struct {
 	Account       string // id or account_id of the only account that may log in; empty means any account
 	Listen        string // host:port to bind; empty means that of RedirectURI
 	State         string // absolute path of the state directory
+	Dir           string // absolute path of the project: the directory of the profile's file
 	Outputs       []Output
 	Pos           Pos // where the document starts
 

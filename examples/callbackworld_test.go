@@ -136,7 +136,7 @@ func (w *attempt) agree(server *faults.Server) {
 	for requests[last].Path != "/api/token" {
 		last--
 	}
-	state, err := os.ReadFile(filepath.Join(w.cmd.Dir, ".tokenform", "dev.json"))
+	state, err := os.ReadFile(stateAt(filepath.Join(w.cmd.Dir, ".tokenform"), "dev.json"))
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -228,7 +228,7 @@ func private(t *testing.T, dir string) (names []string) {
 			t.Errorf("%s is %s", path, info.Mode())
 		}
 		name, _ := filepath.Rel(dir, path)
-		names = append(names, name)
+		names = append(names, unrealm(name))
 		return err
 	})
 	if err != nil {

@@ -87,7 +87,7 @@ outputs: [{type: json, path: token.json, format: `+format+more+`}]
 		t.Error("the second apply changed the file")
 	}
 
-	state, err := os.ReadFile(filepath.Join(dir, ".tokenform", "dev.json"))
+	state, err := os.ReadFile(stateAt(filepath.Join(dir, ".tokenform"), "dev.json"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -153,7 +153,7 @@ func useOAuth2(t *testing.T, w clientWorld) {
 	if code, stdout, stderr := run(t, dir, surroundings(dir, w.url), "apply", "--debug"); code != 0 || !strings.Contains(stderr, "dev: adopted a token, valid for 59m") || strings.Contains(stderr, "POST") {
 		t.Errorf("apply: exit %d\n%s%s", code, stdout, stderr)
 	}
-	state, err := os.ReadFile(filepath.Join(dir, ".tokenform", "dev.json"))
+	state, err := os.ReadFile(stateAt(filepath.Join(dir, ".tokenform"), "dev.json"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -113,7 +113,7 @@ func (v *victim) recovers(at call, before, after map[string]string) bool {
 			v.t.Errorf("killed at %s: %s is neither old nor new: %d bytes", at, name, len(text))
 		}
 	}
-	want := []string{".env", ".tokenform/.gitignore", stateFileName, ".tokenform/dev.lock", "token.json", "tokenform.yaml", "web/.env"}
+	want := []string{".env", ".tokenform/.gitignore", stateFileName, ".tokenform/dev.lock", ".tokenform/dev.outputs", "token.json", "tokenform.yaml", "web/.env"}
 	if names := slices.Sorted(maps.Keys(settled)); !slices.Equal(names, want) {
 		v.t.Errorf("killed at %s: after the next apply there is %q", at, names)
 	}
@@ -140,6 +140,13 @@ func TestWindow(t *testing.T) {
 	}))
 	defer front.Close()
 	v.all = append(v.all, "TOKENFORM_ACCOUNTS_URL="+front.URL)
+	if err := os.RemoveAll(v.file(".tokenform")); err != nil { // it is of another server
+		t.Fatal(err)
+	}
+	v.must("browser")
+	for len(events) > 0 {
+		<-events
+	}
 
 	fd, err := syscall.InotifyInit1(syscall.IN_CLOEXEC | syscall.IN_NONBLOCK)
 	if err != nil {

@@ -55,8 +55,11 @@ func TestNames(t *testing.T) {
 				t.Fatalf("no token is there: %v", err)
 			}
 
-			// Its folder goes, and the hint brings it back.
-			if err := os.RemoveAll(out); err != nil {
+			// It becomes a link into a folder that is gone, and the hint brings that back.
+			if err := os.Remove(filepath.Join(dir, name, file)); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.Symlink(filepath.Join(out, "gone", "it"), filepath.Join(dir, name, file)); err != nil {
 				t.Fatal(err)
 			}
 			code, _, stderr := run(t, dir, env, apply...)
@@ -114,11 +117,12 @@ func TestForeignWriter(t *testing.T) {
 			if err := w.write(path, x.content()); err != nil {
 				t.Fatal(err)
 			}
-			// Every apply has to write: two profiles of one name disagree on the variable.
-			for i := range 2 {
-				write(t, filepath.Join(dir, fmt.Sprint(i)), fmt.Sprintf("profile: dev\nclient: {id: app}\nredirect_uri: http://127.0.0.1/callback\noutputs: [{type: env, path: .env, keys: {access_token: T%d}}]\n", i))
+			// Every apply has to write: the profile changes its mind about the variable.
+			declare := func(i int) {
+				write(t, filepath.Join(dir, "tokenform.yaml"), fmt.Sprintf("profile: dev\nclient: {id: app}\nredirect_uri: http://127.0.0.1/callback\noutputs: [{type: env, path: .env, keys: {access_token: T%d}}]\n", i))
 			}
-			if code, _, stderr := run(t, dir, env, "apply", "--login", "browser", "0"); code != 0 {
+			declare(0)
+			if code, _, stderr := run(t, dir, env, "apply", "--login", "browser"); code != 0 {
 				t.Fatal(stderr)
 			}
 			stop := make(chan struct{})
@@ -127,7 +131,8 @@ func TestForeignWriter(t *testing.T) {
 			const applies = 24
 			gaveUp := 0
 			for i := range applies {
-				switch code, _, stderr := run(t, dir, env, "apply", "--login", "never", fmt.Sprint((i+1)%2)); code {
+				declare((i + 1) % 2)
+				switch code, _, stderr := run(t, dir, env, "apply", "--login", "never"); code {
 				case 0:
 				case 5:
 					gaveUp++
@@ -137,7 +142,8 @@ func TestForeignWriter(t *testing.T) {
 			}
 			close(stop)
 			wg.Wait()
-			if code, _, stderr := run(t, dir, env, "apply", "--login", "never", "0"); code != 0 {
+			declare(0)
+			if code, _, stderr := run(t, dir, env, "apply", "--login", "never"); code != 0 {
 				t.Fatal(stderr)
 			}
 			b, err := os.ReadFile(path)

@@ -141,7 +141,7 @@ func TestHolderOfAnotherClock(t *testing.T) {
 		t.Run("", func(t *testing.T) {
 			t.Parallel()
 			_, dir, env := start(t)
-			path := filepath.Join(dir, ".tokenform", "dev.lock")
+			path := stateAt(filepath.Join(dir, ".tokenform"), "dev.lock")
 			write(t, path, " "+tt.text)
 			f, err := os.OpenFile(path, os.O_RDWR, 0)
 			if err != nil {

@@ -47,7 +47,7 @@ func TestInterrupted(t *testing.T) {
 			if code, _, stderr := run(t, dir, env, "apply", "--login", "browser"); code != 0 {
 				t.Fatal(stderr)
 			}
-			if err := ageState(filepath.Join(dir, ".tokenform", "dev.json"), time.Hour); err != nil {
+			if err := ageState(stateAt(filepath.Join(dir, ".tokenform"), "dev.json"), time.Hour); err != nil {
 				t.Fatal(err)
 			}
 			asked := server.Count("/api/token")

@@ -11,12 +11,16 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"strings"
 	"testing"
 	"time"
 
 	"tokenform/flow"
+	"tokenform/flow/oauth"
 	"tokenform/flow/sandbox"
 	"tokenform/flow/sandbox/faults"
+	"tokenform/flow/state"
 )
 
 // program is the built program; the test binary doubles as $BROWSER.
@@ -99,6 +103,25 @@ func spotify(t testing.TB, o sandbox.Options) (*faults.Server, string) {
 	t.Cleanup(server.Close)
 	return s, server.URL
 }
+
+// at is what a profile's files in the state directory are called by, beside its
+// name, if url is Spotify.
+func at(url string) string { return string(state.RealmOf(url, oauth.DefaultAccounts)) }
+
+// stateAt is the path of a file in the state directory dir, which is called by its
+// realm, too: dev.json is dev@127.0.0.1_8889.json.
+func stateAt(dir, name string) string {
+	ext := filepath.Ext(name)
+	if found, _ := filepath.Glob(filepath.Join(dir, strings.TrimSuffix(name, ext)+"@*"+ext)); len(found) == 1 {
+		return found[0]
+	}
+	return filepath.Join(dir, name)
+}
+
+// unrealm is a path without the realm in it.
+func unrealm(path string) string { return realmInName.ReplaceAllString(path, "$1") }
+
+var realmInName = regexp.MustCompile(`@[^/]+(\.(?:json|lock|outputs))`)
 
 // reached waits until more than asked requests for path have come to server.
 func reached(t testing.TB, server *faults.Server, path string, asked int) {

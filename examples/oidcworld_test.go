@@ -240,7 +240,10 @@ type oidcState struct {
 	} `json:"account"`
 }
 
-func (w *oidcWorld) stateFile() string { return filepath.Join(".tokenform", w.client+".json") }
+func (w *oidcWorld) stateFile() string {
+	path, _ := filepath.Rel(w.dir, stateAt(filepath.Join(w.dir, ".tokenform"), w.client+".json"))
+	return path
+}
 
 func (w *oidcWorld) state() oidcState {
 	w.t.Helper()

@@ -202,7 +202,7 @@ func (p *pipeline) login(profile string, more ...string) (seed string) {
 // stateOf is a profile's state in dir.
 func (p *pipeline) stateOf(dir, profile string) []byte {
 	p.Helper()
-	b, err := os.ReadFile(filepath.Join(dir, profile+".json"))
+	b, err := os.ReadFile(stateAt(dir, profile+".json"))
 	p.must(err)
 	return b
 }
@@ -210,7 +210,7 @@ func (p *pipeline) stateOf(dir, profile string) []byte {
 // older makes a profile's state one of an apply that long ago.
 func (p *pipeline) older(dir, profile string, by time.Duration) {
 	p.Helper()
-	path := filepath.Join(dir, profile+".json")
+	path := stateAt(dir, profile+".json")
 	p.must(ageState(path, by))
 	then := time.Now().Add(-by)
 	p.must(os.Chtimes(path, then, then))

@@ -56,7 +56,7 @@ func start(t *testing.T) (server *faults.Server, dir string, env []string) {
 	if code, _, stderr := run(t, dir, env, "apply", "--login", "browser"); code != 0 {
 		t.Fatal(stderr)
 	}
-	expire(t, filepath.Join(dir, stateFileName))
+	expire(t, stateAt(filepath.Join(dir, ".tokenform"), "dev.json"))
 	return server, dir, env
 }
 
@@ -113,7 +113,7 @@ func TestFiftyProfilesShareAFile(t *testing.T) {
 	begun := time.Now()
 	for round := range 2 {
 		for i := range 50 * round {
-			expire(t, filepath.Join(dir, ".tokenform", fmt.Sprintf("p%d.json", i)))
+			expire(t, stateAt(filepath.Join(dir, ".tokenform"), fmt.Sprintf("p%d.json", i)))
 		}
 		before := server.Count("/api/token")
 		crowd(t, dir, env, 50, func(i int) []string { return []string{"apply", "-p", fmt.Sprintf("p%d", i)} })
@@ -125,7 +125,7 @@ func TestFiftyProfilesShareAFile(t *testing.T) {
 			t.Fatalf("%v: .env has %d lines, want 102", err, strings.Count(string(b), "\n"))
 		}
 		for i := range 50 {
-			state, err := os.ReadFile(filepath.Join(dir, ".tokenform", fmt.Sprintf("p%d.json", i)))
+			state, err := os.ReadFile(stateAt(filepath.Join(dir, ".tokenform"), fmt.Sprintf("p%d.json", i)))
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -36,7 +36,7 @@ func TestSandboxCommand(t *testing.T) {
 	if code, _, stderr := run(t, dir, env, "apply", "--login", "browser"); code != 0 {
 		t.Fatalf("exit %d\n%s", code, stderr)
 	}
-	state := filepath.Join(dir, ".tokenform", "dev.json")
+	state := stateAt(filepath.Join(dir, ".tokenform"), "dev.json")
 	before, _ := os.ReadFile(state)
 	expire(t, state)
 	if code, _, stderr := run(t, dir, env, "apply"); code != 0 {

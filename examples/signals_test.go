@@ -206,7 +206,7 @@ func TestWatchStandardInput(t *testing.T) {
 	w.says("dev: requested a token", 1)
 	w.hangup()
 	time.Sleep(300 * time.Millisecond) // for what it might say
-	expire(t, filepath.Join(dir, ".tokenform", "dev.json"))
+	expire(t, stateAt(filepath.Join(dir, ".tokenform"), "dev.json"))
 	w.hangup()
 	w.says("dev: requested a token", 2)
 	w.ends()

@@ -34,7 +34,7 @@ func TestStories(t *testing.T) {
 			e.Values[key{}] = &story{server: s, counted: map[string]int{}}
 			e.Vars = append(surroundings(e.WorkDir, url,
 				"BROWSER="+robot(t), "WORK="+e.WorkDir,
-				"GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL=/dev/null"), "exe=", "/=/", ":=:", "$=$", "devnull="+os.DevNull)
+				"AT="+at(url), "GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL=/dev/null"), "exe=", "/=/", ":=:", "$=$", "devnull="+os.DevNull)
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
@@ -96,7 +96,7 @@ func (s *story) calm(ts *testscript.TestScript) {
 
 // stateFile is the profile's state as JSON.
 func stateFile(ts *testscript.TestScript, profile string) (path string, fields map[string]any) {
-	path = ts.MkAbs(filepath.Join(".tokenform", profile+".json"))
+	path = ts.MkAbs(filepath.Join(".tokenform", profile+ts.Getenv("AT")+".json"))
 	b, err := os.ReadFile(path)
 	ts.Check(err)
 	ts.Check(json.Unmarshal(b, &fields))
@@ -106,6 +106,9 @@ func stateFile(ts *testscript.TestScript, profile string) (path string, fields m
 func age(ts *testscript.TestScript, profile, by string) {
 	d, err := time.ParseDuration(by)
 	ts.Check(err)
+	if !strings.HasPrefix(profile, "sandbox/") {
+		profile += ts.Getenv("AT")
+	}
 	ts.Check(ageState(ts.MkAbs(filepath.Join(".tokenform", profile+".json")), d))
 }
 

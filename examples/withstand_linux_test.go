@@ -77,7 +77,12 @@ func newDisk(t *testing.T) *disk {
 	return d
 }
 
-func (d *disk) path(name string) string { return filepath.Join(d.dir, filepath.FromSlash(name)) }
+func (d *disk) path(name string) string {
+	if name == stateFileName {
+		return stateAt(filepath.Join(d.dir, ".tokenform"), filepath.Base(name))
+	}
+	return filepath.Join(d.dir, filepath.FromSlash(name))
+}
 
 func (d *disk) must(err error) {
 	d.Helper()

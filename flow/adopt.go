@@ -34,12 +34,12 @@ const longestLife = 24 * time.Hour
 // the decision d is to keep or to refresh t. Such a token is adopted and not
 // overwritten: its refresh token may be the only one that still works. Then the
 // decision is to adopt, and next is what t becomes. Else adoptable returns d.
-func (r *Runner) adoptable(p config.Profile, t *state.Token, d Decision) (_ Decision, found Found, next *state.Token) {
+func (r *Runner) adoptable(p config.Profile, t *state.Token, recorded []state.Written, d Decision) (_ Decision, found Found, next *state.Token) {
 	if r.options.Outputs == IgnoreOutputs || t == nil || !p.Grant.User() || d.Seed || d.Action != Keep && d.Action != Refresh {
 		return d, Found{}, nil
 	}
 	now := r.now()
-	for _, f := range r.clientTokens(p, t) {
+	for _, f := range r.clientTokens(p, t, recorded) {
 		n := *t
 		n.Access, n.Expires, n.Rejected = f.Access, f.Expires.UTC().Truncate(time.Second), time.Time{}
 		n.Obtained = now.UTC().Truncate(time.Second) // at the latest
@@ -57,19 +57,20 @@ func (r *Runner) adoptable(p config.Profile, t *state.Token, d Decision) (_ Deci
 }
 
 // clientTokens returns the tokens that clients have written into outputs after
-// t. What a run in the twin realm has written there is no client's.
-func (r *Runner) clientTokens(p config.Profile, t *state.Token) []Found {
-	list := r.world.Outputs.Foreign(p, t)
+// t. What a run in another realm has written there is no client's.
+func (r *Runner) clientTokens(p config.Profile, t *state.Token, recorded []state.Written) []Found {
+	list := r.world.Outputs.Foreign(p, t, recorded)
 	if len(list) == 0 {
 		return list
 	}
-	twin, err := r.world.Realm.Twin().Open(p.State).Read(p.Name)
-	if err != nil || twin == nil {
-		return list
+	for _, realm := range r.world.Realm.Others(p.State) {
+		theirs, _, _ := realm.Open(p.State).Outputs(p.Name, p.Dir, nil)
+		theirs = asDeclared(p, theirs)
+		list = slices.DeleteFunc(list, func(f Found) bool {
+			return slices.ContainsFunc(theirs, func(w state.Written) bool { return w.Path == f.Path && w.Digest == f.Digest })
+		})
 	}
-	return slices.DeleteFunc(list, func(f Found) bool {
-		return slices.ContainsFunc(twin.Outputs, func(w state.Written) bool { return w.Path == f.Path && w.Digest == f.Digest })
-	})
+	return list
 }
 
 // adopt stores the token that was found in an output. A token with another

@@ -12,8 +12,8 @@ func (r *Runner) PlanDestroy(profiles []config.Profile) []Outcome {
 	outcomes := make([]Outcome, len(profiles))
 	for i, p := range profiles {
 		o := Outcome{Profile: p, Litter: r.open(p).Littered(p.Name)}
-		if o.Token, o.Err = r.open(p).Read(p.Name); o.Token != nil {
-			if o.Outputs, o.Err = r.world.Outputs.Leftovers(p, o.Token); o.Err != nil {
+		if o.Token, o.recorded, o.Err = r.read(p); o.Err == nil && (o.Token != nil || o.recorded != nil) {
+			if o.Outputs, o.Err = r.world.Outputs.Leftovers(p, o.recorded); o.Err != nil {
 				o.Outputs = nil // nothing will be done
 			}
 		}
@@ -45,10 +45,8 @@ func (r *Runner) destroy(ctx context.Context, p config.Profile) (made []Change, 
 		return nil, err
 	}
 	defer s.unlock()
-	if s.token != nil {
-		if made, err = r.world.Outputs.TakeBack(ctx, p, s.token); err != nil {
-			return made, err
-		}
+	if made, err = r.world.Outputs.TakeBack(ctx, p, s.recorded); err != nil {
+		return made, err
 	}
 	return made, s.entry.Delete()
 }

@@ -18,6 +18,7 @@ const maxSkew = time.Minute
 // so that a slow answer never makes a token look longer-lived than it is.
 func (s *session) fromWire(app oauth.App, old *state.Token, w oauth.Token, sent time.Time) *state.Token {
 	n := &state.Token{
+		Server:   s.world.Endpoints.Accounts,
 		ClientID: app.ID,
 		Grant:    string(s.profile.Grant),
 		Access:   w.Access,
@@ -28,8 +29,8 @@ func (s *session) fromWire(app oauth.App, old *state.Token, w oauth.Token, sent 
 		Refresh:  w.Refresh,
 	}
 	if old != nil {
-		n.Serial, n.Outputs, n.Source = old.Serial, old.Outputs, old.Source
-		n.Authorized, n.Seed, n.Account = old.Authorized, old.Seed, old.Account
+		n.Serial, n.Source = old.Serial, old.Source
+		n.Authorized, n.Seed, n.Account, n.Retired = old.Authorized, old.Seed, old.Account, old.Retired
 		if n.Refresh == "" && s.profile.Grant.User() {
 			n.Refresh = old.Refresh
 		}
@@ -63,5 +64,5 @@ func carryOver(t *state.Token) *state.Token {
 	if t == nil {
 		return nil
 	}
-	return &state.Token{Serial: t.Serial, Outputs: t.Outputs, Source: t.Source}
+	return &state.Token{Serial: t.Serial, Source: t.Source, Retired: t.Retired}
 }

@@ -3,6 +3,7 @@ package flow
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -10,6 +11,8 @@ import (
 	"strings"
 
 	"tokenform/config"
+	"tokenform/config/fault"
+	"tokenform/config/paths"
 	"tokenform/flow/state"
 )
 
@@ -19,9 +22,12 @@ import (
 // as a whole. Whether a profile of any other file is still declared cannot be
 // known. A profile from standard input is an orphan only if named has its name.
 func Orphans(declared []config.Profile, dirs, named []string, realm state.Realm) []config.Profile {
+	var cache paths.Cache
 	files, names, stores := map[string]bool{}, map[[2]string]bool{}, []string{}
 	for _, p := range declared {
-		files[p.File()] = true
+		if p.File() != "" {
+			files[cache.File(p.File())] = true
+		}
 		names[[2]string{p.State, p.Name}] = true
 		if !slices.Contains(stores, p.State) {
 			stores = append(stores, p.State)
@@ -38,42 +44,82 @@ func Orphans(declared []config.Profile, dirs, named []string, realm state.Realm)
 			if err != nil || t == nil {
 				continue // not the state of a profile
 			}
-			if cameFrom(t.Source, dir, files, dirs) || t.Source == "" && slices.Contains(named, name) {
-				orphans = append(orphans, config.Profile{Name: name, Grant: config.Grant(t.Grant), LoginLifetime: config.DefaultLoginLifetime, State: dir})
+			source := sourceFile(t, dir)
+			if source == "" && !slices.Contains(named, name) || source != "" && !files[cache.File(source)] && !left(source, dirs, &cache) {
+				continue
 			}
+			p := config.Profile{Name: name, Grant: config.Grant(t.Grant), LoginLifetime: config.DefaultLoginLifetime, State: dir}
+			if source != "" {
+				p.Dir = filepath.Dir(source)
+			}
+			orphans = append(orphans, p)
 		}
 	}
 	return orphans
 }
 
-// cameFrom reports whether a profile's source is one of files, or was in one of
-// dirs and is gone.
-func cameFrom(source, stateDir string, files map[string]bool, dirs []string) bool {
-	if source == "" {
-		return false
+// left reports whether a profile's file was in one of dirs and is gone.
+func left(source string, dirs []string, cache *paths.Cache) bool {
+	_, err := os.Stat(source)
+	return errors.Is(err, fs.ErrNotExist) && slices.ContainsFunc(dirs, func(dir string) bool {
+		return cache.Directory(dir) == cache.Directory(filepath.Dir(source))
+	})
+}
+
+// sourceFile returns the file that declared the profile of t, or "" if the profile
+// came from standard input. dir is the state directory.
+func sourceFile(t *state.Token, dir string) string {
+	path := filepath.FromSlash(t.Source)
+	if path == "" || filepath.IsAbs(path) {
+		return path
 	}
-	path := filepath.FromSlash(source)
-	if !filepath.IsAbs(path) {
-		path = filepath.Join(stateDir, path)
-	}
-	if files[path] {
-		return true
-	}
-	_, err := os.Stat(path)
-	return errors.Is(err, fs.ErrNotExist) && slices.Contains(dirs, filepath.Dir(path))
+	return filepath.Join(dir, path)
 }
 
 // declaredIn returns what state must remember of the file that declares p. moved
 // reports whether t remembers another file.
 func declaredIn(p config.Profile, t *state.Token) (source string, moved bool) {
-	source = p.File()
-	if source == "" {
+	if p.File() == "" {
 		return t.Source, false
 	}
+	source = p.File()
 	if way, err := filepath.Rel(p.State, source); err == nil {
 		source = filepath.ToSlash(way)
 	}
-	return source, source != t.Source
+	if source == t.Source {
+		return source, false
+	}
+	return source, t.Source == "" || !paths.Same(sourceFile(t, p.State), p.File())
+}
+
+// checkOwner refuses the login of another server, to which alone its refresh token
+// may be sent, and the login of another file's profile: two projects that share a
+// state directory must not throw each other's login away. A profile that has left the
+// other file has moved here.
+func (r *Runner) checkOwner(p config.Profile, t *state.Token) error {
+	if t == nil {
+		return nil
+	}
+	// The stand-in of --sandbox has another port in each run.
+	if here := r.world.Endpoints.Accounts; r.world.Realm != state.Sandbox && t.Server != "" && t.Server != here {
+		return &fault.Error{
+			Kind:    fault.Failed,
+			Message: fmt.Sprintf("the login in %s was granted by %s, and is never sent to %s", p.State, t.Server, here),
+			Hint:    "set or unset TOKENFORM_ACCOUNTS_URL to reach the server that granted it, or move the state file away and log in again",
+		}
+	}
+	if _, moved := declaredIn(p, t); !moved || t.Source == "" {
+		return nil
+	}
+	other := sourceFile(t, p.State)
+	if !config.Declares(other, p.Name) {
+		return nil
+	}
+	return &fault.Error{
+		Kind:    fault.Invalid,
+		Message: fmt.Sprintf("the login in %s is of the profile %s in %s, and this is the one in %s", p.State, p.Name, other, p.File()),
+		Hint:    "give one of the two another name (profile: NAME), or another directory for its tokens (state: DIR, --state DIR)",
+	}
 }
 
 // noteSource notes the file that p, for which nothing else is due, is declared

@@ -16,6 +16,8 @@ type Outcome struct {
 	Refused  bool     // the Web API refuses the token, as [Runner.Check] found
 	Litter   bool     // destroy: a killed process has left a token, or part of one
 	Err      error    // why the rest cannot be said, or done
+
+	recorded []state.Written // what was written to the outputs before
 }
 
 // Due reports whether apply would change anything: a token or an output.
@@ -33,7 +35,9 @@ func (o Outcome) Due() bool {
 }
 
 // Stored reports whether there is something of the profile to destroy.
-func (o Outcome) Stored() bool { return o.Err == nil && (o.Token != nil || o.Litter) }
+func (o Outcome) Stored() bool {
+	return o.Err == nil && (o.Token != nil || o.recorded != nil || o.Litter)
+}
 
 // Errors returns the errors of outcomes, nil ones included.
 func Errors(outcomes []Outcome) []error {

@@ -32,40 +32,42 @@ type Change struct {
 
 // Outputs writes tokens where profiles want them. Package output, which flow never
 // imports, implements Outputs.
+//
+// recorded is what was written before, to all outputs of p: see [state.Written].
 type Outputs interface {
 	// Stale says what Write would do for p with the token t, without changing
-	// anything. With fresh the token is about to be replaced by one not yet
-	// known: everything that shows a part of it that a grant renews counts as
-	// different. t may be nil (nothing in state) only where fresh is set.
-	Stale(p config.Profile, t *state.Token, fresh bool) ([]Change, error)
+	// anything. With fresh, t is about to be replaced by a token that is not yet
+	// known: everything that shows a part of t that a grant renews counts as
+	// different. t may be nil, for nothing in state, only if fresh is set.
+	Stale(p config.Profile, t *state.Token, recorded []state.Written, fresh bool) ([]Change, error)
 
 	// Foreign returns the tokens that other programs have written into outputs of p
-	// and that end later than t, the last one first. What cannot be read is not
-	// there.
-	Foreign(p config.Profile, t *state.Token) []Found
+	// and that end later than t, the last one first. A file that cannot be read counts
+	// as missing.
+	Foreign(p config.Profile, t *state.Token, recorded []state.Written) []Found
 
-	// Missing says what Write for p would want for, where that is known without a
-	// token: nobody should log in for it.
+	// Missing says what Write for p would want for, if that is known without a token:
+	// a person must not log in for an output that cannot be written.
 	Missing(p config.Profile) error
 
 	// Remembered returns what state must remember once Write has succeeded for p
-	// and t. Of a command that is what it got last, which only running it changes.
-	Remembered(p config.Profile, t *state.Token) []state.Written
+	// and t. Of a command that is what the command got last, which only running the
+	// command changes.
+	Remembered(p config.Profile, t *state.Token, recorded []state.Written) []state.Written
 
-	// Write brings every output of p in line with t, and takes back those in
-	// t.Outputs that p no longer declares. Files are written all or none, as far as
-	// files allow; where they are not, no command runs and nothing is printed. The
-	// error joins all there are. The changes are those that were made.
-	Write(ctx context.Context, p config.Profile, t *state.Token) ([]Change, error)
+	// Write brings every output of p in line with t, and takes back the recorded
+	// outputs that p no longer declares. Files are written all or none, as far as files
+	// allow. If a file cannot be written, no command runs and nothing is printed. The
+	// error joins all errors. The changes are those that were made.
+	Write(ctx context.Context, p config.Profile, t *state.Token, recorded []state.Written) ([]Change, error)
 
 	// Print writes only what is written at every apply: to standard output, and to
-	// the files of GitHub Actions. It needs no lock.
+	// the files of GitHub Actions. Print needs no lock.
 	Print(p config.Profile, t *state.Token) ([]Change, error)
 
 	// Leftovers says what TakeBack would do, without changing anything.
-	Leftovers(p config.Profile, t *state.Token) ([]Change, error)
+	Leftovers(p config.Profile, recorded []state.Written) ([]Change, error)
 
-	// TakeBack removes every output in t.Outputs, as far as it is as tokenform
-	// left it.
-	TakeBack(ctx context.Context, p config.Profile, t *state.Token) ([]Change, error)
+	// TakeBack removes every recorded output that is as tokenform left it.
+	TakeBack(ctx context.Context, p config.Profile, recorded []state.Written) ([]Change, error)
 }

@@ -1,6 +1,7 @@
 package flow
 
 import (
+	"path/filepath"
 	"runtime"
 	"slices"
 	"sync"
@@ -8,6 +9,7 @@ import (
 	"time"
 
 	"tokenform/config"
+	"tokenform/config/paths"
 	"tokenform/flow/state"
 )
 
@@ -41,25 +43,52 @@ func each(n int, do func(i int)) {
 
 func (r *Runner) forecast(p config.Profile) Outcome {
 	o := Outcome{Profile: p}
-	t, err := r.open(p).Read(p.Name)
-	if err != nil {
-		o.Err = err
+	if o.Token, o.recorded, o.Err = r.read(p); o.Err != nil {
 		return o
 	}
-	o.Token = t
-	o.Decision = r.decide(p, t)
+	o.Decision = r.decide(p, o.Token)
 	if r.writes() {
-		o.Outputs, o.Err = r.world.Outputs.Stale(p, t, o.Decision.Action != Keep)
+		o.Outputs, o.Err = r.world.Outputs.Stale(p, o.Token, o.recorded, o.Decision.Action != Keep)
 	}
 	if o.Decision.Action == Keep && !slices.ContainsFunc(o.Outputs, rewrites) {
 		return o // every file is as it should be, so no client has written one
 	}
-	d, _, next := r.adoptable(p, t, o.Decision)
+	d, _, next := r.adoptable(p, o.Token, o.recorded, o.Decision)
 	o.Decision = d
 	if next != nil && r.writes() {
-		o.Outputs, o.Err = r.world.Outputs.Stale(p, next, false)
+		o.Outputs, o.Err = r.world.Outputs.Stale(p, next, o.recorded, false)
 	}
 	return o
+}
+
+// read returns what state has of p: the login, and what was written to outputs.
+func (r *Runner) read(p config.Profile) (t *state.Token, recorded []state.Written, err error) {
+	store := r.open(p)
+	if t, err = store.Read(p.Name); err == nil {
+		err = r.checkOwner(p, t)
+	}
+	if err != nil || r.options.Outputs == IgnoreOutputs {
+		return t, nil, err
+	}
+	recorded, _, err = store.Outputs(p.Name, p.Dir, t)
+	return t, asDeclared(p, recorded), err
+}
+
+// asDeclared returns recorded with the paths that p declares, wherever they lead to
+// the same files: a project may be reached by a second path.
+func asDeclared(p config.Profile, recorded []state.Written) []state.Written {
+	for i := range recorded {
+		w := &recorded[i]
+		if !filepath.IsAbs(w.Path) || slices.ContainsFunc(p.Outputs, func(o config.Output) bool { return o.Path == w.Path }) {
+			continue
+		}
+		for _, o := range p.Outputs {
+			if o.Path != "" && paths.Same(o.Path, w.Path) {
+				w.Path = o.Path
+			}
+		}
+	}
+	return recorded
 }
 
 // rewrites reports whether a change replaces a file that a client may have

@@ -27,6 +27,9 @@ func (s *session) refreshSource(ctx context.Context, d Decision) (refreshSource,
 	case err != nil:
 		return refreshSource{}, err
 	case d.Seed:
+		if s.world.Realm != state.Real && s.world.Realm != state.Sandbox {
+			s.warn(s.profile.Name, "the profile's refresh_token goes to "+s.world.Endpoints.Accounts+", which is not Spotify", "unset TOKENFORM_ACCOUNTS_URL, unless that server gave it")
+		}
 		return refreshSource{refresh: seed, base: carryOver(s.token), seed: state.Digest(seed), foreign: true}, nil
 	case seed != "" && seed == s.token.Refresh:
 		return refreshSource{refresh: s.token.Refresh, base: s.token, seed: state.Digest(seed)}, nil
@@ -88,6 +91,7 @@ func (s *session) refresh(ctx context.Context, app oauth.App, from refreshSource
 	if n.Refresh == "" {
 		n.Refresh = from.refresh // RFC 6749 section 6: without a new one the old one stays
 	}
+	n.Retire(from.refresh)
 	asked := s.profile.Account != "" && n.Account == nil
 	if asked && n.Refresh != from.refresh && !from.foreign && !from.client {
 		// The stored login goes on with this token, whoever turns out to have logged
@@ -133,7 +137,7 @@ func (s *session) clientsRefresh(from refreshSource) string {
 	if s.options.Outputs == IgnoreOutputs {
 		return ""
 	}
-	for _, f := range s.clientTokens(s.profile, from.base) {
+	for _, f := range s.clientTokens(s.profile, from.base, s.recorded) {
 		if f.Refresh != "" && f.Refresh != from.refresh {
 			return f.Refresh
 		}
@@ -161,6 +165,7 @@ func (s *session) storeRotated(app oauth.App, from refreshSource, rotated string
 		n.Account = nil // not known until the Web API says it
 	}
 	n.Refresh, n.Rejected = rotated, time.Time{}
+	n.Retire(from.refresh)
 	return s.store(n, "log in to "+s.profile.Name+" again")
 }
 

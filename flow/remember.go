@@ -10,7 +10,7 @@ import (
 func covers(have, want []state.Written) bool {
 	for _, w := range want {
 		h := state.Find(have, w.Type, w.Path)
-		if h == nil || h.Digest != w.Digest {
+		if h == nil || h.Digest != w.Digest || h.Refresh != w.Refresh || h.Made != w.Made {
 			return false
 		}
 		for v, digest := range w.Vars {
@@ -36,7 +36,8 @@ func merge(have, want []state.Written) []state.Written {
 			if len(vars) == 0 {
 				vars = nil
 			}
-			h = state.Written{Type: w.Type, Path: w.Path, Digest: w.Digest, Vars: vars}
+			h = *w
+			h.Vars = vars
 		}
 		merged = append(merged, h)
 	}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -17,12 +18,13 @@ import (
 // token is a method of session.
 type session struct {
 	*Runner
-	profile config.Profile
-	entry   *state.Entry
-	token   *state.Token // as read under the lock; nil if there is none
-	found   Found        // the client's token to adopt, if the decision says so
-	adopted *state.Token // what token becomes then
-	yield   func()       // lets other profiles go on while a person is waited for
+	profile  config.Profile
+	entry    *state.Entry
+	token    *state.Token    // as read under the lock; nil if there is none
+	recorded []state.Written // what was written to the outputs before
+	found    Found           // the client's token to adopt, if the decision says so
+	adopted  *state.Token    // what token becomes then
+	yield    func()          // lets other profiles go on while a person is waited for
 }
 
 // noticeable is how long a wait may be before people are told of it.
@@ -38,12 +40,30 @@ func (r *Runner) lock(ctx context.Context, p config.Profile, yield func()) (*ses
 	if err != nil {
 		return nil, err
 	}
-	t, err := entry.Token()
-	if err != nil {
+	s := &session{Runner: r, profile: p, entry: entry, yield: yield}
+	if err := s.read(); err != nil {
 		entry.Unlock()
 		return nil, err
 	}
-	return &session{Runner: r, profile: p, entry: entry, token: t, yield: yield}, nil
+	return s, nil
+}
+
+// read reads what state has of the profile, under the lock.
+func (s *session) read() (err error) {
+	if s.token, err = s.entry.Token(); err == nil {
+		err = s.checkOwner(s.profile, s.token)
+	}
+	if err != nil || s.options.Outputs == IgnoreOutputs {
+		return err
+	}
+	recorded, strayed, err := s.entry.Outputs(s.profile.Dir, s.token)
+	s.recorded = asDeclared(s.profile, recorded)
+	for _, path := range strayed {
+		if !slices.ContainsFunc(s.profile.Outputs, func(o config.Output) bool { return o.Path == path }) {
+			s.warn(s.profile.Name, path+" was written before the project was moved or copied: tokenform leaves it alone from now on", "delete it by hand if nobody needs it")
+		}
+	}
+	return err
 }
 
 func (s *session) unlock() { s.entry.Unlock() }
@@ -59,7 +79,7 @@ func (r *Runner) holder() state.Holder {
 func (s *session) decide(ctx context.Context, forecast Outcome, o *Outcome) error {
 	decide := func() Decision {
 		var d Decision
-		d, s.found, s.adopted = s.adoptable(s.profile, s.token, s.Runner.decide(s.profile, s.token))
+		d, s.found, s.adopted = s.adoptable(s.profile, s.token, s.recorded, s.Runner.decide(s.profile, s.token))
 		if d.Action == Keep && forecast.Refused && s.token.Access == forecast.Token.Access {
 			return replaceRefused(s.profile, s.token)
 		}
@@ -117,38 +137,48 @@ func (s *session) write(ctx context.Context, o *Outcome) error {
 			return err
 		}
 	}
-	// What will be written is remembered before the write: an output that was
-	// written and not remembered could never be taken back. After a grant this
-	// costs nothing, because store has saved the record with the token.
-	want := outputs.Remembered(s.profile, o.Token)
-	source, moved := declaredIn(s.profile, o.Token)
-	if !o.Done && (moved || !covers(o.Token.Outputs, want)) {
+	// What will be written is remembered before the write: an output that was written
+	// and not remembered could never be taken back.
+	before := s.recorded
+	want := outputs.Remembered(s.profile, o.Token, before)
+	if !covers(s.recorded, want) {
+		if err := s.remember(merge(s.recorded, want)); err != nil {
+			return err
+		}
+	}
+	if source, moved := declaredIn(s.profile, o.Token); !o.Done && moved {
 		o.Token.Source = source
-		o.Token.Outputs = merge(o.Token.Outputs, want)
 		if err := s.entry.Save(o.Token); err != nil {
 			return err
 		}
 	}
-	changes, err := outputs.Write(ctx, s.profile, o.Token)
+	changes, err := outputs.Write(ctx, s.profile, o.Token, before)
 	o.Outputs = changes
-	ran := false
+	ran := merge(s.recorded, nil)
 	for _, c := range changes {
 		if c.Got != "" {
-			ran = true
-			o.Token.Outputs = merge(o.Token.Outputs, []state.Written{{Type: string(c.Type), Path: c.Path, Digest: c.Got}})
+			ran = merge(ran, []state.Written{{Type: string(c.Type), Path: c.Path, Digest: c.Got}})
 		}
 	}
 	if err != nil {
-		if ran { // the next apply must not run the commands again for what they have
-			err = errors.Join(err, s.entry.Save(o.Token))
+		if !covers(s.recorded, ran) { // the next apply must not run the commands again for what they have
+			err = errors.Join(err, s.remember(ran))
 		}
 		return err
 	}
-	want = outputs.Remembered(s.profile, o.Token)
-	if ran || len(o.Token.Outputs) != len(want) || !covers(want, o.Token.Outputs) {
-		o.Token.Outputs = want // what is no longer declared is gone now
-		return s.entry.Save(o.Token)
+	want = outputs.Remembered(s.profile, o.Token, ran)
+	if len(s.recorded) != len(want) || !covers(want, s.recorded) || !covers(s.recorded, want) {
+		return s.remember(want) // what is no longer declared is gone now
 	}
+	return nil
+}
+
+// remember records what is written to the outputs.
+func (s *session) remember(list []state.Written) error {
+	if err := s.entry.SaveOutputs(list, s.profile.Dir); err != nil {
+		return err
+	}
+	s.recorded = list
 	return nil
 }
 
@@ -178,13 +208,13 @@ func (s *session) reserve() error {
 	return nil
 }
 
-// store saves n with what its outputs will be. Once store has returned nil, the
+// store saves n. Once store has returned nil, the
 // token survives a kill and a power cut. The caller must show n to nobody if store
 // fails; cure says what is lost then.
 func (s *session) store(n *state.Token, cure string) error {
 	n.Source, _ = declaredIn(s.profile, n)
-	if s.writes() {
-		n.Outputs = merge(n.Outputs, s.world.Outputs.Remembered(s.profile, n))
+	if s.token != nil {
+		n.Retire(s.token.Refresh)
 	}
 	if err := s.entry.Save(n); err != nil {
 		return &fault.Error{Kind: fault.Failed, Message: "the token was granted but cannot be stored", Err: err, Hint: "make room or make it writable, then apply again; " + cure}

@@ -44,7 +44,7 @@ func (r *Runner) checkOne(ctx context.Context, o *Outcome) {
 		if o.Decision.Action == Keep {
 			o.Decision = replaceRefused(o.Profile, o.Token)
 			if r.writes() {
-				o.Outputs, o.Err = r.world.Outputs.Stale(o.Profile, o.Token, true)
+				o.Outputs, o.Err = r.world.Outputs.Stale(o.Profile, o.Token, o.recorded, true)
 			}
 		}
 	default:

@@ -13,11 +13,15 @@ type edit struct {
 	content []byte // what the file will hold, if every value is known
 	unknown bool   // a value is not known
 	private bool   // the file holds a secret
+	stays   bool   // the file stays even if nothing is left in it: somebody else made it
+	before  bool   // the file is somebody else's token file, and is kept as NAME.before
 	left    string // what was to be taken back, but stays because somebody changed it
 }
 
 // deletes reports whether the file is to go as a whole.
-func (e edit) deletes() bool { return e.change.Action == flow.DeleteOutput && len(e.content) == 0 }
+func (e edit) deletes() bool {
+	return e.change.Action == flow.DeleteOutput && len(e.content) == 0 && !e.stays
+}
 
 // judge says what becomes of a file that is ours as a whole. same reports whether
 // the file holds what it should.
@@ -42,7 +46,7 @@ func takeBackWhole(w state.Written, old *file, others others) edit {
 	case w.Digest != old.digest():
 		e.left = "it"
 	default:
-		e.change.Action = flow.DeleteOutput
+		e.change.Action, e.stays = flow.DeleteOutput, !w.Made
 	}
 	return e
 }

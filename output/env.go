@@ -90,17 +90,25 @@ func variablesReason(missing, differ []string, fresh bool, drop []string) string
 	return strings.Join(parts, "; ")
 }
 
-// wroteWhole reports whether old is as tokenform wrote it for an output of another
-// type, which has the whole file.
+// wroteWhole reports whether all that old holds is what tokenform wrote for an output
+// of another type at its path.
 func (x target) wroteWhole(old *file) bool {
 	return old != nil && slices.ContainsFunc(x.recorded, func(w state.Written) bool {
-		return w.Path == x.output.Path && w.Type != string(x.output.Type) && w.Digest == old.digest()
+		if w.Path != x.output.Path || w.Type == string(x.output.Type) {
+			return false
+		}
+		if w.Vars == nil {
+			return w.Digest == old.digest()
+		}
+		drop, left := takeable(old.data, &w, nil, x.others)
+		rest, err := mergeDotenv(old.data, nil, drop)
+		return w.Made && err == nil && len(left) == 0 && len(rest) == 0
 	})
 }
 
-func (envSink) remembered(x target) state.Written {
+func (envSink) remembered(x target) (state.Written, bool) {
 	before := x.last()
-	w := state.Written{Type: string(x.output.Type), Path: x.output.Path, Vars: map[string]string{}}
+	w := state.Written{Type: string(x.output.Type), Path: x.output.Path, Vars: map[string]string{}, Made: x.made(nil)}
 	for _, k := range x.output.Keys {
 		if text, known := x.value(k.Field); known {
 			w.Vars[k.Variable] = state.Digest(text)
@@ -108,7 +116,7 @@ func (envSink) remembered(x target) state.Written {
 			w.Vars[k.Variable] = before.Vars[k.Variable]
 		}
 	}
-	return w
+	return w, true
 }
 
 func (envSink) takeBack(w state.Written, old *file, others others) (e edit, err error) {
@@ -121,6 +129,7 @@ func (envSink) takeBack(w state.Written, old *file, others others) (e edit, err 
 	if len(drop) > 0 {
 		e.change.Action, e.change.Vars = flow.DeleteOutput, drop
 		e.content, err = mergeDotenv(old.data, nil, drop)
+		e.stays = !w.Made
 	}
 	return e, err
 }

@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"tokenform/config"
+	"tokenform/config/paths"
 	"tokenform/flow"
 	"tokenform/flow/state"
 )
@@ -30,17 +31,15 @@ type Files struct {
 var _ flow.Outputs = (*Files)(nil)
 
 // Stale implements [flow.Outputs].
-func (f *Files) Stale(p config.Profile, t *state.Token, fresh bool) ([]flow.Change, error) {
-	var recorded []state.Written
-	if t != nil {
-		recorded = t.Outputs
-	}
+func (f *Files) Stale(p config.Profile, t *state.Token, recorded []state.Written, fresh bool) ([]flow.Change, error) {
+	stored := t
 	if fresh {
 		t = nil
 	}
 	var changes, prints []flow.Change
 	var errs []error
 	for _, x := range f.targets(p, t, recorded) {
+		x.stored = stored
 		var change flow.Change
 		var err error
 		switch sink := sinkOf(x.output.Type).(type) {
@@ -54,6 +53,9 @@ func (f *Files) Stale(p config.Profile, t *state.Token, fresh bool) ([]flow.Chan
 		case commandSink:
 			change, err = sink.change(x)
 		case fileSink:
+			if err = f.leaveReal(x); err != nil {
+				break
+			}
 			var e edit
 			e, _, err = look(place{x.output.Path, x.output.Shown}, func(old *file) (edit, error) { return sink.edit(x, old) })
 			change = e.change
@@ -83,12 +85,14 @@ func (f *Files) Missing(p config.Profile) error {
 }
 
 // Remembered implements [flow.Outputs].
-func (f *Files) Remembered(p config.Profile, t *state.Token) []state.Written {
+func (f *Files) Remembered(p config.Profile, t *state.Token, recorded []state.Written) []state.Written {
 	var list []state.Written
-	for _, x := range f.targets(p, t, t.Outputs) {
+	for _, x := range f.targets(p, t, recorded) {
 		switch sink := sinkOf(x.output.Type).(type) {
 		case fileSink:
-			list = append(list, sink.remembered(x))
+			if w, ok := sink.remembered(x); ok {
+				list = append(list, w)
+			}
 		case commandSink:
 			if w, ran := sink.remembered(x); ran {
 				list = append(list, w)
@@ -100,11 +104,14 @@ func (f *Files) Remembered(p config.Profile, t *state.Token) []state.Written {
 
 // Write implements [flow.Outputs]. Files come first, then commands, and streams
 // last: what a command starts, and who reads a stream, may count on the files.
-func (f *Files) Write(ctx context.Context, p config.Profile, t *state.Token) ([]flow.Change, error) {
-	targets := f.targets(p, t, t.Outputs)
+func (f *Files) Write(ctx context.Context, p config.Profile, t *state.Token, recorded []state.Written) ([]flow.Change, error) {
+	targets := f.targets(p, t, recorded)
 	var jobs []job
 	for _, x := range targets {
 		if sink, ok := sinkOf(x.output.Type).(fileSink); ok {
+			if err := f.leaveReal(x); err != nil {
+				return nil, err
+			}
 			jobs = append(jobs, writing(ctx, sink, x))
 		}
 	}
@@ -112,7 +119,7 @@ func (f *Files) Write(ctx context.Context, p config.Profile, t *state.Token) ([]
 	if err != nil {
 		return changes, err
 	}
-	goes, err := f.takeBack(ctx, p, undeclared(p, t.Outputs), flow.NotDeclared)
+	goes, err := f.takeBack(ctx, p, undeclared(p, recorded), flow.NotDeclared)
 	changes = append(changes, goes...)
 	errs := []error{err}
 	for _, x := range targets {
@@ -168,13 +175,13 @@ func resolve(ctx context.Context, p config.Profile) error {
 }
 
 // Leftovers implements [flow.Outputs].
-func (f *Files) Leftovers(p config.Profile, t *state.Token) ([]flow.Change, error) {
-	return f.leftovers(t.Outputs, p)
+func (f *Files) Leftovers(p config.Profile, recorded []state.Written) ([]flow.Change, error) {
+	return f.leftovers(recorded, p)
 }
 
 // TakeBack implements [flow.Outputs].
-func (f *Files) TakeBack(ctx context.Context, p config.Profile, t *state.Token) ([]flow.Change, error) {
-	return f.takeBack(ctx, p, t.Outputs, "")
+func (f *Files) TakeBack(ctx context.Context, p config.Profile, recorded []state.Written) ([]flow.Change, error) {
+	return f.takeBack(ctx, p, recorded, "")
 }
 
 // takingBack lists the jobs of taking back the files in recorded. What a command
@@ -231,18 +238,30 @@ func (f *Files) others(p config.Profile, path string) others {
 		}
 		return slices.ContainsFunc(f.Declared(), func(x config.Profile) bool {
 			return (x.Name != p.Name || x.State != p.State) && slices.ContainsFunc(x.Outputs, func(o config.Output) bool {
-				if o.Path != path {
+				if o.Path == "" || !paths.Same(o.Path, path) {
 					return false
 				}
-				t, err := f.Realm.Open(x.State).Read(x.Name)
-				if err != nil || t == nil {
-					return false
+				for _, w := range recordOf(f.Realm, x) {
+					if w.Type == string(o.Type) && paths.Same(w.Path, path) && (w.Vars == nil || w.Vars[variable] != "") {
+						return true
+					}
 				}
-				w := state.Find(t.Outputs, string(o.Type), path)
-				return w != nil && (w.Vars == nil || w.Vars[variable] != "")
+				return false
 			})
 		})
 	}
+}
+
+// recordOf returns what a run in the realm has written for p. A record that cannot be
+// read counts as empty: p's own run reports the error.
+func recordOf(realm state.Realm, p config.Profile) []state.Written {
+	store := realm.Open(p.State)
+	t, err := store.Read(p.Name)
+	if err != nil {
+		return nil
+	}
+	list, _, _ := store.Outputs(p.Name, p.Dir, t)
+	return list
 }
 
 // targets are the outputs of p for the token t, with outputs that share an env file
@@ -257,7 +276,10 @@ func (f *Files) targets(p config.Profile, t *state.Token, recorded []state.Writt
 			list[i].output.Keys = slices.Concat(list[i].output.Keys, o.Keys)
 			continue
 		}
-		list = append(list, target{p, o, t, recorded, f.others(p, o.Path)})
+		x := target{profile: p, output: o, token: t, stored: t, recorded: recorded, others: f.others(p, o.Path)}
+		x.theirs = sync.OnceValue(func() []state.Written { return f.theirs(x) })
+		x.neighbours = func(path string) bool { return f.madeByNeighbour(p, path) }
+		list = append(list, x)
 	}
 	return list
 }

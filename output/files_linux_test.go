@@ -63,7 +63,7 @@ func TestUndeletable(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer os.Chmod(d.dir, 0o755)
-		if _, err := d.files.TakeBack(t.Context(), d.p, tok); err != nil {
+		if _, err := d.files.TakeBack(t.Context(), d.p, d.recorded); err != nil {
 			t.Fatal(err)
 		}
 	})
@@ -76,7 +76,7 @@ func TestUnreadable(t *testing.T) {
 	d := newDisk(t, env("a.env", "access_token=T"))
 	d.write("a.env", "T=x\n", 0o000)
 	ordinary(d, func() {
-		_, err := d.files.Stale(d.p, someToken(), false)
+		_, err := d.files.Stale(d.p, someToken(), d.recorded, false)
 		if err == nil || err.Error() != "a.env: permission denied" {
 			t.Errorf("%v", err)
 		}

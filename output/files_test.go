@@ -49,6 +49,8 @@ type disk struct {
 	files *Files
 	mu    sync.Mutex
 	warn  []string
+
+	recorded []state.Written // as state has it
 }
 
 func newDisk(t *testing.T, outputs ...config.Output) *disk {
@@ -117,19 +119,20 @@ func (d *disk) warned(want ...string) {
 // said what was done, and a second time nothing may be left to do.
 func (d *disk) apply(t *state.Token) []flow.Change {
 	d.Helper()
-	planned, err := d.files.Stale(d.p, t, false)
+	planned, err := d.files.Stale(d.p, t, d.recorded, false)
 	if err != nil {
 		d.Fatal(err)
 	}
-	made, err := d.files.Write(d.Context(), d.p, t)
+	remembered := d.files.Remembered(d.p, t, d.recorded) // before it is written
+	made, err := d.files.Write(d.Context(), d.p, t, d.recorded)
 	if err != nil {
 		d.Fatal(err)
 	}
 	if diff := cmp.Diff(changing(planned), made); diff != "" {
 		d.Errorf("planned (-) is not what was made (+):\n%s", diff)
 	}
-	t.Outputs = d.files.Remembered(d.p, t)
-	again, err := d.files.Stale(d.p, t, false)
+	d.recorded = d.files.Remembered(d.p, t, remembered)
+	again, err := d.files.Stale(d.p, t, d.recorded, false)
 	if err != nil {
 		d.Fatal(err)
 	}
@@ -222,7 +225,7 @@ func TestCreateAndKeep(t *testing.T) {
 		}
 		before[name] = info
 	}
-	planned, err := d.files.Stale(d.p, tok, false)
+	planned, err := d.files.Stale(d.p, tok, d.recorded, false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -314,7 +317,9 @@ func TestJSONWithRefreshToken(t *testing.T) {
 
 func TestDrift(t *testing.T) {
 	t.Parallel()
-	d := newDisk(t, env(".env", "access_token=T", "expires_at=E"), jsonFile("token.json"))
+	d := newDisk(t, jsonFile("token.json"))
+	d.apply(someToken())
+	d.declare(env(".env", "access_token=T", "expires_at=E"), jsonFile("token.json"))
 	d.write(".env", "# mine\nA=1\r\nexport T=\"old\" # why\nB='x y'", 0o640)
 	d.write("token.json", tokenFile[:30], 0o600)
 	d.says(d.apply(someToken()), "update .env: E missing; T changed [T E]", "update token.json: differs")
@@ -342,7 +347,7 @@ func TestStaleBeforeAGrant(t *testing.T) {
 	d := newDisk(t, env(".env", "access_token=T", "client_id=I"), env("app.env", "profile=P", "client_secret=C"), jsonFile("token.json"), config.Output{Type: "stdout", Format: "token"})
 	fresh := func(tok *state.Token, want ...string) {
 		t.Helper()
-		changes, err := d.files.Stale(d.p, tok, true)
+		changes, err := d.files.Stale(d.p, tok, d.recorded, true)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -402,7 +407,7 @@ outputs: [{type: env, path: .env, keys: {access_token: T, client_secret: C}}]
 	}
 	tok := someToken()
 	load()
-	if changes, err := d.files.Stale(d.p, tok, false); err != nil {
+	if changes, err := d.files.Stale(d.p, tok, d.recorded, false); err != nil {
 		t.Fatal(err)
 	} else {
 		d.says(changes, "create .env: missing [T C]")
@@ -417,7 +422,7 @@ outputs: [{type: env, path: .env, keys: {access_token: T, client_secret: C}}]
 	d.says(d.apply(tok), "update .env: T changed [T]")
 	d.holds(".env", "T=BQsecond\nC="+client+"\n")
 	ran(0)
-	if got := d.files.Remembered(d.p, tok)[0].Vars["C"]; got != state.Digest(client) {
+	if got := d.files.Remembered(d.p, tok, d.recorded)[0].Vars["C"]; got != state.Digest(client) {
 		t.Errorf("the record lost the secret's digest: %q", got)
 	}
 
@@ -499,13 +504,13 @@ func TestTakeBack(t *testing.T) {
 	tok := someToken()
 	d.apply(tok)
 	d.write("changed.json", "{}", 0o600)
-	planned, err := d.files.Leftovers(d.p, tok)
+	planned, err := d.files.Leftovers(d.p, d.recorded)
 	if err != nil {
 		t.Fatal(err)
 	}
 	d.says(planned, "delete .env [T]", "delete token.json")
 	d.holds(".env", "A=1\nT=BQaccess-1_x\n")
-	made, err := d.files.TakeBack(t.Context(), d.p, tok)
+	made, err := d.files.TakeBack(t.Context(), d.p, d.recorded)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -530,10 +535,10 @@ func TestSymlinkedOutput(t *testing.T) {
 	tok := someToken()
 	d.says(d.apply(tok), "create .env: missing [T]")
 	d.holds("real/env", "T=BQaccess-1_x\n")
-	if _, err := d.files.TakeBack(t.Context(), d.p, tok); err != nil {
+	if _, err := d.files.TakeBack(t.Context(), d.p, d.recorded); err != nil {
 		t.Fatal(err)
 	}
-	d.lacks("real/env")
+	d.holds("real/env", "") // a link's target is emptied, not deleted
 	if _, err := os.Readlink(d.path(".env")); err != nil {
 		t.Errorf("the link is gone: %v", err)
 	}
@@ -553,7 +558,6 @@ func TestErrors(t *testing.T) {
 	tok := someToken()
 	want := []string{
 		"dir: is a directory | name another path in the profile, or move away what is there",
-		"no/such/.env: its directory does not exist | mkdir -p DIR/no/such",
 		"file/.env: its directory does not exist | mkdir -p DIR/file",
 		"utf16.env: is not a text file in UTF-8 | save it as UTF-8; PowerShell's > writes UTF-16",
 		"value.env: a dotenv file cannot hold the value of C: it contains a single quote | use a json output for it",
@@ -572,14 +576,14 @@ func TestErrors(t *testing.T) {
 		}
 		d.noSecrets(err.Error())
 	}
-	planned, err := d.files.Stale(d.p, tok, false)
+	planned, err := d.files.Stale(d.p, tok, d.recorded, false)
 	check(err, want)
-	d.says(planned, "create dangling.json: missing", "create good.json: missing", "print standard output")
+	d.says(planned, "create no/such/.env: missing, as is its directory [T]", "create dangling.json: missing", "create good.json: missing", "print standard output")
 
 	// All or nothing: what could be written is not, and nothing is printed.
 	nothing := func(want []string) {
 		t.Helper()
-		made, err := d.files.Write(t.Context(), d.p, tok)
+		made, err := d.files.Write(t.Context(), d.p, tok, d.recorded)
 		check(err, want)
 		d.says(made)
 		d.lacks("good.json")
@@ -593,7 +597,7 @@ func TestErrors(t *testing.T) {
 	d.declare(jsonFile("good.json"), jsonFile("dangling.json"), config.Output{Type: "stdout", Format: "token"})
 	nothing([]string{"dangling.json: its directory does not exist | mkdir -p DIR/nowhere"})
 	d.declare(jsonFile("good.json"), config.Output{Type: "stdout", Format: "token"})
-	made, err := d.files.Write(t.Context(), d.p, tok)
+	made, err := d.files.Write(t.Context(), d.p, tok, d.recorded)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -606,14 +610,14 @@ func TestInterrupted(t *testing.T) {
 	unlock := lockDir(t, d.path("x"))
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	_, err := d.files.Write(ctx, d.p, someToken())
+	_, err := d.files.Write(ctx, d.p, someToken(), d.recorded)
 	if fault.KindOf(err) != fault.Interrupted {
 		t.Errorf("while waiting for the lock: %v", err)
 	}
 	d.lacks("token.json")
 	unlock()
 	// Nothing to wait for: a token that is stored is written as well.
-	if _, err := d.files.Write(ctx, d.p, someToken()); err != nil {
+	if _, err := d.files.Write(ctx, d.p, someToken(), d.recorded); err != nil {
 		t.Error(err)
 	}
 	d.holds("token.json", tokenFile)
@@ -633,7 +637,7 @@ func TestSharedFile(t *testing.T) {
 		o := env(".env", fmt.Sprintf("profile=P%d", i))
 		o.Path = d.path(".env")
 		p.Outputs = []config.Output{o}
-		wg.Go(func() { _, errs[i] = d.files.Write(t.Context(), p, someToken()) })
+		wg.Go(func() { _, errs[i] = d.files.Write(t.Context(), p, someToken(), d.recorded) })
 	}
 	wg.Wait()
 	if err := errors.Join(errs...); err != nil {

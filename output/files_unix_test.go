@@ -20,10 +20,10 @@ func TestPipeIsRefused(t *testing.T) {
 		}
 	}
 	const want = "fifo: is a named pipe\nfifo.env: is a named pipe"
-	if _, err := d.files.Stale(d.p, someToken(), false); err == nil || err.Error() != want {
+	if _, err := d.files.Stale(d.p, someToken(), d.recorded, false); err == nil || err.Error() != want {
 		t.Errorf("plan: %v", err)
 	}
-	if _, err := d.files.Write(t.Context(), d.p, someToken()); err == nil || err.Error() != want {
+	if _, err := d.files.Write(t.Context(), d.p, someToken(), d.recorded); err == nil || err.Error() != want {
 		t.Errorf("apply: %v", err)
 	}
 }
@@ -37,7 +37,7 @@ func TestFullOutput(t *testing.T) {
 	defer full.Close()
 	d := newDisk(t, config.Output{Type: "stdout", Format: "token"})
 	d.files.Out = full
-	made, err := d.files.Write(t.Context(), d.p, someToken())
+	made, err := d.files.Write(t.Context(), d.p, someToken(), d.recorded)
 	if err == nil || err.Error() != "standard output: no space left on device" || fault.KindOf(err) != fault.Failed {
 		t.Errorf("%v", err)
 	}

@@ -241,7 +241,7 @@ outputs: [{type: json, path: out, format: %s}]
 		}
 		tok := formatToken()
 		load("id")
-		if changes, err := d.files.Stale(d.p, tok, false); err != nil {
+		if changes, err := d.files.Stale(d.p, tok, d.recorded, false); err != nil {
 			t.Fatal(err)
 		} else {
 			d.says(changes, "create out: missing")

@@ -61,14 +61,14 @@ func ReadClientFile(name string, data []byte) (Imported, error) {
 // Foreign implements [flow.Outputs]. Only clients' files that were ours are looked
 // at, in formats that tell when the token ends: one that was never written here is
 // of somebody else's login, or another app's, for all that is known.
-func (f *Files) Foreign(p config.Profile, t *state.Token) []flow.Found {
+func (f *Files) Foreign(p config.Profile, t *state.Token, recorded []state.Written) []flow.Found {
 	var list []flow.Found
 	for _, o := range p.Outputs {
 		if o.Type != config.JSONOutput || o.Format == "tokenform" {
 			continue
 		}
 		data, _, err := atomicfile.Read(o.Path, maxFile)
-		before := state.Find(t.Outputs, string(o.Type), o.Path)
+		before := state.Find(recorded, string(o.Type), o.Path)
 		if err != nil || before == nil || before.Digest == state.Digest(string(data)) {
 			continue // as we left it
 		}

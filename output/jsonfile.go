@@ -3,8 +3,12 @@ package output
 import (
 	"bytes"
 	"encoding/json"
+	"path/filepath"
+	"slices"
+	"strings"
 
 	"tokenform/config"
+	"tokenform/config/fault"
 	"tokenform/flow"
 	"tokenform/flow/state"
 )
@@ -23,21 +27,66 @@ func (jsonSink) edit(x target, old *file) (edit, error) {
 		e.content = fileContent(p, o, t, secret)
 		e.unknown = !known && (secret == "" || !bytes.Equal(old.data, e.content))
 	}
-	e.judge(t, old, !e.unknown && old != nil && bytes.Equal(old.data, e.content))
+	same := !e.unknown && old != nil && bytes.Equal(old.data, e.content)
+	if old != nil && !same {
+		switch found := recognise(old.data); {
+		case x.owned(old):
+			if x.unseen(found, old) {
+				return edit{}, x.holdsLogin()
+			}
+		case !strings.Contains(found.From, o.Format):
+			return edit{}, x.foreign()
+		default:
+			e.before = true
+		}
+	}
+	e.judge(t, old, same)
 	if e.change.Reason == differs && t.Refresh != "" && recognise(e.content).RefreshToken != "" && recognise(old.data).RefreshToken == "" {
 		e.change.Reason = "its refresh token is gone" // some clients drop it when they refresh
+	}
+	if e.before {
+		e.change.Reason = "not tokenform's; kept as " + filepath.Base(o.Shown) + ".before"
 	}
 	return e, nil
 }
 
-func (jsonSink) remembered(x target) state.Written {
+// unseen reports whether a file that was ours holds a refresh token that tokenform
+// never had: a client has refreshed on its own, and the server may have ended ours.
+func (x target) unseen(found Imported, old *file) bool {
+	last := x.last()
+	if found.RefreshToken == "" || last == nil || last.Digest == old.digest() {
+		return false
+	}
+	if slices.ContainsFunc(x.theirs(), func(w state.Written) bool { return w.Digest == old.digest() }) {
+		return false // another realm's, which has the token in state
+	}
+	return state.Digest(found.RefreshToken) != last.Refresh && (x.stored == nil || !x.stored.Had(found.RefreshToken))
+}
+
+// holdsLogin is the error for a file that may hold the only living refresh token.
+func (x target) holdsLogin() error {
+	return &fault.Error{
+		Message: "holds a refresh token that tokenform never had, so it is not replaced",
+		Hint:    "to use that login: keep a copy, run tokenform destroy -p " + x.profile.Name + " and then tokenform import -p " + x.profile.Name + " --from COPY; else move the file away",
+	}
+}
+
+func (jsonSink) remembered(x target) (state.Written, bool) {
 	w := state.Written{Type: string(x.output.Type), Path: x.output.Path}
-	if secret, known := clientSecret(x.profile, x.output); known {
-		w.Digest = state.Digest(string(fileContent(x.profile, x.output, x.token, secret)))
+	secret, known := clientSecret(x.profile, x.output)
+	content := fileContent(x.profile, x.output, x.token, secret)
+	if known {
+		w.Digest = state.Digest(string(content))
 	} else if before := x.last(); before != nil {
 		w.Digest = before.Digest
 	}
-	return w
+	if refresh := recognise(content).RefreshToken; refresh != "" {
+		w.Refresh = state.Digest(refresh)
+	}
+	replaces := func(old *file) bool { return old != nil && w.Digest != old.digest() }
+	w.Made = x.made(replaces)
+	old := x.present()
+	return w, old == nil || !replaces(old) || x.owned(old) || strings.Contains(recognise(old.data).From, x.output.Format)
 }
 
 func (jsonSink) takeBack(w state.Written, old *file, others others) (edit, error) {

@@ -1,6 +1,7 @@
 package output
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io/fs"
@@ -54,8 +55,13 @@ func look(at place, plan func(*file) (edit, error)) (edit, *file, error) {
 		return edit{}, nil, at.wrap(err)
 	}
 	if e.change.Action == flow.Create {
-		if dir, err := os.Stat(filepath.Dir(at.path)); err != nil || !dir.IsDir() {
+		if dir, err := os.Stat(filepath.Dir(at.path)); err == nil && !dir.IsDir() {
 			return edit{}, nil, at.homeless()
+		} else if err != nil {
+			if _, link := os.Readlink(at.path); link == nil {
+				return edit{}, nil, at.homeless() // a link says where the file belongs
+			}
+			e.change.Reason += ", as is its directory"
 		}
 	}
 	e.change.Shown = at.shown
@@ -95,6 +101,11 @@ func (f *Files) put(ctx context.Context, profile string, jobs ...job) (made []fl
 	}
 	if len(errs) > 0 || len(due) == 0 {
 		return nil, errors.Join(errs...)
+	}
+	for _, j := range due {
+		if err := os.MkdirAll(filepath.Dir(j.path), 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+			return nil, j.wrap(err)
+		}
 	}
 	made, err = f.exchange(ctx, profile, due, paths)
 	if len(made) > 0 {
@@ -215,12 +226,18 @@ func (f *Files) replace(profile string, r replacement) (made []flow.Change, err 
 
 // commit writes or deletes r's file.
 func (f *Files) commit(profile string, r replacement) error {
+	if r.edit.before {
+		if err := f.keepBefore(profile, r); err != nil {
+			return err
+		}
+	}
 	if r.edit.deletes() {
-		if atomicfile.Remove(r.path) == nil {
+		// The target of a link is never deleted: somebody has put it there.
+		if target, err := os.Readlink(r.path); (err != nil || target == "") && atomicfile.Remove(r.path) == nil {
 			return nil
 		}
-		// A mount point, or a directory that is not ours to change: emptying it takes
-		// the secret away as well.
+		// A link, a mount point, or a directory that is not ours to change: emptying the
+		// file takes the secret away as well.
 		staged, err := atomicfile.Stage(r.path, r.old.data, nil, 0o600)
 		if err != nil {
 			return err
@@ -236,6 +253,23 @@ func (f *Files) commit(profile string, r replacement) error {
 			"mount its directory instead of the single file, or make the directory writable")
 	}
 	return err
+}
+
+// keepBefore copies somebody else's token file to NAME.before, where nothing is yet.
+func (f *Files) keepBefore(profile string, r replacement) error {
+	path, shown := r.path+".before", r.shown+".before"
+	now, _, err := atomicfile.Read(path, maxFile)
+	switch {
+	case err == nil && bytes.Equal(now, r.old.data):
+		return nil
+	case !errors.Is(err, fs.ErrNotExist):
+		return &fault.Error{Message: shown + " exists already, and " + r.shown + " would have to be kept there", Hint: "move one of the two away"}
+	}
+	if _, err := atomicfile.Write(path, r.old.data, r.old.mode&0o600); err != nil {
+		return err
+	}
+	f.Warn(profile, r.shown+" was not tokenform's: what it held is kept as "+shown, "move it to where no other program and no commit finds it")
+	return nil
 }
 
 func (f *Files) tellLeft(profile string, at place, e edit) {

@@ -38,8 +38,9 @@ type fileSink interface {
 	// edit says what becomes of the file, which holds old now.
 	edit(x target, old *file) (edit, error)
 
-	// remembered returns what state must remember of the file once it is written.
-	remembered(x target) state.Written
+	// remembered returns what state must remember of the file once it is written. ok
+	// is false for a file that is not ours to write.
+	remembered(x target) (w state.Written, ok bool)
 
 	// takeBack says what becomes of a file that was written before and is no longer
 	// declared. Only what is as tokenform left it is taken back.
@@ -73,11 +74,14 @@ type streamSink interface {
 
 // target is one output of a profile and the token for it.
 type target struct {
-	profile  config.Profile
-	output   config.Output
-	token    *state.Token    // nil means a token that is yet to come
-	recorded []state.Written // what was written before, to all outputs of the profile
-	others   others
+	profile    config.Profile
+	output     config.Output
+	token      *state.Token    // nil means a token that is yet to come
+	stored     *state.Token    // in state now; nil means that there is none
+	recorded   []state.Written // what was written before, to all outputs of the profile
+	others     others
+	theirs     func() []state.Written // what runs in other realms have written
+	neighbours func(path string) bool // see madeByNeighbour
 }
 
 // last returns what was written to the output before, or nil.

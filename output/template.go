@@ -29,19 +29,23 @@ func (templateSink) edit(x target, old *file) (edit, error) {
 	if last := x.last(); old != nil && !known && last != nil && last.Digest == old.digest() {
 		same = agrees(string(old.data), string(content)) // what is not known was written before
 	}
+	if old != nil && !same && !x.owned(old) {
+		return edit{}, x.foreign()
+	}
 	e.judge(x.token, old, same)
 	return e, nil
 }
 
-func (templateSink) remembered(x target) state.Written {
-	w := state.Written{Type: string(x.output.Type), Path: x.output.Path}
+func (templateSink) remembered(x target) (state.Written, bool) {
+	w := state.Written{Type: string(x.output.Type), Path: x.output.Path, Made: x.made(nil)}
 	content, known, err := rendered(x)
 	if before := x.last(); err == nil && known {
 		w.Digest = state.Digest(string(content))
 	} else if before != nil {
 		w.Digest = before.Digest
 	}
-	return w
+	old := x.present()
+	return w, old == nil || w.Digest == old.digest() || x.owned(old)
 }
 
 func (templateSink) takeBack(w state.Written, old *file, others others) (edit, error) {

@@ -11,8 +11,12 @@ const repair = "restore the file from a backup, or delete it and log in again"
 // decode reads a state file's content. A file that decode cannot vouch for is an
 // error that names the file: starting over would throw a login away.
 func decode(path, name string, b []byte) (*Token, error) {
-	t := &Token{}
-	err := json.Unmarshal(b, t)
+	var file struct {
+		Token
+		Outputs []Written `json:"outputs"` // of an older tokenform
+	}
+	t := &file.Token
+	err := json.Unmarshal(b, &file)
 	wrong := err != nil && json.Valid(b) && shape(b) == damaged // an object, but a field is not what it must be
 	switch {
 	case err != nil && !wrong:
@@ -27,6 +31,10 @@ func decode(path, name string, b []byte) (*Token, error) {
 		return nil, broken(path, fmt.Sprintf("belongs to the profile %q", t.Profile), "rename the file back, or delete it and log in again")
 	case t.Access == "" && t.Refresh == "" || t.Expires.IsZero() || t.Grant == "":
 		return nil, broken(path, "not a state file: it has no token", repair)
+	}
+	for _, w := range file.Outputs {
+		w.Made = w.Vars == nil // whole files were tokenform's; who made an env file was not recorded
+		t.inherited = append(t.inherited, w)
 	}
 	return t, nil
 }

@@ -7,7 +7,7 @@
 // server, client_id, account. A refresh token is only ever sent to the server that
 // gave it, so each server is a [Realm] with logins of its own: Spotify's lie in the
 // state directory itself, those of --sandbox in its directory sandbox, and those of
-// a server that TOKENFORM_ACCOUNTS_URL names in servers/HOST. Within a realm another
+// a server that TOKENFORM_ACCOUNTS_URL names are called NAME@HOST. Within a realm another
 // client id or another account needs a new login.
 //
 // An entry, which is a login with its lock, is of a profile: of a name, and of the

@@ -70,7 +70,7 @@ func (s *Store) Lock(ctx context.Context, name string, me Holder, w Waiting) (*E
 	if err := s.create(); err != nil {
 		return nil, err
 	}
-	path := filepath.Join(s.dir, name+".lock")
+	path := filepath.Join(s.dir, name+s.suffix+".lock")
 	// A lock file is never deleted: a process that waits on the deleted file and the
 	// process that makes a new one would both hold "the" lock.
 	lock := flock.New(path, flock.SetPermissions(0o600))

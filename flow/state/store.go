@@ -19,13 +19,14 @@ const maxBytes = 1 << 20
 
 // Store is a state directory. It comes into being with the first lock.
 type Store struct {
-	dir string
+	dir    string
+	suffix string // of the realm, behind a profile's name
 }
 
 // Dir is the state directory's path.
 func (s *Store) Dir() string { return s.dir }
 
-func (s *Store) path(name string) string { return filepath.Join(s.dir, name+".json") }
+func (s *Store) path(name string) string { return filepath.Join(s.dir, name+s.suffix+".json") }
 
 // Littered reports whether a killed process has left something that the next
 // Lock would clean up, or another one is saving right now.
@@ -63,7 +64,8 @@ func (s *Store) Names() []string {
 	}
 	var names []string
 	for _, e := range entries {
-		if name, ok := strings.CutSuffix(e.Name(), ".json"); ok && !strings.HasPrefix(name, ".") {
+		name, ok := strings.CutSuffix(e.Name(), s.suffix+".json")
+		if ok && !strings.HasPrefix(name, ".") && !strings.Contains(name, "@") {
 			names = append(names, name)
 		}
 	}
@@ -162,11 +164,25 @@ func (e *Entry) Release() {
 // is none.
 func (e *Entry) Token() (*Token, error) { return e.store.Read(e.name) }
 
-// Delete removes the profile's token.
+// Outputs reads the record of outputs, as [Store.Outputs] does. A record that the
+// login's file of an older tokenform holds becomes a file of its own.
+func (e *Entry) Outputs(project string, t *Token) (list []Written, strayed []string, err error) {
+	list, strayed, err = e.store.Outputs(e.name, project, t)
+	if err != nil || t == nil || len(t.inherited) == 0 {
+		return list, strayed, err
+	}
+	if _, err := os.Lstat(e.store.outputsPath(e.name)); err == nil {
+		return list, strayed, nil
+	}
+	return list, strayed, e.SaveOutputs(list, project)
+}
+
+// Delete removes the profile's token and the record of its outputs.
 func (e *Entry) Delete() error {
-	path := e.store.path(e.name)
-	if err := atomicfile.Remove(path); err != nil {
-		return broken(path, cause(err), "")
+	for _, path := range []string{e.store.outputsPath(e.name), e.store.path(e.name)} {
+		if err := atomicfile.Remove(path); err != nil {
+			return broken(path, cause(err), "")
+		}
 	}
 	return nil
 }

@@ -1,11 +1,10 @@
-// Package state keeps tokens on disk: one file per profile, replaced
-// atomically, changed only under the profile's lock.
 package state
 
 import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -20,19 +19,22 @@ type Token struct {
 	Serial     int       `json:"serial"` // one more with every Save
 	Profile    string    `json:"profile"`
 	Source     string    `json:"source,omitempty"` // the profile's file, from the state directory, which may move along with it; empty means standard input
+	Server     string    `json:"server,omitempty"` // the accounts server that granted the token; empty means Spotify's
 	ClientID   string    `json:"client_id"`
 	Grant      string    `json:"grant"`
 	Access     string    `json:"access_token"`
 	Type       string    `json:"token_type"`
 	Scopes     []string  `json:"scopes"` // granted, sorted; nil means that the server never said
 	Obtained   time.Time `json:"obtained_at"`
-	Expires    time.Time `json:"expires_at"`              // of the access token
-	Refresh    string    `json:"refresh_token,omitempty"` // empty for client credentials
-	Authorized time.Time `json:"authorized_at,omitzero"`  // consent; zero means not known (seeded)
-	Seed       string    `json:"seed_digest,omitempty"`   // Digest of the profile's refresh_token last taken up
-	Rejected   time.Time `json:"rejected_at,omitzero"`    // when the server answered invalid_grant to Refresh; zero means that it did not
+	Expires    time.Time `json:"expires_at"`                // of the access token
+	Refresh    string    `json:"refresh_token,omitempty"`   // empty for client credentials
+	Authorized time.Time `json:"authorized_at,omitzero"`    // consent; zero means not known (seeded)
+	Retired    []string  `json:"retired_digests,omitempty"` // Digests of the refresh tokens that Refresh replaced, the last one last
+	Seed       string    `json:"seed_digest,omitempty"`     // Digest of the profile's refresh_token last taken up
+	Rejected   time.Time `json:"rejected_at,omitzero"`      // when the server answered invalid_grant to Refresh; zero means that it did not
 	Account    *Account  `json:"account,omitempty"`
-	Outputs    []Written `json:"outputs,omitempty"`
+
+	inherited []Written // outputs, from the login's file of an older tokenform
 }
 
 // Account is the Spotify account that logged in.
@@ -42,29 +44,25 @@ type Account struct {
 	Name      string `json:"display_name,omitempty"`
 }
 
-// Written is an output as tokenform last wrote it, kept so that an output that
-// is no longer declared can be taken back.
-type Written struct {
-	Type   string            `json:"type"`
-	Path   string            `json:"path"`                // absolute
-	Digest string            `json:"digest,omitempty"`    // json: Digest of the whole file
-	Vars   map[string]string `json:"variables,omitempty"` // env: variable to Digest of its value
-}
-
-// Find returns the entry of list for a type and a path, or nil.
-func Find(list []Written, kind, path string) *Written {
-	for i := range list {
-		if list[i].Type == kind && list[i].Path == path {
-			return &list[i]
-		}
-	}
-	return nil
-}
-
 // Digest is how a secret is remembered without being kept.
 func Digest(s string) string {
 	sum := sha256.Sum256([]byte(s))
 	return "sha256:" + hex.EncodeToString(sum[:])
+}
+
+// Retire notes a refresh token that t's own has replaced. Outputs may still hold it.
+func (t *Token) Retire(refresh string) {
+	if refresh == "" || refresh == t.Refresh || slices.Contains(t.Retired, Digest(refresh)) {
+		return
+	}
+	const most = 5 // an output that is older than this belongs to a client
+	t.Retired = append(slices.Clone(t.Retired), Digest(refresh))
+	t.Retired = t.Retired[max(len(t.Retired)-most, 0):]
+}
+
+// Had reports whether t has, or has had, the refresh token.
+func (t *Token) Had(refresh string) bool {
+	return refresh == t.Refresh || slices.Contains(t.Retired, Digest(refresh))
 }
 
 // Format keeps tokens out of every message: whatever the verb, it prints the

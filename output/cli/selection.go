@@ -11,6 +11,7 @@ import (
 	"tokenform/config"
 	"tokenform/config/fault"
 	"tokenform/flow"
+	"tokenform/flow/oauth"
 	"tokenform/flow/state"
 )
 
@@ -40,11 +41,13 @@ func (s *selection) check(args, _ []string) error {
 // readsStdin reports whether a profile is read from standard input.
 func (s *selection) readsStdin() bool { return slices.Contains(s.files, "-") }
 
-func (s *selection) realm() state.Realm {
+// realm returns the realm that the selection is about.
+func (p *program) realm(s selection) (state.Realm, error) {
 	if s.sandbox {
-		return state.Sandbox
+		return state.Sandbox, nil
 	}
-	return state.Real
+	endpoints, err := p.endpoints()
+	return state.RealmOf(endpoints.Accounts, oauth.DefaultAccounts), err
 }
 
 // sources is the world that profiles are read from.
@@ -86,7 +89,11 @@ func (p *program) read(ctx context.Context, s selection) (selected, error) {
 	}
 	found := selected{problems: problems}
 	if s.orphans {
-		found.orphans = flow.Orphans(all, config.Directories(p.sources(), s.files), s.patterns, s.realm())
+		realm, err := p.realm(s)
+		if err != nil {
+			return selected{problems: problems}, err
+		}
+		found.orphans = flow.Orphans(all, config.Directories(p.sources(), s.files), s.patterns, realm)
 	}
 	others := names(found.orphans)
 	found.orphans, _ = config.Select(found.orphans, s.patterns, names(all)...) // the next selection reports a wrong pattern

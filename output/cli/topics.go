@@ -14,6 +14,7 @@ var topics = [...]topic{
 	{"profiles", "what stands in a profile", topicProfiles},
 	{"exit-codes", "what exit codes mean", topicExitCodes},
 	{"environment", "which variables are read", topicEnvironment},
+	{"state", "what is kept, and what may be overwritten or deleted", topicState},
 }
 
 const topicProfiles = `A profile is one YAML document. Only client.id must be there, and what it is
@@ -65,3 +66,28 @@ const topicEnvironment = `  BROWSER                 program that opens the login
 
 The two URLs must be https, or http on a loopback IP address. Profiles can use
 any variable as ${NAME}.`
+
+const topicState = `Beside each profile, in .tokenform (state: or --state elsewhere):
+
+  NAME.json      the login: server, app, account, tokens. Private (0600).
+  NAME.outputs   what tokenform wrote on this machine, as digests
+  NAME.lock      who is at work; free as soon as that process ends
+
+A login is of a server, an app and an account: another server, as
+TOKENFORM_ACCOUNTS_URL names one, has NAME@HOST.json, and a refresh token goes to
+no other server than the one that gave it. An entry is of the file that declares
+the profile: another file that declares the same name is refused.
+
+What may be overwritten or deleted:
+
+  made by tokenform, unchanged since   updated, and deleted when no longer declared
+  made by tokenform, changed since     updated, never deleted
+  a refresh token that tokenform never
+  had, in a file that was its own      never overwritten
+  an env file                          only tokenform's own variables are touched
+  another whole file                   refused; a token file of the output's own
+                                       format is kept as NAME.before
+  the target of a link                 updated and emptied, never deleted
+
+Files are compared as files, whatever their paths. A project that is moved or
+copied takes along what was written in it, and leaves alone what is outside.`

@@ -33,26 +33,36 @@ func (p *program) runner(s selection, l login, o flow.Options, begin func([]conf
 // realWorld is Spotify, or the servers that the environment names instead, with
 // the people and outputs of this process.
 func (p *program) realWorld(s selection, l login, o flow.Options) (w flow.World, end func(), err error) {
-	accounts, _ := p.Env("TOKENFORM_ACCOUNTS_URL")
-	api, _ := p.Env("TOKENFORM_API_URL")
-	endpoints, err := oauth.ParseEndpoints(accounts, api)
+	endpoints, err := p.endpoints()
 	if err != nil {
-		return flow.World{}, nil, &fault.Error{Kind: fault.Invalid, Err: err}
+		return flow.World{}, nil, err
 	}
 	certFile, _ := p.Env("SSL_CERT_FILE")
 	http := oauth.Options{UserAgent: "tokenform", Now: p.Now, CertFile: certFile, Parallel: o.Parallelism}
 	if p.debug {
 		http.Debug = p.voice.Debug
 	}
+	realm := state.RealmOf(endpoints.Accounts, oauth.DefaultAccounts)
 	w = flow.World{
-		Endpoints: endpoints, HTTP: oauth.NewHTTP(http), Now: p.Now, Realm: state.Real, Voice: p.voice,
+		Endpoints: endpoints, HTTP: oauth.NewHTTP(http), Now: p.Now, Realm: realm, Voice: p.voice,
 		Outputs: &output.Files{
-			Out: p.Out, Err: p.Err, Env: p.Env, Warn: p.voice.Warn, Realm: state.Real,
+			Out: p.Out, Err: p.Err, Env: p.Env, Warn: p.voice.Warn, Realm: realm,
 			Declared: func() []config.Profile { return *p.declared.Load() },
 		},
 	}
 	w.Browse, w.Pasted = p.people(s, l)
 	return w, func() {}, nil
+}
+
+// endpoints returns the servers that the environment names, or Spotify's.
+func (p *program) endpoints() (oauth.Endpoints, error) {
+	accounts, _ := p.Env("TOKENFORM_ACCOUNTS_URL")
+	api, _ := p.Env("TOKENFORM_API_URL")
+	endpoints, err := oauth.ParseEndpoints(accounts, api)
+	if err != nil {
+		return endpoints, &fault.Error{Kind: fault.Invalid, Err: err}
+	}
+	return endpoints, nil
 }
 
 // people says how a person can be asked to log in (SPEC section 5).

@@ -1,0 +1,97 @@
+package output
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"tokenform/config"
+	"tokenform/config/fault"
+	"tokenform/config/paths"
+	"tokenform/flow/atomicfile"
+	"tokenform/flow/state"
+)
+
+// The rule of what may be overwritten is in the package comment of flow/state; this
+// file is where it is kept for whole files.
+
+// owned reports whether tokenform made what the file holds: for this output, for one
+// of another type at its path, or in another realm.
+func (x target) owned(old *file) bool {
+	return x.last() != nil || x.wroteWhole(old) || slices.ContainsFunc(x.theirs(), func(w state.Written) bool {
+		return w.Digest == old.digest() && paths.Same(w.Path, x.output.Path)
+	})
+}
+
+// foreign is the error for a whole file that tokenform did not make.
+func (x target) foreign() error {
+	return &fault.Error{
+		Message: "tokenform did not make this file, so it is not replaced",
+		Hint:    "move it away, or name another path in the profile",
+	}
+}
+
+// made reports whether tokenform makes the file, or has made it. takesOver reports
+// whether a file that is not ours is replaced by ours.
+func (x target) made(takesOver func(old *file) bool) bool {
+	_, err := os.Lstat(x.output.Path)
+	missing := errors.Is(err, fs.ErrNotExist)
+	if i := slices.IndexFunc(x.recorded, func(w state.Written) bool { return w.Path == x.output.Path }); i >= 0 {
+		return x.recorded[i].Made || missing
+	}
+	return missing || x.neighbours(x.output.Path) || takesOver != nil && takesOver(x.present())
+}
+
+// madeByNeighbour reports whether tokenform made the file for another profile of the
+// state directory, or for this profile under another name.
+func (f *Files) madeByNeighbour(p config.Profile, path string) bool {
+	store := f.Realm.Open(p.State)
+	for _, name := range store.Names() {
+		list, _, _ := store.Outputs(name, p.Dir, nil)
+		if slices.ContainsFunc(list, func(w state.Written) bool { return w.Made && paths.Same(w.Path, path) }) {
+			return true
+		}
+	}
+	return false
+}
+
+// present reads the output's file, or returns nil.
+func (x target) present() *file {
+	data, mode, err := atomicfile.Read(x.output.Path, maxFile)
+	if err != nil {
+		return nil
+	}
+	return &file{data, mode}
+}
+
+// theirs returns what runs in other realms have written for p.
+func (f *Files) theirs(x target) []state.Written {
+	var list []state.Written
+	for _, realm := range f.Realm.Others(x.profile.State) {
+		list = append(list, recordOf(realm, x.profile)...)
+	}
+	return list
+}
+
+// leaveReal refuses an output that a login at Spotify itself has written: a try with
+// the stand-in, or at another server, must not touch it.
+func (f *Files) leaveReal(x target) error {
+	if f.Realm == state.Real {
+		return nil
+	}
+	if _, err := os.Stat(x.output.Path); err != nil {
+		return nil
+	}
+	for _, w := range recordOf(state.Real, x.profile) {
+		shared := w.Vars == nil || slices.ContainsFunc(x.output.Keys, func(k config.Key) bool { return w.Vars[k.Variable] != "" })
+		if shared && filepath.IsAbs(w.Path) && paths.Same(w.Path, x.output.Path) {
+			return &fault.Error{
+				Message: x.output.Shown + " was written for the login at Spotify itself, and is left alone",
+				Hint:    "try it in a copy of the profile with other paths; tokenform destroy takes the real login's outputs back",
+			}
+		}
+	}
+	return nil
+}

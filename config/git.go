@@ -122,6 +122,9 @@ func gitUnignored(ctx context.Context, root string, paths []string) (map[string]
 func git(ctx context.Context, root string, input []string, args ...string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
+	// The repository may be somebody else's: no program that its configuration names
+	// may run.
+	args = append([]string{"-c", "core.fsmonitor=false", "-c", "core.hooksPath=" + os.DevNull, "--no-pager", "--no-optional-locks"}, args...)
 	cmd := exec.CommandContext(ctx, "git", args...)
 	cmd.Dir = root
 	cmd.WaitDelay = time.Second

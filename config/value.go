@@ -92,7 +92,7 @@ func (v *Value) fetch(ctx context.Context) error {
 		if !ok {
 			return v.problem(fmt.Sprintf("the variable %s is not set", v.env), "export it, or name an env_file that has it")
 		}
-		s = text
+		s = dropNewline(text)
 	case v.file != "":
 		b, err := ReadFile(ctx, v.file, maxSecret)
 		if err != nil && ctx.Err() != nil {

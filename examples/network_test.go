@@ -117,6 +117,7 @@ func try(t *testing.T, g grant, r row, want outcome) string {
 	// The fault is over.
 	server.Inject("/api/token", faults.Fault{}, 0)
 	x.url, x.env, x.measure = url, nil, false
+	forgive(t, x.file(stateFileName))
 	x.recover(g, want, before[stateFileName])
 	return fmt.Sprintf("%s  then exit %d", line, want.next)
 }

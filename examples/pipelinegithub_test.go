@@ -89,7 +89,7 @@ Applied: 1 failed
 			r.log.Reset()
 			asked := p.server.Count("/authorize")
 			code := r.job(actions)
-			if want := regexp.MustCompile(`^error: github: ` + c.says + "\n" + steps + "$"); code != 4 || !want.MatchString(r.log.String()) {
+			if want := regexp.MustCompile(`(?:^|\n)error: github: ` + c.says + "\n" + steps + "$"); code != 4 || !want.MatchString(r.log.String()) {
 				t.Errorf("exit %d, want 4, and the log has not %s:\n%s", code, want, &r.log)
 			}
 			if p.server.Count("/authorize") != asked {

@@ -147,6 +147,7 @@ func (v *victim) refresh(n *tally, luck *rand.Rand) {
 	if code == -1 {
 		v.readable()
 	}
+	forgive(v.t, v.file(stateFileName))
 	left := v.files()
 	after := left[stateFileName]
 	written := strings.Contains(left[stateTemporary], `"refresh_token"`)

@@ -179,14 +179,25 @@ func TestSeed(t *testing.T) {
 	}
 	w.must(p, flow.Keep)
 
-	// A seed that is refused leaves the stored token alone.
+	// D10: a seed that is refused is remembered, and the stored login goes on.
 	before := w.stored(p)
-	r := w.apply(w.profile(seed("AQ-nonsense")))
-	w.fails(r, fault.LoginNeeded, "invalid_grant", "refresh_token")
-	if after := w.stored(p); after.Access != before.Access || after.Refresh != before.Refresh || after.Serial != before.Serial {
+	dead := w.profile(seed("AQ-nonsense"))
+	asked := w.server.Count("/api/token")
+	w.must(dead, flow.Keep)
+	if said := w.warnings(); len(said) == 0 || !strings.Contains(said[len(said)-1], "the profile's refresh_token is refused") {
+		t.Errorf("warned of %q", said)
+	}
+	w.must(dead, flow.Keep)
+	if n := w.server.Count("/api/token") - asked; n != 1 {
+		t.Errorf("the refused seed was sent %d times", n)
+	}
+	if after := w.stored(p); after.Access != before.Access || after.Refresh != before.Refresh || after.Seed != before.Seed {
 		t.Error("a refused seed changed the stored token")
 	}
-	w.must(p, flow.Keep)
+	w.pass(2 * time.Hour)
+	if tok := w.must(dead, flow.Refresh); tok.Refresh != before.Refresh {
+		t.Error("the stored login did not go on")
+	}
 }
 
 // TestInvalidGrant: without a person the stored token stays as it was, marked;
@@ -212,6 +223,11 @@ func TestInvalidGrant(t *testing.T) {
 		t.Errorf("stored after a refusal: refresh token kept %v, rejected at %v", after.Refresh == before.Refresh, after.Rejected)
 	}
 
+	w.fails(w.apply(p), fault.LoginNeeded, "refused on 2026-11-23, asked again on 2026-11-24")
+	if n := w.server.Count("/api/token") - sent; n != 1 {
+		t.Errorf("a refused refresh was repeated within the day")
+	}
+	w.pass(25 * time.Hour)
 	if tok := w.must(p, flow.Refresh); tok.Refresh != before.Refresh || !tok.Rejected.IsZero() {
 		t.Error("the false refusal lost the login, or its mark stayed")
 	}

@@ -1,6 +1,7 @@
 package flow
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -45,7 +46,7 @@ func Decide(p config.Profile, t *state.Token, now time.Time) Decision {
 	switch {
 	case t == nil && p.RefreshToken != nil:
 		return Decision{Refresh, "from the profile's refresh_token", true}
-	case t != nil && p.RefreshToken != nil && seedKnown && state.Digest(seed) != t.Seed && seed != t.Refresh:
+	case t != nil && p.RefreshToken != nil && seedKnown && state.Digest(seed) != t.Seed && state.Digest(seed) != t.RefusedSeed && seed != t.Refresh:
 		return Decision{Refresh, "refresh_token changed", true}
 	case t == nil:
 		return Decision{Action: Login, Reason: "never logged in"}
@@ -65,14 +66,18 @@ func Decide(p config.Profile, t *state.Token, now time.Time) Decision {
 	if end := LoginUntil(p, t); !end.IsZero() && !now.Before(end) {
 		return Decision{Action: Login, Reason: "login expired on " + day(end)}
 	}
-	if t.Expires.Sub(now) < p.MinTTL {
-		reason := expiry(t, now)
+	wrong := implausible(t, now)
+	if t.Expires.Sub(now) < p.MinTTL || wrong != "" {
+		reason := cmp.Or(wrong, expiry(t, now))
 		if t.Refresh == "" {
 			return Decision{Action: Login, Reason: reason + ", and there is no refresh token"}
 		}
 		if !t.Rejected.IsZero() {
-			// Spotify has refused good tokens in an outage, so each run asks once more. The
-			// old token stays until a new one is stored.
+			// Spotify has refused good tokens in an outage, and asks that a refused refresh is
+			// not repeated: so once a day. The old token stays until a new one is stored.
+			if next := t.Rejected.Add(24 * time.Hour); now.Before(next) && !t.Rejected.After(now) {
+				return Decision{Action: Login, Reason: "refresh token refused on " + day(t.Rejected) + ", asked again on " + day(next)}
+			}
 			reason += ", refused on " + day(t.Rejected)
 		}
 		return Decision{Action: Refresh, Reason: reason}
@@ -88,10 +93,22 @@ func decideClientCredentials(p config.Profile, t *state.Token, now time.Time) De
 		return Decision{Action: Request, Reason: "client id changed"}
 	case t.Grant != string(p.Grant):
 		return Decision{Action: Request, Reason: fmt.Sprintf("grant changed from %s to %s", t.Grant, p.Grant)}
-	case t.Expires.Sub(now) < p.MinTTL:
-		return Decision{Action: Request, Reason: expiry(t, now)}
+	case t.Expires.Sub(now) < p.MinTTL || implausible(t, now) != "":
+		return Decision{Action: Request, Reason: cmp.Or(implausible(t, now), expiry(t, now))}
 	}
 	return Decision{Action: Keep, Reason: Validity(p, t, now)}
+}
+
+// implausible says why the times of t cannot be right, or returns "". A token of which
+// they are wrong may be dead for years and look valid.
+func implausible(t *state.Token, now time.Time) string {
+	switch {
+	case t.Obtained.After(now.Add(maxSkew)):
+		return "its time of issue is in the future"
+	case !t.Obtained.IsZero() && t.Expires.Sub(t.Obtained) > longestLife:
+		return "its lifetime cannot be right"
+	}
+	return ""
 }
 
 func clientChanged(p config.Profile, t *state.Token) bool {

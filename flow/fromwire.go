@@ -31,6 +31,7 @@ func (s *session) fromWire(app oauth.App, old *state.Token, w oauth.Token, sent 
 	if old != nil {
 		n.Serial, n.Source = old.Serial, old.Source
 		n.Authorized, n.Seed, n.Account, n.Retired = old.Authorized, old.Seed, old.Account, old.Retired
+		n.RefusedSeed = old.RefusedSeed
 		if n.Refresh == "" && s.profile.Grant.User() {
 			n.Refresh = old.Refresh
 		}

@@ -119,12 +119,29 @@ func (s *session) carryOut(ctx context.Context, d *Decision) (*state.Token, erro
 		if !refused(err) {
 			return n, err
 		}
+		if d.Seed && s.token != nil && s.token.Refresh != "" {
+			return s.withoutSeed(ctx, from.refresh, err, d)
+		}
 		if !s.attended() {
 			return nil, &fault.Error{Kind: fault.LoginNeeded, Message: "refreshing", Err: err, Hint: s.unattendedHint()}
 		}
 		*d = Decision{Action: Login, Reason: reasonOf(err)}
 	}
 	return s.login(ctx, app, d.Reason)
+}
+
+// withoutSeed goes on with the stored login if the server refuses the profile's
+// refresh_token: a variable that nobody has cleaned up must not stop a good login.
+func (s *session) withoutSeed(ctx context.Context, seed string, refusal error, d *Decision) (*state.Token, error) {
+	s.token.RefusedSeed = state.Digest(seed)
+	if err := s.entry.Save(s.token); err != nil {
+		return nil, err
+	}
+	s.warn(s.profile.Name, "the profile's refresh_token is refused: "+reasonOf(refusal)+"; the stored login goes on", "take refresh_token out of the profile, or give it the refresh token of a new login")
+	if *d = s.Runner.decide(s.profile, s.token); d.Action == Keep {
+		return s.token, nil
+	}
+	return s.carryOut(ctx, d)
 }
 
 // write brings the outputs in line with the token, and state in line with the

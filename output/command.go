@@ -108,9 +108,10 @@ func (s processSink) run(ctx context.Context, x target) ([]flow.Change, error) {
 	cmd.Dir = o.Dir
 	cmd.WaitDelay = time.Second // a grandchild may hold the pipe open
 	cmd.Stdin = strings.NewReader(text)
-	var errs bytes.Buffer
+	var errs tail
 	cmd.Stderr = &errs
-	if err := cmd.Run(); err != nil {
+	// A background child that keeps standard error open is no failure of the command.
+	if err := cmd.Run(); err != nil && !errors.Is(err, exec.ErrWaitDelay) {
 		return nil, commandError(ctx, o, err, lastLine(errs.String(), text))
 	}
 	change.Got = state.Digest(text)
@@ -135,16 +136,44 @@ func commandError(ctx context.Context, o config.Output, err error, said string) 
 	return e
 }
 
+// tail keeps the end of what a command prints, which may go on for ever.
+type tail struct{ bytes.Buffer }
+
+func (t *tail) Write(b []byte) (int, error) {
+	const most = 64 << 10
+	t.Buffer.Write(b[max(len(b)-most, 0):])
+	if over := t.Len() - most; over > 0 {
+		t.Next(over)
+	}
+	return len(b), nil
+}
+
+// withoutPieces takes every piece of given with 8 or more bytes out of line.
+func withoutPieces(line, given string) string {
+	const least = 8
+	var b strings.Builder
+	for i := 0; i < len(line); {
+		n := 0
+		for i+n < len(line) && strings.Contains(given, line[i:i+n+1]) {
+			n++
+		}
+		if n >= least {
+			b.WriteString("[redacted]")
+			i += n
+			continue
+		}
+		b.WriteByte(line[i])
+		i++
+	}
+	return b.String()
+}
+
 // lastLine is the last line of what a command printed, with everything that it
 // was given, and whatever looks like a token, taken out.
 func lastLine(printed, given string) string {
 	lines := strings.Split(strings.TrimSpace(printed), "\n")
 	line := strings.TrimSpace(lines[len(lines)-1])
-	for _, secret := range strings.FieldsFunc(given, func(r rune) bool { return strings.ContainsRune(" \n\"'=", r) }) {
-		if len(secret) >= 8 {
-			line = strings.ReplaceAll(line, secret, "[redacted]")
-		}
-	}
+	line = withoutPieces(line, given)
 	words := strings.Fields(line)
 	for i, w := range words {
 		if len(w) >= 40 {

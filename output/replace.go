@@ -51,6 +51,9 @@ func look(at place, plan func(*file) (edit, error)) (edit, *file, error) {
 		old = &file{data, mode}
 	}
 	e, err := plan(old)
+	if err == nil && len(e.content) > maxFile {
+		err = atomicfile.ErrTooLarge // the next run could not read the file
+	}
 	if err != nil {
 		return edit{}, nil, at.wrap(err)
 	}

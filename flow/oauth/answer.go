@@ -56,6 +56,7 @@ func (r *reader) RoundTrip(req *http.Request) (*http.Response, error) {
 	if a.body, r.err = io.ReadAll(io.LimitReader(resp.Body, maxBody)); r.err != nil {
 		return nil, r.err
 	}
+	a.body = bytes.TrimPrefix(a.body, []byte("\ufeff")) // JSON has no byte order mark (RFC 8259 section 8.1)
 	plain := *resp
 	plain.Header = http.Header{"Content-Type": {"application/json"}}
 	plain.Body = io.NopCloser(bytes.NewReader(a.parse()))

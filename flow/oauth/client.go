@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/hashicorp/go-retryablehttp"
@@ -173,7 +174,8 @@ func (c *call) check(ctx context.Context, resp *http.Response, err error) (bool,
 	} else {
 		c.seen.reached++
 		c.seen.retryAfter = retryAfter(resp.Header, c.Now)
-		again = slices.Contains([]int{429, 500, 502, 503, 504}, resp.StatusCode)
+		again = slices.Contains([]int{408, 429, 500, 502, 503, 504}, resp.StatusCode) ||
+			resp.StatusCode == http.StatusUnauthorized && resp.Request.Method == http.MethodGet && !strings.Contains(resp.Header.Get("WWW-Authenticate"), `"invalid_token"`)
 	}
 	c.wait = c.longest()
 	// The context ends by the machine's own clock, whatever Now says.

@@ -100,7 +100,7 @@ func (a *answer) failure(from service, hide secrets, retryAfter time.Duration) *
 	switch {
 	case a.status == http.StatusTooManyRequests:
 		e.Kind = RateLimited
-	case a.status >= 500 || e.Code == "server_error" || e.Code == "temporarily_unavailable":
+	case a.status == http.StatusRequestTimeout, a.status >= 500, e.Code == "server_error", e.Code == "temporarily_unavailable":
 		e.Kind = Unavailable
 	case e.Code != "":
 		e.Kind = Refused
@@ -110,8 +110,15 @@ func (a *answer) failure(from service, hide secrets, retryAfter time.Duration) *
 		}
 		e.Message += " (" + e.Code + ")"
 		return e
+	case a.status == http.StatusForbidden && from == accounts:
+		// The token endpoint itself answers 400. Something in between does not let this
+		// network through, which says nothing about the token.
+		e.Kind = Unavailable
+		e.Hint = "this network is refused: try from another one, and check the proxy"
 	case a.status == http.StatusForbidden:
 		e.Kind = Forbidden
+	case a.status == http.StatusUnauthorized && from == webAPI && !verdict(a.header, a.text()):
+		e.Kind = Unavailable // good tokens get such a 401 now and then
 	case a.status == http.StatusUnauthorized && from == webAPI:
 		e.Kind = Unauthorized
 	case a.status >= 300 && a.status < 400:
@@ -125,6 +132,13 @@ func (a *answer) failure(from service, hide secrets, retryAfter time.Duration) *
 		e.Message += "; try again in " + roughly(retryAfter)
 	}
 	return e
+}
+
+// verdict reports whether a 401 of the Web API says that the token is no longer good
+// (RFC 6750 section 3.1, invalid_token). Without an error code the request carried no
+// token, in the server's eyes.
+func verdict(h http.Header, text string) bool {
+	return strings.Contains(h.Get("WWW-Authenticate"), `"invalid_token"`) || text == "The access token expired" || text == "Invalid access token"
 }
 
 // codeLike is narrower than RFC 6749 appendix A.7, and wide enough for every

@@ -63,7 +63,7 @@ func TestTokenFailures(t *testing.T) {
 		{400, asJSON, `{}`, nil, Unexpected, "", "HOST answered 400", "", 0, 1},
 		{400, asJSON, `{"error":5,"error_description":["x"]}`, nil, Unexpected, "", "HOST answered 400", "", 0, 1},
 		{400, asJSON, oauthError("no code at all\x00", "text"), nil, Unexpected, "", "HOST answered 400: text", "", 0, 1},
-		{403, asHTML, "<html>", nil, Forbidden, "", "HOST answered 403 with an HTML page", "", 0, 1},
+		{403, asHTML, "<html>", nil, Unavailable, "", "HOST answered 403 with an HTML page", "", 0, 1},
 		{401, asText, "", nil, Unexpected, "", "HOST answered 401", "", 0, 1},
 		{407, asText, "", nil, Unexpected, "", "HOST answered 407", "HTTPS_PROXY", 0, 1},
 		{400, asText, strings.Repeat("much ", 1000), nil, Unexpected, "", "HOST answered 400: " + strings.Repeat("much ", 40) + "…", "", 0, 1},
@@ -95,8 +95,9 @@ func TestWebAPIFailures(t *testing.T) {
 		retryHeader string
 	}{
 		{401, `{"error":{"status":401,"message":"The access token expired"}}`, Unauthorized, "HOST answered 401: The access token expired", "log in again", ""},
-		{401, "", Unauthorized, "HOST answered 401", "log in again", ""},
-		{401, `{"error":"invalid_grant"}`, Unauthorized, "HOST answered 401", "log in again", ""},
+		{401, "", Unavailable, "HOST answered 401", "", ""},
+		{401, `{"error":"invalid_grant"}`, Unavailable, "HOST answered 401", "", ""},
+		{401, `{"error":{"status":401,"message":"Access token missing"}}`, Unavailable, "HOST answered 401: Access token missing", "", ""},
 		{403, "Active premium subscription required for the owner of the app.", Forbidden, "HOST answered 403: Active premium subscription required for the owner of the app.", "Premium", ""},
 		{403, `{"error":{"status":403,"message":"Insufficient client scope"}}`, Forbidden, "HOST answered 403: Insufficient client scope", "scopes", ""},
 		{404, `{"error":{"status":404,"message":"Not found"}}`, Unexpected, "HOST answered 404: Not found", "TOKENFORM_API_URL", ""},

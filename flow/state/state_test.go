@@ -233,6 +233,7 @@ func TestDecodeReadsAllThatIsWritten(t *testing.T) {
 	want.Authorized, want.Rejected = want.Obtained.Add(-time.Hour), want.Obtained.Add(time.Minute)
 	want.Account = &Account{ID: "id", AccountID: "account", Name: "Näme"}
 	want.Server, want.Retired = "https://accounts.example.com", []string{"sha256:def"}
+	want.RefusedSeed = "sha256:ghi"
 	full := reflect.ValueOf(*want)
 	for i := range full.NumField() {
 		if full.Field(i).IsZero() && full.Type().Field(i).IsExported() {

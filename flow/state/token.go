@@ -15,24 +15,25 @@ const Version = 1
 // Token is a profile's login, complete and with absolute times. The wire's token, in
 // package oauth, has relative times and may lack a refresh token.
 type Token struct {
-	Version    int       `json:"version"`
-	Serial     int       `json:"serial"` // one more with every Save
-	Profile    string    `json:"profile"`
-	Source     string    `json:"source,omitempty"` // the profile's file, from the state directory, which may move along with it; empty means standard input
-	Server     string    `json:"server,omitempty"` // the accounts server that granted the token; empty means Spotify's
-	ClientID   string    `json:"client_id"`
-	Grant      string    `json:"grant"`
-	Access     string    `json:"access_token"`
-	Type       string    `json:"token_type"`
-	Scopes     []string  `json:"scopes"` // granted, sorted; nil means that the server never said
-	Obtained   time.Time `json:"obtained_at"`
-	Expires    time.Time `json:"expires_at"`                // of the access token
-	Refresh    string    `json:"refresh_token,omitempty"`   // empty for client credentials
-	Authorized time.Time `json:"authorized_at,omitzero"`    // consent; zero means not known (seeded)
-	Retired    []string  `json:"retired_digests,omitempty"` // Digests of the refresh tokens that Refresh replaced, the last one last
-	Seed       string    `json:"seed_digest,omitempty"`     // Digest of the profile's refresh_token last taken up
-	Rejected   time.Time `json:"rejected_at,omitzero"`      // when the server answered invalid_grant to Refresh; zero means that it did not
-	Account    *Account  `json:"account,omitempty"`
+	Version     int       `json:"version"`
+	Serial      int       `json:"serial"` // one more with every Save
+	Profile     string    `json:"profile"`
+	Source      string    `json:"source,omitempty"` // the profile's file, from the state directory, which may move along with it; empty means standard input
+	Server      string    `json:"server,omitempty"` // the accounts server that granted the token; empty means Spotify's
+	ClientID    string    `json:"client_id"`
+	Grant       string    `json:"grant"`
+	Access      string    `json:"access_token"`
+	Type        string    `json:"token_type"`
+	Scopes      []string  `json:"scopes"` // granted, sorted; nil means that the server never said
+	Obtained    time.Time `json:"obtained_at"`
+	Expires     time.Time `json:"expires_at"`                    // of the access token
+	Refresh     string    `json:"refresh_token,omitempty"`       // empty for client credentials
+	Authorized  time.Time `json:"authorized_at,omitzero"`        // consent; zero means not known (seeded)
+	Retired     []string  `json:"retired_digests,omitempty"`     // Digests of the refresh tokens that Refresh replaced, the last one last
+	Seed        string    `json:"seed_digest,omitempty"`         // Digest of the profile's refresh_token last taken up
+	RefusedSeed string    `json:"refused_seed_digest,omitempty"` // Digest of the profile's refresh_token, if the server refused it
+	Rejected    time.Time `json:"rejected_at,omitzero"`          // when the server answered invalid_grant to Refresh; zero means that it did not
+	Account     *Account  `json:"account,omitempty"`
 
 	inherited []Written // outputs, from the login's file of an older tokenform
 }

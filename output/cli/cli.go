@@ -112,7 +112,8 @@ func voice(p Process, called call) terminal.Voice {
 	})
 }
 
-// sshAddress returns user@host of this session over SSH, or "".
+// sshAddress returns what reaches this machine over SSH, as the words behind ssh, or
+// "" if the session is not over SSH.
 func sshAddress(env func(string) (string, bool)) string {
 	connection, _ := env("SSH_CONNECTION")
 	user, _ := env("USER")
@@ -121,7 +122,11 @@ func sshAddress(env func(string) (string, bool)) string {
 	if len(words) != 4 {
 		return ""
 	}
-	return strings.TrimPrefix(user+"@", "@") + words[2]
+	host := strings.TrimPrefix(user+"@", "@") + words[2]
+	if words[3] != "22" {
+		return "-p " + words[3] + " " + host
+	}
+	return host
 }
 
 // refuse ends a run that could not begin.

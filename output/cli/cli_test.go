@@ -267,3 +267,17 @@ func TestInvocation(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 }
+
+// TestA6SSHPort: the line to run over SSH has the port of the SSH server.
+func TestA6SSHPort(t *testing.T) {
+	dir := project(t, strings.Replace(profile, "127.0.0.1/", "127.0.0.1:18651/", 1))
+	for connection, want := range map[string]string{
+		"198.51.100.7 5000 192.0.2.9 2222": "run: ssh -L 18651:127.0.0.1:18651 -p 2222 me@192.0.2.9\n",
+		"198.51.100.7 5000 192.0.2.9 22":   "run: ssh -L 18651:127.0.0.1:18651 me@192.0.2.9\n",
+	} {
+		r := run(t, dir, map[string]string{"SSH_CONNECTION": connection, "USER": "me", "BROWSER": "true", "TOKENFORM_ACCOUNTS_URL": "http://127.0.0.1:9"}, "", "apply", "--login", "browser", "--login-timeout", "50ms")
+		if !strings.Contains(r.err, want) {
+			t.Errorf("%s: %s", connection, r.err)
+		}
+	}
+}

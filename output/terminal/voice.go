@@ -77,7 +77,7 @@ type Options struct {
 	ColorOut bool   // on Out
 	Live     bool   // Err is a terminal: spin while waiting, show source lines
 	GitHub   bool   // the run is a job of GitHub Actions: warnings are annotations, too
-	SSH      string // who is logged in over SSH, user@host; empty if nobody is
+	SSH      string // the words behind ssh that lead to this machine; empty if the session is not over SSH
 }
 
 // New returns the voice for o.

@@ -1,0 +1,61 @@
+package output
+
+import (
+	"strings"
+	"testing"
+
+	"tokenform/config"
+)
+
+// TestE3BoundedErrors: of a command that prints without end only the end is kept.
+func TestE3BoundedErrors(t *testing.T) {
+	var kept tail
+	chunk := []byte(strings.Repeat("x", 100_000))
+	for range 50 {
+		if n, err := kept.Write(chunk); n != len(chunk) || err != nil {
+			t.Fatal(n, err)
+		}
+	}
+	_, _ = kept.Write([]byte("\nthe end"))
+	if kept.Len() > 64<<10 || !strings.HasSuffix(kept.String(), "\nthe end") {
+		t.Errorf("%d bytes kept", kept.Len())
+	}
+}
+
+// TestE3Pieces: a piece of the secret from 8 characters on is masked, wherever it is cut.
+func TestE3Pieces(t *testing.T) {
+	for in, want := range map[string]string{
+		"got 3f9a1c77e0 (10 bytes)":   "got [redacted] (10 bytes)",
+		"got 9a1c77e0b5!":             "got [redacted]!",
+		"token=BQ3f9a1c77e0b5d2":      "token=[redacted]",
+		"short 3f9a1c7":               "short 3f9a1c7",
+		"no such file or directory":   "no such file or directory",
+		"3f9a1c77 and e0b5d2 and BQ3": "[redacted] and e0b5d2 and BQ3",
+	} {
+		if got := lastLine("before\n"+in+"\n", "BQ3f9a1c77e0b5d2"); got != want {
+			t.Errorf("%q: %q, want %q", in, got, want)
+		}
+	}
+}
+
+// TestE3Background: a background child that keeps standard error open is no failure.
+func TestE3Background(t *testing.T) {
+	d := newDisk(t, config.Output{Type: config.CommandOutput, Shown: "sh", Command: []string{"sh", "-c", "cat >/dev/null; sleep 5 &"}, Value: "access_token"})
+	d.p.Outputs[0].Path = ""
+	made, err := d.files.Write(t.Context(), d.p, someToken(), nil)
+	if err != nil || len(made) != 1 || made[0].Got == "" {
+		t.Errorf("made %+v, %v", made, err)
+	}
+}
+
+// TestD15Limit: an env file does not grow past what the next run would read.
+func TestD15Limit(t *testing.T) {
+	d := newDisk(t, env(".env", "access_token=T"))
+	d.write(".env", strings.Repeat("T=x\n", 200_000), 0o600)
+	long := someToken()
+	long.Access = strings.Repeat("a", 300)
+	if _, err := d.files.Write(t.Context(), d.p, long, nil); err == nil || !strings.Contains(err.Error(), "larger than 16 MiB") {
+		t.Errorf("error %v", err)
+	}
+	d.holds(".env", strings.Repeat("T=x\n", 200_000))
+}

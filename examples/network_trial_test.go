@@ -33,7 +33,7 @@ type trial struct {
 	url    string   // of the server
 	env    []string // more variables
 
-	home    string // the accounts server that the state is of
+	home string // the accounts server that the state is of
 
 	measure bool  // the next run
 	peak    int64 // of resident memory, in KiB; zero: not measured

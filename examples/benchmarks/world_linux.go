@@ -6,6 +6,9 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+
+	"tokenform/flow/oauth"
+	"tokenform/flow/state"
 )
 
 // project is a directory with profiles, and Spotify at url.
@@ -38,9 +41,14 @@ func (b *bench) project(name, url string, n int, env ...string) (*project, error
 			return nil, err
 		}
 	}
-	state, err := os.ReadFile(filepath.Join(p.dir, ".tokenform", "p0.json"))
-	if err != nil {
-		return nil, err
+	realm := string(state.RealmOf(url, oauth.DefaultAccounts))
+	files := map[string][]byte{} // of the first profile, in the state directory
+	for _, ext := range []string{".json", ".outputs"} {
+		b, err := os.ReadFile(filepath.Join(p.dir, ".tokenform", "p0"+realm+ext))
+		if err != nil {
+			return nil, err
+		}
+		files[realm+ext] = b
 	}
 	out, err := os.ReadFile(filepath.Join(p.dir, "out", "p0.env"))
 	if err != nil {
@@ -49,9 +57,11 @@ func (b *bench) project(name, url string, n int, env ...string) (*project, error
 	defer syscall.Sync() // what is set up is on the disk before anything is timed
 	for i := 1; i < n; i++ {
 		id := fmt.Sprintf("p%d", i)
-		text := strings.NewReplacer(`"p0"`, `"`+id+`"`, "p0.env", id+".env").Replace(string(state))
-		if err := os.WriteFile(filepath.Join(p.dir, ".tokenform", id+".json"), []byte(text), 0o600); err != nil {
-			return nil, err
+		for name, b := range files {
+			text := strings.NewReplacer(`"p0"`, `"`+id+`"`, "p0.env", id+".env").Replace(string(b))
+			if err := os.WriteFile(filepath.Join(p.dir, ".tokenform", id+name), []byte(text), 0o600); err != nil {
+				return nil, err
+			}
 		}
 		if err := os.WriteFile(filepath.Join(p.dir, "out", id+".env"), out, 0o600); err != nil {
 			return nil, err

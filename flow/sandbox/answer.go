@@ -2,62 +2,52 @@ package sandbox
 
 import (
 	"encoding/json"
+	"maps"
 	"net/http"
 	"strconv"
 )
 
-// Answer is a whole response before it is sent.
-type Answer struct {
-	Status int
-	Header http.Header
-	Body   []byte
+// answer is a complete response that is not sent yet.
+type answer struct {
+	status int
+	header http.Header
+	body   []byte
 }
 
-// NewAnswer makes an answer of one content type. No answer may be cached: each is
-// about tokens (RFC 6749 section 5.1).
-func NewAnswer(status int, contentType string, body []byte) Answer {
+// body makes an answer of one content type. No answer may be cached, because all
+// answers are about tokens (RFC 6749, section 5.1).
+func body(status int, contentType string, b []byte) answer {
 	h := http.Header{}
 	h.Set("Content-Type", contentType)
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Content-Type-Options", "nosniff")
-	return Answer{Status: status, Header: h, Body: body}
+	return answer{status: status, header: h, body: b}
 }
 
-func plain(status int, line string) Answer {
-	return NewAnswer(status, "text/plain; charset=utf-8", []byte(line))
+func plain(status int, line string) answer {
+	return body(status, "text/plain; charset=utf-8", []byte(line))
 }
 
-func jsonAnswer(status int, v any) Answer {
+func jsonAnswer(status int, v any) answer {
 	b, err := json.Marshal(v)
 	if err != nil {
-		panic(err) // only our own types, and values that tests chose
+		panic(err) // json.Marshal encodes all of our types
 	}
-	return NewAnswer(status, "application/json", b)
+	return body(status, "application/json", b)
 }
 
-// redirect sends the browser to a URL that has been checked by the caller.
-func redirect(status int, location string) Answer {
-	a := NewAnswer(status, "text/plain; charset=utf-8", nil)
-	a.Header.Set("Location", location)
-	// The URL that led here holds the state, the one ahead holds the code.
-	a.Header.Set("Referrer-Policy", "no-referrer")
+// redirect sends the browser to a URL. The caller must have checked the URL.
+func redirect(status int, location string) answer {
+	a := body(status, "text/plain; charset=utf-8", nil)
+	a.header.Set("Location", location)
+	// The URL of this request holds the state, and the location holds the code.
+	a.header.Set("Referrer-Policy", "no-referrer")
 	return a
 }
 
-// Send sends the answer.
-func (a Answer) Send(w http.ResponseWriter) {
-	a.Head(w, len(a.Body))
-	_, _ = w.Write(a.Body)
-}
-
-// Head sends everything but the body, which is announced as length bytes long;
-// a negative length announces none.
-func (a Answer) Head(w http.ResponseWriter, length int) {
-	for name, values := range a.Header {
-		w.Header()[name] = values
-	}
-	if length >= 0 {
-		w.Header().Set("Content-Length", strconv.Itoa(length))
-	}
-	w.WriteHeader(a.Status)
+func (a answer) send(w http.ResponseWriter) {
+	maps.Copy(w.Header(), a.header)
+	w.Header().Set("Content-Length", strconv.Itoa(len(a.body)))
+	w.WriteHeader(a.status)
+	_, _ = w.Write(a.body)
 }

@@ -7,20 +7,22 @@ import (
 	"strings"
 )
 
-// apiError is the Web API's error, another shape than the token endpoint's.
-// APIError is how the Web API refuses. A 401 is a verdict on the token (RFC 6750
-// section 3).
-func APIError(status int, message string) Answer {
+// apiError answers with the Web API's error, whose shape differs from the token
+// endpoint's.
+func apiError(status int, message string) answer {
 	type inner struct {
 		Status  int    `json:"status"`
 		Message string `json:"message"`
 	}
-	a := jsonAnswer(status, struct {
+	return jsonAnswer(status, struct {
 		Error inner `json:"error"`
 	}{inner{status, message}})
-	if status == http.StatusUnauthorized {
-		a.Header.Set("WWW-Authenticate", `Bearer realm="spotify", error="invalid_token", error_description="`+message+`"`)
-	}
+}
+
+// invalidToken answers 401 as RFC 6750, section 3, has it.
+func invalidToken(message string) answer {
+	a := apiError(http.StatusUnauthorized, message)
+	a.header.Set("WWW-Authenticate", `Bearer realm="spotify", error="invalid_token", error_description="`+message+`"`)
 	return a
 }
 
@@ -29,37 +31,37 @@ func bearer(header string) (token string, ok bool) {
 	return token, ok && strings.EqualFold(scheme, "Bearer")
 }
 
-// caller checks the access token; no is the answer if it is not good.
-func (s *Server) caller(r *http.Request) (c claims, no *Answer) {
-	refused := func(a Answer) (claims, *Answer) { return claims{}, &a }
+// caller checks the access token; no is the answer if the token is not good.
+func (s *Server) caller(r *http.Request) (c claims, no *answer) {
+	refused := func(a answer) (claims, *answer) { return claims{}, &a }
 	header := r.Header.Get("Authorization")
 	token, ok := bearer(header)
 	switch {
 	case !reads(r):
-		return refused(APIError(http.StatusMethodNotAllowed, "Method not allowed"))
+		return refused(apiError(http.StatusMethodNotAllowed, "Method not allowed"))
 	case header == "":
-		return refused(APIError(http.StatusUnauthorized, "No token provided"))
+		return refused(apiError(http.StatusUnauthorized, "No token provided"))
 	case !ok:
-		return refused(APIError(http.StatusBadRequest, "Only valid bearer authentication supported"))
+		return refused(apiError(http.StatusBadRequest, "Only valid bearer authentication supported"))
 	}
 	c, ok = s.open(anAccess, token)
 	switch {
 	case !ok:
-		return refused(APIError(http.StatusUnauthorized, "Invalid access token"))
+		return refused(invalidToken("Invalid access token"))
 	case c.expired(s.opt.Now()):
-		return refused(APIError(http.StatusUnauthorized, "The access token expired"))
+		return refused(invalidToken("The access token expired"))
 	}
 	return c, nil
 }
 
 // me answers GET /v1/me, which needs a user but no scope.
-func (s *Server) me(r *http.Request) Answer {
+func (s *Server) me(r *http.Request) answer {
 	c, no := s.caller(r)
 	switch {
 	case no != nil:
 		return *no
 	case c.User == nil:
-		return APIError(http.StatusUnauthorized, "Valid user authentication required")
+		return apiError(http.StatusUnauthorized, "Valid user authentication required")
 	}
 	return jsonAnswer(http.StatusOK, map[string]any{
 		"id":            c.User.ID,
@@ -73,8 +75,9 @@ func (s *Server) me(r *http.Request) Answer {
 	})
 }
 
-// search answers GET /v1/search, good for any token. There is no music here.
-func (s *Server) search(r *http.Request) Answer {
+// search answers GET /v1/search to any good token. It finds nothing, because the
+// stand-in has no music.
+func (s *Server) search(r *http.Request) answer {
 	_, no := s.caller(r)
 	if no != nil {
 		return *no
@@ -84,15 +87,15 @@ func (s *Server) search(r *http.Request) Answer {
 	if text := q.Get("limit"); text != "" {
 		n, err := strconv.Atoi(text)
 		if err != nil || n < 1 || n > 50 {
-			return APIError(http.StatusBadRequest, "Invalid limit")
+			return apiError(http.StatusBadRequest, "Invalid limit")
 		}
 		limit = n
 	}
 	switch {
 	case q.Get("q") == "":
-		return APIError(http.StatusBadRequest, "No search query")
+		return apiError(http.StatusBadRequest, "No search query")
 	case q.Get("type") == "":
-		return APIError(http.StatusBadRequest, "Missing parameter type")
+		return apiError(http.StatusBadRequest, "Missing parameter type")
 	}
 	found := map[string]any{}
 	for t := range strings.SplitSeq(q.Get("type"), ",") {
@@ -105,7 +108,7 @@ func (s *Server) search(r *http.Request) Answer {
 				"items": []string{},
 			}
 		default:
-			return APIError(http.StatusBadRequest, "Bad search type field "+t)
+			return apiError(http.StatusBadRequest, "Bad search type field "+t)
 		}
 	}
 	return jsonAnswer(http.StatusOK, found)

@@ -11,7 +11,7 @@ func TestMe(t *testing.T) {
 	w := start(t, sandbox.Options{User: sandbox.User{ID: "ann", AccountID: "21ann", Name: "Ann"}})
 	tokens := w.pkce()
 	w.SetUser(sandbox.User{ID: "bob"})
-	// The token stands for who consented, whoever is logged in now.
+	// The token stands for the user who consented, whoever is logged in now.
 	m := w.bearer("/v1/me", tokens["access_token"]).json(t)
 	if m["id"] != "ann" || m["account_id"] != "21ann" || m["display_name"] != "Ann" {
 		t.Errorf("%v", m)
@@ -36,7 +36,7 @@ func TestAPI(t *testing.T) {
 	for _, tt := range []struct {
 		name, path, auth string
 		status           int
-		body             string // empty: any
+		body             string // empty means any
 	}{
 		{"user", "/v1/me", bearer, 200, ""},
 		{"scheme in small letters", "/v1/me", "bearer " + user["access_token"].(string), 200, ""},

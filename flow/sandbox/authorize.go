@@ -12,9 +12,9 @@ const (
 	requestLife = time.Hour // how long a consent page may stay open
 )
 
-// authorize answers GET /authorize: with the consent page, or straight back at
-// the app if the user has nothing left to decide.
-func (s *Server) authorize(r *http.Request) Answer {
+// authorize answers GET /authorize with the consent page, or with a redirect to the
+// app if the user has nothing left to decide.
+func (s *Server) authorize(r *http.Request) answer {
 	q := r.URL.Query()
 	c, wrong := s.request(q)
 	if wrong != nil {
@@ -25,15 +25,15 @@ func (s *Server) authorize(r *http.Request) Answer {
 	c.User = &user
 	before, asked := s.granted[c.pair()]
 	s.mu.Unlock()
-	// A user who has granted all of this before may be sent straight back.
+	// Spotify skips the page if the user has granted all of these scopes before.
 	if q.Get("show_dialog") != "true" && (s.opt.AutoConsent || asked && c.Scopes&^before == 0) {
 		return redirect(http.StatusFound, s.allow(c))
 	}
 	return s.consentPage(c)
 }
 
-// request checks the parameters in the order in which a wrong one makes the
-// next meaningless: no redirect URI can be judged without its app.
+// request checks the parameters. Later checks rely on earlier ones: a redirect URI
+// is right or wrong only for its app.
 func (s *Server) request(q url.Values) (claims, *mistake) {
 	app, ok := s.app(q.Get("client_id"))
 	if !ok {
@@ -69,7 +69,7 @@ func (s *Server) request(q url.Values) (claims, *mistake) {
 }
 
 // checkChallenge accepts base64url of a SHA-256 without padding (RFC 7636,
-// section 4.2), or none at all: a client with a secret may do without.
+// section 4.2), or no challenge, because a client with a secret needs none.
 func checkChallenge(challenge, method string) *mistake {
 	if challenge == "" && method == "" {
 		return nil
@@ -86,16 +86,16 @@ func checkChallenge(challenge, method string) *mistake {
 	return nil
 }
 
-// consented answers the consent page's form. Its request token was sealed
-// after all checks, so that an answer without a question is refused.
-func (s *Server) consented(r *http.Request) Answer {
+// consented answers the consent page's form. The request token in the form was
+// sealed after all checks, so a form that no consent page made is refused.
+func (s *Server) consented(r *http.Request) answer {
 	c, ok := s.open(aRequest, r.PostForm.Get("request"))
 	if !ok || c.expired(s.opt.Now()) {
 		const text = "This page is too old"
 		return s.mistakePage(&mistake{text, text, "Start the login again from the app."})
 	}
-	// 303 makes the browser come back with GET whatever it did here (RFC 9700,
-	// section 4.12: never 307, which would post the form to the app).
+	// 303 makes the browser continue with GET. 307 would post the form to the app
+	// (RFC 9700, section 4.12).
 	switch r.PostForm.Get("answer") {
 	case "allow":
 		return redirect(http.StatusSeeOther, s.allow(c))
@@ -106,9 +106,9 @@ func (s *Server) consented(r *http.Request) Answer {
 	}
 }
 
-// allow starts a login with the user's consent and returns where the browser
-// goes with its code. Going straight back counts as a consent of its own:
-// every login starts a new six months.
+// allow starts a login with the user's consent and returns the redirect URI with the
+// login's code. A login without a page counts as a new consent too: every login
+// starts a new six months.
 func (s *Server) allow(c claims) string {
 	now := s.opt.Now()
 	s.mu.Lock()

@@ -66,7 +66,8 @@ func TestMistakes(t *testing.T) {
 	}
 }
 
-// TestRedirects: what is accepted, and where exactly the browser is sent.
+// TestRedirects checks which redirect URIs are accepted, and to which exact URL the
+// browser goes.
 func TestRedirects(t *testing.T) {
 	t.Parallel()
 	uris := []string{
@@ -179,7 +180,7 @@ func TestConsent(t *testing.T) {
 	}
 }
 
-// TestForgedConsent: only a question of this server's own can be answered.
+// TestForgedConsent answers questions that this server did not ask.
 func TestForgedConsent(t *testing.T) {
 	t.Parallel()
 	w, stranger := start(t, sandbox.Options{}), start(t, sandbox.Options{})

@@ -11,18 +11,18 @@ import (
 	"time"
 )
 
-// kind keeps one sort of token from being taken for another.
+// kind tells the sorts of token apart, so that none passes for another.
 type kind string
 
 const (
-	aRequest kind = "q" // what the consent page asks, carried by its form
+	aRequest kind = "q" // the question of a consent page, in its form
 	aCode    kind = "c"
 	aRefresh kind = "r"
 	anAccess kind = "a"
 )
 
-// claims are what a token says. They travel inside it, sealed, so that the
-// server remembers nothing and another one with the same Key understands them.
+// claims are the content of a token, sealed. The server stores no tokens, and
+// another server with the same Key reads them too.
 type claims struct {
 	Kind    kind   `json:"k"`
 	Client  string `json:"c"`
@@ -30,29 +30,29 @@ type claims struct {
 	Scopes  scopes `json:"s,omitempty"`
 	Login   login  `json:"l,omitzero"`
 	Consent int64  `json:"t,omitempty"` // Unix milliseconds
-	Expires int64  `json:"e,omitempty"` // Unix milliseconds; refresh tokens go by Consent
-	Secret  bool   `json:"p,omitempty"` // got with the client secret, which a refresh then needs
-	Turn    uint64 `json:"n,omitempty"` // how often a refresh token was rotated
+	Expires int64  `json:"e,omitempty"` // Unix milliseconds; a refresh token expires by Consent instead
+	Secret  bool   `json:"p,omitempty"` // obtained with the client secret, which a refresh then needs
+	Turn    uint64 `json:"n,omitempty"` // how often the refresh token was rotated
 
 	Redirect  string `json:"r,omitempty"`
 	State     string `json:"v,omitempty"`
 	Challenge string `json:"h,omitempty"`
 }
 
-// login is one run of the authorization code grant, from the consent to the
-// last token that comes of it.
+// login names one run of the authorization code grant, from the consent to the last
+// token.
 type login struct {
 	Server string `json:"i"`
 	Serial uint64 `json:"n"`
 }
 
-// newSeal returns authenticated encryption rather than a bare signature:
-// Spotify's tokens are opaque, so nobody should come to read these.
+// newSeal returns authenticated encryption. A signature would leave the claims
+// readable, and programs must not read them: Spotify's tokens are opaque.
 func newSeal(key []byte) cipher.AEAD {
 	sum := sha256.Sum256(key)
 	block, err := aes.NewCipher(sum[:])
 	if err != nil {
-		panic(err) // the key has the right length
+		panic(err) // cannot happen: a SHA-256 has the length of an AES-256 key
 	}
 	aead, err := cipher.NewGCMWithRandomNonce(block)
 	if err != nil {
@@ -61,8 +61,8 @@ func newSeal(key []byte) cipher.AEAD {
 	return aead
 }
 
-// mark is how a token starts: two bytes that come out as "AQ", or as "BQ" for
-// access tokens.
+// mark returns the first two bytes of a token, which base64 shows as "AQ", or as
+// "BQ" for access tokens, like Spotify's.
 func (k kind) mark() []byte {
 	if k == anAccess {
 		return []byte{0x05, 0x00}
@@ -70,14 +70,14 @@ func (k kind) mark() []byte {
 	return []byte{0x01, 0x00}
 }
 
-// accessSize pads an access token to the length seen at Spotify, over 580
-// characters, because that is what overflows other people's buffers.
+// accessSize pads access tokens to more than 580 characters, the length of
+// Spotify's, so that a buffer that is too small for Spotify's is too small here.
 const accessSize = 408
 
 func (s *Server) issue(c claims) string {
 	text, err := json.Marshal(c)
 	if err != nil {
-		panic(err) // strings and numbers only
+		panic(err) // cannot happen: claims hold strings and numbers only
 	}
 	if pad := accessSize - len(text); c.Kind == anAccess && pad > 0 {
 		text = append(text, bytes.Repeat([]byte(" "), pad)...)
@@ -86,10 +86,12 @@ func (s *Server) issue(c claims) string {
 	return base64.RawURLEncoding.EncodeToString(raw)
 }
 
-// open returns what a token of ours says; ok is false for any other text.
+// open returns the claims of a token; ok is false if no server with this Key sealed
+// the text as a token of kind k.
 func (s *Server) open(k kind, token string) (c claims, ok bool) {
-	// The decoder skips line breaks, but a token with one at its end, fresh
-	// from a file, is a wrong token. Strict refuses a changed last character.
+	// The decoder skips line breaks, but Spotify would refuse a token that was read
+	// from a file together with its final line break. Strict refuses a changed
+	// last character.
 	if strings.ContainsAny(token, "\r\n") {
 		return c, false
 	}
@@ -104,8 +106,8 @@ func (s *Server) open(k kind, token string) (c claims, ok bool) {
 	return c, c.Kind == k
 }
 
-// loginEnds is when the refresh tokens of a consent die, however often they
-// were refreshed or rotated.
+// loginEnds returns when the refresh tokens of a consent expire. Neither a refresh
+// nor a rotation moves the end.
 func (s *Server) loginEnds(c claims) time.Time {
 	consent := time.UnixMilli(c.Consent).UTC()
 	if s.opt.LoginLife == 0 {

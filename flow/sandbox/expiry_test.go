@@ -31,8 +31,8 @@ func TestExpiry(t *testing.T) {
 		t.Errorf("%d %s %v", r.StatusCode, r.body, r.Header)
 	}
 
-	// Six months by the calendar from consent; neither refreshing nor rotation
-	// moves the end. The exchange ten minutes after consent does not either.
+	// A login lasts six months by the calendar from consent. Neither a refresh nor a
+	// rotation moves the end, nor does an exchange ten minutes after consent.
 	consent := time.Date(2026, 8, 31, 12, 0, 0, 0, time.UTC)
 	token := tokens["refresh_token"]
 	for _, month := range []int{1, 3, 5} {

@@ -5,8 +5,7 @@ import (
 	"time"
 )
 
-// TestForgets: logins leave nothing behind once they have expired, and nothing
-// that still matters is forgotten.
+// TestForgets checks that the server forgets expired logins, and only these.
 func TestForgets(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 8, 31, 12, 0, 0, 0, time.UTC)

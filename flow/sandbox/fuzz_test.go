@@ -10,13 +10,12 @@ import (
 	"testing"
 
 	"tokenform/flow/sandbox"
-	"tokenform/flow/sandbox/faults"
 )
 
-// FuzzAuthorize: the browser is never sent to a redirect URI that is not
-// registered, and no page runs what it was given.
+// FuzzAuthorize checks that the browser never goes to a redirect URI that is not
+// registered, and that no page runs a parameter as a script.
 func FuzzAuthorize(f *testing.F) {
-	s := faults.New(sandbox.Options{Now: newClock().now, AutoConsent: true})
+	s := sandbox.New(sandbox.Options{Now: newClock().now, AutoConsent: true})
 	lands := regexp.MustCompile(`^http://127\.0\.0\.1(:8888|(:[1-9][0-9]{0,4})?)/callback\?code=AQ[A-Za-z0-9_-]+(&state=[^&<>"]*)?$`)
 	for _, uri := range []string{
 		callback, "http://127.0.0.1:1/callback", "http://127.0.0.1:80@evil.example/callback", "http://127.0.0.1:8888/callback/../x",
@@ -51,9 +50,9 @@ func FuzzAuthorize(f *testing.F) {
 	})
 }
 
-// FuzzToken: whatever is posted, the answer is a JSON refusal or a token.
+// FuzzToken checks that the answer to any form is a JSON refusal or a token.
 func FuzzToken(f *testing.F) {
-	s := faults.New(sandbox.Options{Now: newClock().now})
+	s := sandbox.New(sandbox.Options{Now: newClock().now})
 	f.Add("grant_type=client_credentials", "application/x-www-form-urlencoded", "Basic c2FuZGJveC1jbGllbnQ6c2FuZGJveC1zZWNyZXQ=")
 	f.Add("grant_type=refresh_token&client_id=sandbox-client&refresh_token=AQAA", "application/x-www-form-urlencoded", "")
 	f.Add("grant_type=authorization_code&client_id=sandbox-client&code=AQ%zz;&code_verifier=x", "application/x-www-form-urlencoded;", "Basic ::")

@@ -2,21 +2,21 @@ package sandbox
 
 import "time"
 
-// past is what happened to a login and cannot stand in its tokens.
+// past is what happened to a login after its tokens were sealed.
 type past struct {
-	spent bool      // its code was used
-	turn  uint64    // refresh tokens of a lower turn were rotated out
-	until time.Time // when all of this may be forgotten
+	spent bool      // the code was used
+	turn  uint64    // refresh tokens of a lower turn are revoked
+	until time.Time // the server may forget all of this at this time
 }
 
-// pair is an app and a user, who consents to an app once for all its scopes.
+// pair is an app and a user: a user's consents to an app add up.
 type pair struct{ client, user string }
 
 func (c claims) pair() pair { return pair{c.Client, c.User.ID} }
 
-// removal is the moment a user removed an app. The serial settles it for this
-// server's own logins, since a test's clock may stand still; a login at
-// another server goes by the time.
+// removal is the moment at which a user removed an app. For this server's own logins
+// the serial decides which came first, because a test's clock may stand still. For
+// another server's logins the time decides.
 type removal struct {
 	serial uint64
 	at     time.Time
@@ -30,8 +30,8 @@ func (m removal) hits(s *Server, c claims) bool {
 }
 
 // Revoke removes the app that a refresh token belongs to from the user's
-// account: all its refresh tokens die, and the next login asks again. Text
-// that is no refresh token of ours changes nothing.
+// account: all its refresh tokens are revoked, and the next login asks again. Any
+// other text changes nothing.
 func (s *Server) Revoke(refreshToken string) {
 	c, ok := s.open(aRefresh, refreshToken)
 	if !ok {
@@ -53,13 +53,13 @@ func (s *Server) RevokeAll() {
 	clear(s.granted)
 }
 
-// revoked wants the lock.
+// revoked reports whether a removal hits c. The caller must hold s.mu.
 func (s *Server) revoked(c claims) bool {
 	return s.emptied.hits(s, c) || s.removed[c.pair()].hits(s, c)
 }
 
-// past returns the memory of a login, to be kept until a time at least. It
-// wants the lock.
+// past returns what is remembered of a login, and remembers it at least until the
+// given time. The caller must hold s.mu.
 func (s *Server) past(l login, now, until time.Time) *past {
 	p := s.logins[l]
 	if p == nil {
@@ -80,7 +80,7 @@ func (s *Server) past(l login, now, until time.Time) *past {
 	return p
 }
 
-// spend uses up a code, once.
+// spend uses up a code. Only the first of many exchanges at once succeeds.
 func (s *Server) spend(code claims, now time.Time) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -95,8 +95,8 @@ func (s *Server) spend(code claims, now time.Time) bool {
 	return true
 }
 
-// turn says whether a refresh token is alive, and with rotate kills it in the
-// same moment: of many refreshes at once only one finds it alive.
+// turn reports whether a refresh token is good. With rotate it revokes the token under
+// the same lock, so that only one of many refreshes at once succeeds.
 func (s *Server) turn(refresh claims, now time.Time, rotate bool) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -50,7 +50,8 @@ func TestRotation(t *testing.T) {
 	}
 }
 
-// TestOneRefreshWins: of many at once with one rotating token, exactly one.
+// TestOneRefreshWins refreshes one rotating token many times at once; exactly one
+// refresh may win.
 func TestOneRefreshWins(t *testing.T) {
 	t.Parallel()
 	w := start(t, sandbox.Options{RotatePKCE: true})
@@ -75,7 +76,8 @@ func TestOneRefreshWins(t *testing.T) {
 	}
 }
 
-// TestOneExchangeWins: a code is single use under a race too.
+// TestOneExchangeWins exchanges one code many times at once; exactly one exchange may
+// win.
 func TestOneExchangeWins(t *testing.T) {
 	t.Parallel()
 	w := start(t, sandbox.Options{})
@@ -96,8 +98,8 @@ func TestOneExchangeWins(t *testing.T) {
 	}
 }
 
-// TestOneKeyManyServers: a server knows another one's tokens, and codes, by
-// the key alone.
+// TestOneKeyManyServers checks that servers with one key accept each other's tokens
+// and codes.
 func TestOneKeyManyServers(t *testing.T) {
 	t.Parallel()
 	key := []byte("one key")
@@ -113,7 +115,7 @@ func TestOneKeyManyServers(t *testing.T) {
 	next := first.good(first.refresh(tokens["refresh_token"]))["refresh_token"]
 	third := second.good(second.refresh(next))["refresh_token"]
 	second.refresh(next).refused(t, "invalid_grant: Refresh token revoked")
-	// What second was told by the turn of third, it holds against older ones too.
+	// The rotation of next at second revokes the older token there too.
 	second.refresh(tokens["refresh_token"]).refused(t, "invalid_grant: Refresh token revoked")
 
 	stranger.refresh(third).refused(t, "invalid_grant: Invalid refresh token")
@@ -143,7 +145,7 @@ func TestRevoke(t *testing.T) {
 		t.Errorf("the consent is remembered after the app was removed: %d", r.StatusCode)
 	}
 
-	// The clock has not moved: a login after the removal lives all the same.
+	// The clock stands still, but a login after the removal is good.
 	third := w.pkce()["refresh_token"]
 	w.good(w.refresh(third))
 	w.RevokeAll()

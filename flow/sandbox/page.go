@@ -10,15 +10,16 @@ import (
 	"unicode/utf8"
 )
 
-// styleHash lets the one style sheet pass a policy that forbids all others.
+// styleHash allows the pages' own style sheet in a Content-Security-Policy that
+// forbids all others.
 var styleHash = sync.OnceValue(func() string {
 	sum := sha256.Sum256([]byte(style))
 	return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
 })
 
-// page wraps trusted HTML. Everything that came from outside went through
-// [html.EscapeString] before. There is no script, and nothing is loaded.
-func page(status int, title, main, formAction string) Answer {
+// page wraps trusted HTML. The caller must pass everything that came from outside
+// through [html.EscapeString]. A page has no script and loads nothing.
+func page(status int, title, main, formAction string) answer {
 	var b strings.Builder
 	b.WriteString(`<!DOCTYPE html>
 <html lang="en">
@@ -43,15 +44,16 @@ func page(status int, title, main, formAction string) Answer {
 </body>
 </html>
 `)
-	a := NewAnswer(status, "text/html; charset=utf-8", []byte(b.String()))
-	a.Header.Set("Content-Security-Policy", "default-src 'none'; img-src data:; style-src "+styleHash()+
+	a := body(status, "text/html; charset=utf-8", []byte(b.String()))
+	a.header.Set("Content-Security-Policy", "default-src 'none'; img-src data:; style-src "+styleHash()+
 		"; form-action "+formAction+"; frame-ancestors 'none'; base-uri 'none'")
-	a.Header.Set("Referrer-Policy", "no-referrer")
+	a.header.Set("Referrer-Policy", "no-referrer")
 	return a
 }
 
-// consentPage asks the user. The form carries the whole question, sealed.
-func (s *Server) consentPage(c claims) Answer {
+// consentPage asks the user for consent. The form carries the question, sealed, so
+// that the server stores none.
+func (s *Server) consentPage(c claims) answer {
 	name := c.User.Name
 	if name == "" {
 		name = c.User.ID
@@ -83,9 +85,8 @@ func (s *Server) consentPage(c claims) Answer {
 	return page(http.StatusOK, "Let this app in?", b.String(), "'self' "+formTarget(c.Redirect))
 }
 
-// mistakePage is where a wrong request ends. Until May 2026 Spotify showed the
-// bare text.
-func (s *Server) mistakePage(m *mistake) Answer {
+// mistakePage answers a wrong request. Until May 2026 Spotify showed the bare text.
+func (s *Server) mistakePage(m *mistake) answer {
 	if s.opt.OldErrors {
 		return plain(http.StatusBadRequest, m.old)
 	}
@@ -96,8 +97,8 @@ func (s *Server) mistakePage(m *mistake) Answer {
 `, "'none'")
 }
 
-// index is what a person sees who opens the server's address.
-func (s *Server) index(r *http.Request) Answer {
+// index greets a person who opens the server's address.
+func (s *Server) index(r *http.Request) answer {
 	origin := html.EscapeString("http://" + r.Host)
 	var b strings.Builder
 	b.WriteString(`<h1>The sandbox is running</h1>

@@ -76,8 +76,8 @@ func TestConsentPage(t *testing.T) {
 	}
 }
 
-// TestFormTarget: the policy lets the browser go on to the redirect URI, and
-// nothing in that URI can write policy.
+// TestFormTarget checks that the policy lets the browser continue to the redirect URI,
+// and that no redirect URI can add to the policy.
 func TestFormTarget(t *testing.T) {
 	t.Parallel()
 	w := start(t, sandbox.Options{AnyApp: true})

@@ -6,13 +6,12 @@ import (
 	"strings"
 )
 
-// mistake is something wrong with a request to /authorize. It stays on the
-// server's page and is never sent to a redirect URI, which may be the very
-// thing that is wrong.
+// mistake is an error in a request to /authorize. The server shows a mistake on its
+// own page and never sends it to the redirect URI, which may be the mistake.
 type mistake struct {
-	text string // since about May 2026
-	old  string // before
-	cure string // for the person in front of the sandbox
+	text string // as Spotify shows it since about May 2026
+	old  string // as Spotify showed it before
+	cure string // tells the person in front of the sandbox what to do
 }
 
 func missing(parameter string) *mistake {
@@ -39,7 +38,7 @@ func insecure(string) *mistake {
 	}
 }
 
-// checkRedirect says what is wrong with sending the browser to uri for app.
+// checkRedirect returns why the browser may not go to uri for app, or nil.
 func (s *Server) checkRedirect(app App, uri string) *mistake {
 	if uri == "" {
 		return missing("redirect_uri")
@@ -60,7 +59,7 @@ func (s *Server) checkRedirect(app App, uri string) *mistake {
 
 // registrable checks what the dashboard has accepted since 2025-11-27: https,
 // http on a loopback IP literal, or an app's own scheme. The name localhost is
-// out even with https.
+// refused even with https.
 func registrable(uri string) func(string) *mistake {
 	for i := range len(uri) {
 		if uri[i] <= ' ' || uri[i] >= 0x7f || uri[i] == '\\' {
@@ -81,16 +80,16 @@ func registrable(uri string) func(string) *mistake {
 			return insecure
 		}
 	case "javascript", "data", "vbscript", "file", "blob", "about", "ftp", "ws", "wss":
-		return insecure // schemes that browsers keep for themselves
+		return insecure // browsers handle these schemes themselves
 	}
 	return nil
 }
 
 func loopback(host string) bool { return host == "127.0.0.1" || host == "::1" }
 
-// onAnyPort reports whether uri is a loopback IP literal that was registered
-// without a port, with one (RFC 8252, section 7.3). Both are compared as text,
-// so that nothing that parses alike can slip through.
+// onAnyPort reports whether uri is registered but for its port, and registered is
+// a loopback IP literal without a port (RFC 8252, section 7.3). It compares texts,
+// because two different texts can parse to the same URL.
 func onAnyPort(registered, uri string) bool {
 	for _, origin := range []string{"http://127.0.0.1", "http://[::1]", "https://127.0.0.1", "https://[::1]"} {
 		rest, ok := strings.CutPrefix(registered, origin)
@@ -109,7 +108,7 @@ func onAnyPort(registered, uri string) bool {
 }
 
 // withQuery appends parameters to a redirect URI and leaves its own bytes
-// alone.
+// as they are.
 func withQuery(uri string, q url.Values) string {
 	switch {
 	case !strings.Contains(uri, "?"):
@@ -121,10 +120,10 @@ func withQuery(uri string, q url.Values) string {
 	}
 }
 
-// formTarget is the source of Content-Security-Policy's form-action that lets
-// the answer to the consent form redirect to uri: Chromium applies form-action
-// to redirects too. CSP cannot write an IPv6 address, nor some characters that
-// a URL's host may have: there the scheme must do.
+// formTarget returns the source for form-action in the Content-Security-Policy that
+// lets the consent form's answer redirect to uri: Chromium applies form-action to
+// redirects too. CSP has no syntax for an IPv6 address, nor for some characters of a
+// URL's host; formTarget returns the scheme for these.
 func formTarget(uri string) string {
 	u, err := url.Parse(uri)
 	if err != nil {

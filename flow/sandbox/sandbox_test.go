@@ -17,7 +17,6 @@ import (
 	"time"
 
 	"tokenform/flow/sandbox"
-	"tokenform/flow/sandbox/faults"
 )
 
 const (
@@ -27,7 +26,7 @@ const (
 	verifier = "this-is-a-verifier_of.more~than-43-characters-0123"
 )
 
-// clock is a server's own, moved by hand.
+// clock is a server's clock, which the test moves.
 type clock struct {
 	mu sync.Mutex
 	t  time.Time
@@ -49,10 +48,10 @@ func (c *clock) set(t time.Time) {
 	c.t = t
 }
 
-// world is a sandbox on a loopback port and a browser that follows nothing.
+// world is a sandbox on a loopback port, and a browser that follows no redirects.
 type world struct {
 	*testing.T
-	*faults.Server
+	*sandbox.Server
 	clock *clock
 	url   string
 	http  *http.Client
@@ -64,7 +63,7 @@ func start(t *testing.T, opt sandbox.Options) *world {
 	if opt.Now == nil {
 		opt.Now = c.now
 	}
-	s := faults.New(opt)
+	s := sandbox.New(opt)
 	web := httptest.NewServer(s)
 	t.Cleanup(web.Close)
 	client := &http.Client{
@@ -75,7 +74,7 @@ func start(t *testing.T, opt sandbox.Options) *world {
 	return &world{t, s, c, web.URL, client}
 }
 
-// reply is a response, read to its end.
+// reply is a response with its whole body.
 type reply struct {
 	*http.Response
 	body string
@@ -113,7 +112,7 @@ func (w *world) get(path string) reply {
 }
 
 // token posts to the token endpoint. Pairs are names and values; "basic" is
-// no parameter but the id and secret to send in the header.
+// the id and secret to send in the header.
 func (w *world) token(pairs ...string) reply {
 	w.Helper()
 	form, basic := url.Values{}, ""
@@ -158,7 +157,7 @@ func challenge(v string) string {
 }
 
 // question is a good request to /authorize, with changes: name and value, or
-// "-name" and anything to leave it out.
+// "-name" and any value to leave the parameter out.
 func question(pairs ...string) string {
 	q := url.Values{
 		"client_id": {id}, "response_type": {"code"}, "redirect_uri": {callback}, "state": {"st&te"},
@@ -187,7 +186,7 @@ func (w *world) press(page reply, button string) reply {
 	return w.do(w.request("POST", "/authorize", url.Values{"request": {m[1]}, "answer": {button}}))
 }
 
-// login returns the code of a login, whatever it takes.
+// login logs in, with the consent page if there is one, and returns the code.
 func (w *world) login(pairs ...string) string {
 	w.Helper()
 	r := w.get(question(pairs...))
@@ -197,7 +196,7 @@ func (w *world) login(pairs ...string) string {
 	return w.landed(r).Get("code")
 }
 
-// landed is the query that the redirect URI got.
+// landed returns the query that the redirect URI got.
 func (w *world) landed(r reply) url.Values {
 	w.Helper()
 	u, err := r.Location()

@@ -2,12 +2,12 @@ package sandbox
 
 import "strings"
 
-// scopes is a set: bit n stands for known[n].
+// scopes is a set of scopes: bit n stands for known[n].
 type scopes uint32
 
-// known are the scopes of the newest documentation, then those of partners.
-// The order is the server's own, in which every answer lists them: neither the
-// documentation's nor the alphabet's, so that nobody counts on either.
+// known lists the scopes of Spotify's newest documentation, then the scopes of
+// partners. Every answer lists scopes in this order, which is neither the
+// documentation's nor the alphabet's, so that no program relies on either.
 var known = [...]struct{ name, words string }{
 	{"playlist-read-private", "See your private playlists"},
 	{"playlist-read-collaborative", "See the playlists you share with others"},
@@ -35,8 +35,8 @@ var known = [...]struct{ name, words string }{
 	{"soa-create-partner", "Create a partner"},
 }
 
-// parseScopes reads a scope parameter; unknown is the first name that is no
-// scope, and is left out of the set.
+// parseScopes reads a scope parameter. It leaves unknown names out of the set and
+// returns the first.
 func parseScopes(text string) (set scopes, unknown string) {
 	for name := range strings.SplitSeq(text, " ") {
 		if name == "" {

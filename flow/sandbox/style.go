@@ -1,8 +1,8 @@
 package sandbox
 
-// style is the pages' only style sheet. It stands here and not in a file of
-// its own because Go drops carriage returns from this kind of string: browsers
-// hash the sheet without them, whatever git made of the line endings.
+// style is the pages' only style sheet. It is a raw string and no file of its own,
+// because Go drops carriage returns from raw strings. Browsers hash the sheet without
+// carriage returns, whatever line endings git wrote.
 const style = `
 :root {
   color-scheme: light dark;

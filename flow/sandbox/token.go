@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// refusal is an OAuth error (RFC 6749, section 5.2). Spotify sends every one
-// of them with status 400.
+// refusal is an OAuth error (RFC 6749, section 5.2). Spotify sends every refusal
+// with status 400.
 type refusal struct {
 	Code        string `json:"error"`
 	Description string `json:"error_description"`
@@ -19,7 +19,7 @@ type refusal struct {
 
 func refuse(code, description string) *refusal { return &refusal{code, description} }
 
-// granted is a good answer of the token endpoint.
+// granted is the token endpoint's answer to a good request.
 type granted struct {
 	Access    string `json:"access_token"`
 	Type      string `json:"token_type"`
@@ -29,10 +29,10 @@ type granted struct {
 }
 
 // token answers POST /api/token.
-func (s *Server) token(r *http.Request) Answer {
+func (s *Server) token(r *http.Request) answer {
 	form := r.PostForm
 	if t, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); r.Method != http.MethodPost || err != nil || t != "application/x-www-form-urlencoded" {
-		form = nil // parameters of the URL or of a JSON body do not count
+		form = nil // Spotify reads no parameters from the URL or from JSON
 	}
 	var run func(client, url.Values) (*granted, *refusal)
 	switch grant := form.Get("grant_type"); grant {
@@ -58,9 +58,9 @@ func (s *Server) token(r *http.Request) Answer {
 	return jsonAnswer(http.StatusOK, g)
 }
 
-func refused(e *refusal) Answer { return jsonAnswer(http.StatusBadRequest, e) }
+func refused(e *refusal) answer { return jsonAnswer(http.StatusBadRequest, e) }
 
-// exchange trades a code for tokens. A refused attempt leaves the code usable.
+// exchange trades a code for tokens. A refused exchange leaves the code usable.
 func (s *Server) exchange(c client, form url.Values) (*granted, *refusal) {
 	now, verifier := s.opt.Now(), form.Get("code_verifier")
 	if form.Get("code") == "" {
@@ -87,8 +87,8 @@ func (s *Server) exchange(c client, form url.Values) (*granted, *refusal) {
 	return g, nil
 }
 
-// matches compares a verifier with its challenge. A verifier for a code that
-// had no challenge is wrong too (RFC 9700, section 2.1.1: against downgrades).
+// matches compares a verifier with its challenge. It refuses a verifier if the code
+// had no challenge, against downgrades (RFC 9700, section 2.1.1).
 func matches(challenge, verifier string) bool {
 	if challenge == "" {
 		return verifier == ""
@@ -105,8 +105,8 @@ func matches(challenge, verifier string) bool {
 	return base64.RawURLEncoding.EncodeToString(sum[:]) == challenge
 }
 
-// refresh answers a new access token; the refresh token stays as it is and
-// goes unmentioned, unless the server rotates.
+// refresh answers with a new access token. The refresh token stays valid and the
+// answer leaves it out, unless the server rotates.
 func (s *Server) refresh(c client, form url.Values) (*granted, *refusal) {
 	now := s.opt.Now()
 	if form.Get("refresh_token") == "" {
@@ -137,8 +137,8 @@ func (s *Server) refresh(c client, form url.Values) (*granted, *refusal) {
 	return g, nil
 }
 
-// clientCredentials answers a token that stands for the app alone: no user, no
-// scopes, no refresh token (RFC 6749, section 4.4.3).
+// clientCredentials answers with a token for the app alone: without a user, scopes
+// or a refresh token (RFC 6749, section 4.4.3).
 func (s *Server) clientCredentials(c client, _ url.Values) (*granted, *refusal) {
 	if !c.secret {
 		return nil, refuse("invalid_client", "Invalid client secret")
@@ -146,7 +146,7 @@ func (s *Server) clientCredentials(c client, _ url.Values) (*granted, *refusal) 
 	return s.grant(claims{Client: c.id, Secret: true}, s.opt.Now()), nil
 }
 
-// grant makes an access token of c.
+// grant makes an access token from c.
 func (s *Server) grant(c claims, now time.Time) *granted {
 	c.Kind, c.Expires = anAccess, now.Add(s.opt.TokenLife).UnixMilli()
 	return &granted{

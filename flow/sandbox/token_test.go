@@ -49,7 +49,7 @@ func TestGrants(t *testing.T) {
 		if tt.got["expires_in"] != 3600.0 || tt.got["token_type"] != "Bearer" {
 			t.Errorf("%s: %v %v", tt.name, tt.got["expires_in"], tt.got["token_type"])
 		}
-		// Asked the other way round: the server has its own order.
+		// The request lists the scopes the other way round; the server has its own order.
 		if s, ok := tt.got["scope"]; ok && s != "playlist-read-private user-library-read" {
 			t.Errorf("%s: scope %v", tt.name, s)
 		}
@@ -127,7 +127,7 @@ func TestRefusals(t *testing.T) {
 			w.token(tt.ask...).refused(t, tt.want)
 		})
 	}
-	// A refused attempt used nothing up.
+	// A refused exchange leaves the code usable.
 	w.good(w.refresh(refresh))
 	w.good(w.token("basic", basic, "grant_type", "authorization_code", "redirect_uri", callback, "code", plain))
 }
@@ -149,7 +149,7 @@ func TestEveryCharacterOfATokenCounts(t *testing.T) {
 	w.good(w.refresh(token))
 }
 
-// TestOnlyAFormIsRead: parameters elsewhere do not count.
+// TestOnlyAFormIsRead sends the parameters outside a form.
 func TestOnlyAFormIsRead(t *testing.T) {
 	t.Parallel()
 	w := start(t, sandbox.Options{})
@@ -170,7 +170,7 @@ func TestOnlyAFormIsRead(t *testing.T) {
 	w.good(w.do(charset))
 }
 
-// TestBasicIsFormEncoded: RFC 6749, section 2.3.1.
+// TestBasicIsFormEncoded checks the encoding of RFC 6749, section 2.3.1.
 func TestBasicIsFormEncoded(t *testing.T) {
 	t.Parallel()
 	odd := sandbox.App{ID: "odd:id", Secret: "p%2 + ü:"}

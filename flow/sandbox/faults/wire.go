@@ -5,44 +5,42 @@ import (
 	"net"
 	"net/http"
 	"time"
-
-	"tokenform/flow/sandbox"
 )
 
-// Faults of the connection. Their names say whether the grant is consumed,
-// which is what the client cannot know.
+// These faults break the connection. Their names say whether the grant is consumed,
+// because the client cannot tell.
 
-// ResetBeforeGrant resets the connection; nothing has happened.
+// ResetBeforeGrant resets the connection and does nothing else.
 func ResetBeforeGrant() Fault {
-	return Fault{Name: "reset before the grant", Instead: nothing, Send: reset}
+	return Fault{name: "reset before the grant", instead: nothing, send: reset}
 }
 
-// ResetAfterGrant does what was asked, then resets the connection: the code is
-// used, a rotated token is dead, and the answer is lost.
-func ResetAfterGrant() Fault { return Fault{Name: "reset after the grant", Send: reset} }
+// ResetAfterGrant grants, then resets the connection: the code is used, the old
+// refresh token is revoked if the server rotates, and the answer is lost.
+func ResetAfterGrant() Fault { return Fault{name: "reset after the grant", send: reset} }
 
-// HangBeforeGrant says nothing until the client leaves.
+// HangBeforeGrant sends nothing until the client leaves.
 func HangBeforeGrant() Fault {
-	return Fault{Name: "hang before the grant", Instead: nothing, Send: hang}
+	return Fault{name: "hang before the grant", instead: nothing, send: hang}
 }
 
-// HangAfterGrant does what was asked, and never says so.
-func HangAfterGrant() Fault { return Fault{Name: "hang after the grant", Send: hang} }
+// HangAfterGrant grants, and sends nothing until the client leaves.
+func HangAfterGrant() Fault { return Fault{name: "hang after the grant", send: hang} }
 
-// Slow does what was asked, and answers late.
+// Slow grants at once and answers after a delay.
 func Slow(delay time.Duration) Fault {
-	return Fault{Name: "slow", Send: func(w http.ResponseWriter, r *http.Request, a sandbox.Answer) {
+	return Fault{name: "slow", send: func(w http.ResponseWriter, r *http.Request, a answer) {
 		if wait(r, delay) {
-			a.Send(w)
+			a.send(w)
 		}
 	}}
 }
 
-// Drip answers byte by byte.
+// Drip grants at once and answers byte by byte.
 func Drip(every time.Duration) Fault {
-	return Fault{Name: "drip", Send: func(w http.ResponseWriter, r *http.Request, a sandbox.Answer) {
-		a.Head(w, len(a.Body))
-		for _, b := range a.Body {
+	return Fault{name: "drip", send: func(w http.ResponseWriter, r *http.Request, a answer) {
+		a.head(w, len(a.body))
+		for _, b := range a.body {
 			if _, err := w.Write([]byte{b}); err != nil {
 				return
 			}
@@ -53,23 +51,23 @@ func Drip(every time.Duration) Fault {
 	}}
 }
 
-// CutOff breaks the connection in the middle of the body.
+// CutOff grants, then breaks the connection in the middle of the body.
 func CutOff() Fault {
-	return Fault{Name: "cut off", Send: func(w http.ResponseWriter, _ *http.Request, a sandbox.Answer) {
-		a.Head(w, len(a.Body))
-		_, _ = w.Write(a.Body[:len(a.Body)/2])
+	return Fault{name: "cut off", send: func(w http.ResponseWriter, _ *http.Request, a answer) {
+		a.head(w, len(a.body))
+		_, _ = w.Write(a.body[:len(a.body)/2])
 		_ = http.NewResponseController(w).Flush()
 		panic(http.ErrAbortHandler)
 	}}
 }
 
-// Huge answers a body of n bytes that begins like a good one; a negative n is
-// endless. No grant is consumed.
+// Huge answers with a body of n bytes that begins like a good answer; a negative n
+// means endless. No grant is consumed.
 func Huge(n int64) Fault {
-	return Fault{Name: "huge", Instead: huge, Send: func(w http.ResponseWriter, r *http.Request, a sandbox.Answer) {
-		a.Head(w, -1) // sent in chunks, so that no length gives a warning
+	return Fault{name: "huge", instead: huge, send: func(w http.ResponseWriter, r *http.Request, a answer) {
+		a.head(w, -1) // in chunks, so that no Content-Length warns the client
 		chunk := bytes.Repeat([]byte("A"), 32<<10)
-		copy(chunk, a.Body)
+		copy(chunk, a.body)
 		for n := n; n != 0 && r.Context().Err() == nil; {
 			if n > 0 && n < int64(len(chunk)) {
 				chunk = chunk[:n]
@@ -85,22 +83,22 @@ func Huge(n int64) Fault {
 	}}
 }
 
-func huge(*http.Request) sandbox.Answer {
-	return sandbox.NewAnswer(http.StatusOK, "application/json", []byte(`{"access_token":"`))
+func huge(*http.Request) answer {
+	return says(http.StatusOK, "application/json", `{"access_token":"`)
 }
 
-func nothing(*http.Request) sandbox.Answer { return text(http.StatusOK, "") }
+func nothing(*http.Request) answer { return says(http.StatusOK, "text/plain", "") }
 
-// reset closes the connection so that the client sees "connection reset by
-// peer" and not an orderly end: with linger zero, close sends RST.
-func reset(w http.ResponseWriter, _ *http.Request, _ sandbox.Answer) {
+// reset closes the connection so that the client sees "connection reset by peer"
+// instead of an orderly end: after SetLinger(0), Close sends RST.
+func reset(w http.ResponseWriter, _ *http.Request, _ answer) {
 	conn, _, err := http.NewResponseController(w).Hijack()
 	if err != nil {
 		panic(http.ErrAbortHandler) // HTTP/2 resets its stream instead
 	}
 	raw := conn
 	if t, ok := conn.(interface{ NetConn() net.Conn }); ok {
-		raw = t.NetConn() // beneath TLS, which would say goodbye
+		raw = t.NetConn() // beneath TLS, because tls.Conn ends the session in order
 	}
 	if tcp, ok := raw.(*net.TCPConn); ok {
 		_ = tcp.SetLinger(0)
@@ -108,12 +106,12 @@ func reset(w http.ResponseWriter, _ *http.Request, _ sandbox.Answer) {
 	_ = raw.Close()
 }
 
-func hang(_ http.ResponseWriter, r *http.Request, _ sandbox.Answer) {
+func hang(_ http.ResponseWriter, r *http.Request, _ answer) {
 	<-r.Context().Done()
 	panic(http.ErrAbortHandler)
 }
 
-// wait reports whether the client is still there after d.
+// wait waits for d and reports whether the client is still there.
 func wait(r *http.Request, d time.Duration) bool {
 	t := time.NewTimer(d)
 	defer t.Stop()

@@ -1,4 +1,4 @@
-package sandbox_test
+package faults_test
 
 import (
 	"context"
@@ -17,8 +17,8 @@ import (
 	"tokenform/flow/sandbox/faults"
 )
 
-// TestAnswerFaults: each fault that is an answer, and whether the code is
-// still good after it.
+// TestAnswerFaults checks what each fault answers, and whether the code is still good
+// after it.
 func TestAnswerFaults(t *testing.T) {
 	t.Parallel()
 	w := start(t, sandbox.Options{})
@@ -81,29 +81,31 @@ func TestAnswerFaults(t *testing.T) {
 		{faults.Drip(time.Microsecond), 200, true, field("token_type", `"Bearer"`)},
 	} {
 		t.Run(tt.fault.String(), func(t *testing.T) {
-			exchange := []string{"grant_type", "authorization_code", "client_id", id, "redirect_uri", callback, "code", w.login(), "code_verifier", verifier}
+			exchange := w.exchange()
 			w.Inject("/api/token", tt.fault, 1)
-			r := w.token(exchange...)
+			r := w.token(exchange)
 			if r.StatusCode != tt.status || !tt.ok(r) {
 				t.Errorf("%d %v %.200s", r.StatusCode, r.Header, r.body)
 			}
 			if all := w.Requests(); tt.fault.String() != "none" && all[len(all)-1].Fault != tt.fault.String() {
 				t.Errorf("noted fault %q", all[len(all)-1].Fault)
 			}
-			if again := w.token(exchange...); (again.StatusCode == 400) != tt.consumed {
+			if again := w.token(exchange); (again.StatusCode == 400) != tt.consumed {
 				t.Errorf("the code afterwards: %d %s", again.StatusCode, again.body)
 			}
 		})
 	}
-	// A refusal stays one, whatever is done to good answers.
+	// A fault that changes good answers leaves a refusal as it is.
 	w.Inject("/api/token", faults.Without("error"), 1)
-	w.token().refused(t, "unsupported_grant_type: grant_type parameter is missing")
+	if r := w.token(nil); r.StatusCode != 400 || r.body != `{"error":"unsupported_grant_type","error_description":"grant_type parameter is missing"}` {
+		t.Errorf("%d %s", r.StatusCode, r.body)
+	}
 }
 
 func TestAPIFaults(t *testing.T) {
 	t.Parallel()
 	w := start(t, sandbox.Options{})
-	token := w.pkce()["access_token"]
+	token, _ := w.good(w.token(w.exchange()))
 	for _, tt := range []struct {
 		fault  faults.Fault
 		status int
@@ -117,7 +119,7 @@ func TestAPIFaults(t *testing.T) {
 		{faults.With("id", "else"), 200, ""},
 	} {
 		w.Inject("/v1/me", tt.fault, 1)
-		r := w.bearer("/v1/me", token)
+		r := w.get("/v1/me", token)
 		if r.StatusCode != tt.status || tt.body != "" && r.body != tt.body {
 			t.Errorf("%v: %d %s", tt.fault, r.StatusCode, r.body)
 		}
@@ -125,12 +127,12 @@ func TestAPIFaults(t *testing.T) {
 			t.Errorf("%v: %v", tt.fault, r.Header)
 		}
 	}
-	if r := w.bearer("/v1/search?q=a&type=track", token); r.StatusCode != 200 {
+	if r := w.get("/v1/search?q=a&type=track", token); r.StatusCode != 200 {
 		t.Errorf("another path: %d", r.StatusCode)
 	}
 }
 
-// TestInjectOrder: faults wait in line, for a path each.
+// TestInjectOrder checks that each path has its own line of faults.
 func TestInjectOrder(t *testing.T) {
 	t.Parallel()
 	w := start(t, sandbox.Options{})
@@ -138,24 +140,24 @@ func TestInjectOrder(t *testing.T) {
 	w.Inject("/v1/me", faults.Outage(503), 2)
 	w.Inject("/v1/me", faults.Says(418, "text/plain", ""), -1)
 	for i, want := range []int{401, 503, 503, 418, 418, 418} {
-		if r := w.get("/v1/me"); r.StatusCode != want {
+		if r := w.get("/v1/me", ""); r.StatusCode != want {
 			t.Errorf("request %d: %d, want %d", i, r.StatusCode, want)
 		}
 	}
 	w.Inject("/v1/me", faults.Fault{}, 0)
-	if r := w.get("/v1/me"); r.StatusCode != 401 || w.Count("/v1/me") != 7 {
+	if r := w.get("/v1/me", ""); r.StatusCode != 401 || w.Count("/v1/me") != 7 {
 		t.Errorf("%d after %d", r.StatusCode, w.Count("/v1/me"))
 	}
 }
 
-// TestWireFaults: the connection breaks, and the rotating refresh token tells
-// whether the grant was consumed.
+// TestWireFaults breaks connections. The rotating refresh token shows whether the grant
+// was consumed.
 func TestWireFaults(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		fault    faults.Fault
 		consumed bool
-		cause    error // of the failure; nil: any
+		cause    error // of the failure; nil means any
 	}{
 		{faults.ResetBeforeGrant(), false, syscall.ECONNRESET},
 		{faults.ResetAfterGrant(), true, syscall.ECONNRESET},
@@ -180,14 +182,12 @@ func TestWireFaults(t *testing.T) {
 					w.url, w.http = web.URL, web.Client()
 					w.http.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 				}
-				token := w.pkce()["refresh_token"].(string)
-				w.http.CloseIdleConnections() // else net/http tries again on a new one
+				_, token := w.good(w.token(w.exchange()))
+				w.http.CloseIdleConnections() // net/http would try again if the connection was used before
 				w.Inject("/api/token", tt.fault, 1)
 				ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 				defer cancel()
-				r := w.request("POST", "/api/token", map[string][]string{
-					"grant_type": {"refresh_token"}, "client_id": {id}, "refresh_token": {token},
-				}).WithContext(ctx)
+				r := w.request("POST", "/api/token", refresh(token)).WithContext(ctx)
 				res, err := w.http.Do(r)
 				if err == nil {
 					_, err = io.Copy(io.Discard, res.Body)
@@ -199,7 +199,7 @@ func TestWireFaults(t *testing.T) {
 				if !errors.Is(err, tt.cause) && !(runtime.GOOS == "windows" && tt.cause == syscall.ECONNRESET) {
 					t.Errorf("%v, want %v", err, tt.cause)
 				}
-				if again := w.refresh(token); (again.StatusCode == 400) != tt.consumed {
+				if again := w.token(refresh(token)); (again.StatusCode == 400) != tt.consumed {
 					t.Errorf("the token afterwards: %d %s", again.StatusCode, again.body)
 				}
 			})

@@ -1,4 +1,4 @@
-package sandbox
+package faults
 
 import (
 	"maps"
@@ -8,42 +8,35 @@ import (
 	"time"
 )
 
-// Request is what a client asked. It holds what was sent, secrets included: it
-// is for assertions, not for logs.
+// Request is a request as the client sent it. It holds secrets: compare it in tests,
+// never print it.
 type Request struct {
-	Time     time.Time // by the server's clock
-	Method   string
-	Path     string
-	Query    url.Values
-	Form     url.Values // of the body
-	Header   http.Header
-	Auth     string // one of AuthNone, AuthBasic, …
-	ClientID string
-	Fault    string // the fault it met, by name; empty means none
+	Time   time.Time // by the server's clock
+	Method string
+	Path   string
+	Query  url.Values
+	Form   url.Values // of the body
+	Header http.Header
+	Fault  string // name of the fault that the request met; empty means none
 }
 
 func newRequest(r *http.Request, now time.Time) Request {
-	id, _, auth := credentials(r)
-	if id == "" {
-		id = r.URL.Query().Get("client_id")
-	}
 	return Request{
 		Time: now, Method: r.Method, Path: r.URL.Path, Query: r.URL.Query(),
-		Form: maps.Clone(r.PostForm), Header: r.Header.Clone(), Auth: auth, ClientID: id,
+		Form: maps.Clone(r.PostForm), Header: r.Header.Clone(),
 	}
 }
 
-// A server that runs for days must not grow: it keeps this many requests, and
-// counts this many paths.
+// maxRequests and maxPaths bound the memory of a server that runs through long tests.
 const (
 	maxRequests = 10_000
 	maxPaths    = 1_000
 )
 
-// requestLog is a ring, and a count per path since the start.
+// requestLog is a ring of the last requests, and a count per path since the start.
 type requestLog struct {
 	ring   []Request
-	next   int // where the oldest is, once the ring is full
+	next   int // index of the oldest request in a full ring
 	counts map[string]int
 }
 
@@ -66,7 +59,7 @@ func (s *Server) Requests() []Request {
 	return slices.Concat(s.log.ring[s.log.next:], s.log.ring[:s.log.next])
 }
 
-// Count returns how many requests there were for a path since the start.
+// Count returns how many requests for a path there were since the start.
 func (s *Server) Count(path string) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()

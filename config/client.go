@@ -1,10 +1,5 @@
 package config
 
-import (
-	"strings"
-	"unicode"
-)
-
 var (
 	clientKeys = []string{"id", "secret"}
 	originKeys = []string{"env", "file", "command"}
@@ -123,16 +118,4 @@ func (d *document) fetched(v *Value, f *field, name string) *Value {
 		v.shown = n.items[0].value
 	}
 	return v
-}
-
-// blemish returns the flaw of a credential that Spotify cannot have issued, or
-// nil. A blank or a newline that was copied along makes every request fail.
-func blemish(s string) *flaw {
-	switch {
-	case strings.ContainsAny(s, "\r\n"):
-		return &flaw{"the value has more than one line", "only one newline at the end is dropped; the source must give the bare value"}
-	case strings.ContainsFunc(s, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }):
-		return &flaw{"the value has white space in it", "copy it again, without anything around it"}
-	}
-	return nil
 }

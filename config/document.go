@@ -150,7 +150,7 @@ func (d *document) login(p *Profile, fs fields) {
 	d.lifetime(p, fs)
 	if f := fs.get("account"); f != nil {
 		s, ok := d.shown(f.node, "account")
-		if wrong := blemish(s); ok && wrong != nil {
+		if wrong := blemishInAccount(s); ok && wrong != nil {
 			d.report(f.node, "write the account's id, as status shows it", "account: %s", wrong.message)
 		}
 		p.Account = s

@@ -83,6 +83,9 @@ type envFile struct {
 // several lines. Comments, CRLF and a byte order mark are accepted. $NAME is
 // never expanded. The last of several values for a name counts.
 func parseDotenv(data []byte) (vars map[string]string, flaws []flawAt) {
+	if isUTF16(data) {
+		return nil, []flawAt{{flaw: flaw{"the text is UTF-16", "save it as UTF-8; PowerShell's > writes UTF-16"}}}
+	}
 	if !utf8.Valid(data) {
 		return nil, []flawAt{{flaw: flaw{"the text is not UTF-8", "save it as UTF-8"}}}
 	}

@@ -18,8 +18,7 @@ const (
 // illegal finds a byte or a character that no YAML file may hold. yaml.v3 would
 // find it too, and give a worse position.
 func illegal(data []byte) *flawAt {
-	if bytes.HasPrefix(data, []byte("\xff\xfe")) || bytes.HasPrefix(data, []byte("\xfe\xff")) ||
-		len(data) > 1 && (data[0] == 0) != (data[1] == 0) {
+	if isUTF16(data) {
 		return &flawAt{flaw{"the text is UTF-16", "save it as UTF-8"}, 0, 0}
 	}
 	line, col := 1, 1

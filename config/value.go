@@ -101,13 +101,17 @@ func (v *Value) fetch(ctx context.Context) error {
 		if err != nil {
 			return v.problem(fmt.Sprintf("cannot read %s: %s", v.shown, cause(err)), "create the file, or change its path in the profile")
 		}
-		s = dropNewline(string(b))
+		if s, err = v.plainText(v.shown, b); err != nil {
+			return err
+		}
 	default:
 		text, err := v.run(ctx)
 		if err != nil {
 			return err
 		}
-		s = dropNewline(text)
+		if s, err = v.plainText("the output of "+v.shown, []byte(text)); err != nil {
+			return err
+		}
 	}
 	if s == "" {
 		return v.problem("the value is empty", "")
@@ -117,6 +121,15 @@ func (v *Value) fetch(ctx context.Context) error {
 	}
 	v.text, v.done = s, true
 	return nil
+}
+
+// plainText returns the text of a file or of a command's output without what an
+// editor or a shell adds: a byte order mark and one newline. what names the source.
+func (v *Value) plainText(what string, data []byte) (string, error) {
+	if isUTF16(data) {
+		return "", v.problem(what+" is UTF-16", "save it as UTF-8; PowerShell's > writes UTF-16")
+	}
+	return dropNewline(strings.TrimPrefix(string(data), "\ufeff")), nil
 }
 
 // run runs the command, without a shell, and returns what it prints. Nobody sees

@@ -189,3 +189,50 @@ func TestB1EveryKey(t *testing.T) {
 		t.Errorf("an env_file in UTF-16:\n%s", got)
 	}
 }
+
+// TestB2TrailingNewline checks that one newline at the end of a variable is
+// dropped, whichever way the variable is named, and no more than one.
+func TestB2TrailingNewline(t *testing.T) {
+	t.Parallel()
+	env := func(name string) (string, bool) {
+		s, ok := map[string]string{
+			"LF": "abc\n", "CRLF": "abc\r\n", "CR": "abc\r", "TWO": "CANARY\n\n", "INSIDE": "CANARY\nCANARY", "NOTHING": "\n",
+		}[name]
+		return s, ok
+	}
+	for name, tt := range map[string]struct{ yaml, want string }{
+		"B2 ${}":                             {"${LF}", "abc"},
+		"B2 ${}, CRLF":                       {"${CRLF}", "abc"},
+		"B2 ${}, CR of a sourced CRLF file":  {"${CR}", "abc"},
+		"B2 ${:?}":                           {"'${LF:?message}'", "abc"},
+		"B2 ${:-} of a newline":              {"${NOTHING:-abc}", "abc"},
+		"B2 {env:}":                          {"{env: LF}", "abc"},
+		"B2 {env:}, CRLF":                    {"{env: CRLF}", "abc"},
+		"B2 env_file":                        {"${FROM_FILE}", "abc"},
+		"B2 {env:} of an env_file":           {"{env: FROM_FILE}", "abc"},
+		"B2 in the midst of a text":          {"${LF}${LF}", "abcabc"},
+		"B2 two newlines":                    {"${TWO}", ""},
+		"B2 a newline inside":                {"{env: INSIDE}", ""},
+		"B2 nothing but a newline":           {"${NOTHING}", ""},
+		"B2 nothing but a newline in {env:}": {"{env: NOTHING}", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := write(t, map[string]string{
+				"dev.yaml": "client:\n  id: abc\n  secret: " + tt.yaml + "\nenv_file: [vars.env]\n",
+				"vars.env": "FROM_FILE=\"abc\n\"\n",
+			})
+			ps, problems := Load(t.Context(), Sources{Dir: dir, Env: env}, []string{"dev.yaml"})
+			got, text := "", show(problems)
+			if len(ps) > 0 {
+				var err error
+				if got, err = ps[0].Client.Secret.Resolve(t.Context()); err != nil {
+					text = err.Error()
+				}
+			}
+			if got != tt.want || (got == "") == (text == "") || strings.Contains(text, "CANARY") {
+				t.Errorf("%q, %s", got, text)
+			}
+		})
+	}
+}

@@ -44,9 +44,6 @@ func (d *document) value(f *field, name string) *Value {
 		if !ok {
 			return nil
 		}
-		if !literal {
-			s = dropNewline(s) // of a variable, as of a file
-		}
 		if s == "" {
 			if name != "refresh_token" {
 				hint := emptyHint(f.node.value)

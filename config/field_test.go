@@ -7,26 +7,6 @@ import (
 	"testing"
 )
 
-// TestB2TrailingNewline: one newline at the end of a variable is dropped, as of a
-// file, and of two only one.
-func TestB2TrailingNewline(t *testing.T) {
-	dir := write(t, map[string]string{"p.yaml": "client: {id: abc, secret: \"${S}\"}\n", "q.yaml": "client: {id: abc, secret: {env: S}}\n"})
-	for text, ok := range map[string]bool{"hush": true, "hush\n": true, "hush\r\n": true, "hush\n\n": false, "hu\nsh": false} {
-		env := func(string) (string, bool) { return text, true }
-		for _, file := range []string{"p.yaml", "q.yaml"} {
-			profiles, problems := Load(t.Context(), Sources{Env: env, Dir: dir}, []string{file})
-			var got string
-			err := error(problems)
-			if len(problems.Errors()) == 0 {
-				got, err = profiles[0].Client.Secret.Resolve(t.Context())
-			}
-			if ok && got != "hush" || !ok && got != "" {
-				t.Errorf("%s, %q: %q, %v", file, text, got, err)
-			}
-		}
-	}
-}
-
 // TestE2GitRunsNothing: git is asked about a repository of somebody else without
 // running a program that its configuration names.
 func TestE2GitRunsNothing(t *testing.T) {

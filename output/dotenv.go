@@ -17,28 +17,39 @@ type assignment struct{ name, value string }
 // mergeDotenv sets the variables of set in content, each at every place where
 // it is assigned (readers differ on which of several counts) and else at the
 // end, in the order of set, and removes the lines that assign those in drop. No
-// other byte changes, with one exception: a last line without a line ending gets
-// one before a line is added. An added line always has its ending.
+// other byte changes, with two exceptions: a last line without a line ending gets
+// one before a line is added (an added line always has its ending), and a byte
+// order mark goes with the assignment behind it, if that is dropped and others
+// follow.
+//
+// To the shells, node and python-dotenv, a byte order mark is part of the first
+// name, and node reads everything up to the first "=" as that name, comments
+// included. An assignment there, which docker and compose do read, is set like any
+// other but does not count: the variable gets a second line that all readers see.
 func mergeDotenv(content []byte, set []assignment, drop []string) ([]byte, error) {
 	if bytes.IndexByte(content, 0) >= 0 {
 		return nil, &fault.Error{Message: "is not a text file in UTF-8", Hint: "save it as UTF-8; PowerShell's > writes UTF-16"}
 	}
 	m := merger{content: content}
 	found := make([]bool, len(set))
-	var opens []dotenv.Statement // of others
+	hidden := dotenv.BOM(content) != "" // from here to the first "="
+	exposed := false                    // what follows the removed first assignment has that place now
+	var opens []dotenv.Statement        // of others
 	for s := range dotenv.Scan(content) {
 		i := slices.IndexFunc(set, func(a assignment) bool { return a.name == s.Name })
 		switch {
 		case s.Name != "" && i >= 0:
-			found[i] = true
+			found[i] = found[i] || !hidden
 			if err := m.set(s.Start, s.End, content[s.Start:s.From], set[i], s.Comment, dotenv.LineEnding(content[s.To:s.End])); err != nil {
 				return nil, err
 			}
 		case s.Name != "" && slices.Contains(drop, s.Name):
 			m.replace(s.Start, s.End, dotenv.BOM(content[s.Start:])) // the file's, not the line's
+			exposed = exposed || hidden
 		case s.Open != 0:
 			opens = append(opens, s)
 		}
+		hidden = hidden && bytes.IndexByte(content[s.Start:s.End], '=') < 0
 	}
 	eol := "\n"
 	if 2*bytes.Count(content, []byte("\r\n")) > bytes.Count(content, []byte("\n")) {
@@ -51,8 +62,14 @@ func mergeDotenv(content []byte, set []assignment, drop []string) ([]byte, error
 		if b := m.bytes(); len(b) > len(dotenv.BOM(b)) && b[len(b)-1] != '\n' {
 			m.replace(len(content), len(content), eol)
 		}
-		if err := m.set(len(content), len(content), []byte(a.name+"="), a, "", eol); err != nil {
-			return nil, err
+		for range 2 {
+			if err := m.set(len(content), len(content), []byte(a.name+"="), a, "", eol); err != nil {
+				return nil, err
+			}
+			if !hidden {
+				break
+			}
+			hidden = false // the first line that is added hides itself and shows the next
 		}
 	}
 	for _, s := range opens {
@@ -61,6 +78,9 @@ func mergeDotenv(content []byte, set []assignment, drop []string) ([]byte, error
 			n := 1 + bytes.Count(content[:s.To], []byte("\n"))
 			return nil, &fault.Error{Message: fmt.Sprintf("line %d: a quote that is never closed", n), Hint: "close it, or put the whole value in quotes of the other kind"}
 		}
+	}
+	if b := m.bytes(); exposed && bytes.IndexByte(b, '=') >= 0 {
+		return b[len(dotenv.BOM(b)):], nil
 	}
 	return m.bytes(), nil
 }

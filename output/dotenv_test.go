@@ -3,11 +3,15 @@ package output
 import (
 	"bytes"
 	"errors"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
+	compose "github.com/compose-spec/compose-go/v2/dotenv"
 	"pgregory.net/rapid"
 
 	"tokenform/config/fault"
@@ -54,9 +58,19 @@ func TestMergeDotenv(t *testing.T) {
 		{name: "nothing but blanks", in: "T=  \n", want: "T=new\n"},
 		{name: "CRLF", in: "A=1\r\nT=old\r\n", set: []assignment{{"T", "new"}, {"U", "x"}}, want: "A=1\r\nT=new\r\nU=x\r\n"},
 		{name: "mixed endings", in: "A=1\r\nT=old\nB=2\r\nT=old\r\n", set: []assignment{{"T", "new"}, {"U", "x"}}, want: "A=1\r\nT=new\nB=2\r\nT=new\r\nU=x\r\n"},
-		{name: "BOM", in: "\ufeffT=old\n", want: "\ufeffT=new\n"},
-		{name: "BOM alone", in: "\ufeff", want: "\ufeffT=new\n"},
-		{name: "BOM stays", in: "\ufeffT=old\nA=1\n", set: []assignment{}, drop: []string{"T"}, want: "\ufeffA=1\n"},
+		{name: "B3 BOM before ours", in: "\ufeffT=old\n", want: "\ufeffT=new\nT=new\n"},
+		{name: "B3 BOM before ours, and another line has it", in: "\ufeffT=old\nA=1\nT=old\n", want: "\ufeffT=new\nA=1\nT=new\n"},
+		{name: "B3 BOM before another's", in: "\ufeffA=1\nT=old\n", want: "\ufeffA=1\nT=new\n"},
+		{name: "B3 BOM before a comment", in: "\ufeff# c\n\nT=old\nA=1\n", want: "\ufeff# c\n\nT=new\nA=1\nT=new\n"},
+		{name: "B3 BOM before a comment with =", in: "\ufeff# a=b\nT=old\n", want: "\ufeff# a=b\nT=new\n"},
+		{name: "B3 BOM before export and CRLF", in: "\ufeffexport T=old\r\n", want: "\ufeffexport T=new\r\nT=new\r\n"},
+		{name: "B3 BOM alone", in: "\ufeff", want: "\ufeffT=new\nT=new\n"},
+		{name: "B3 BOM alone, two variables", in: "\ufeff", set: []assignment{{"T", "new"}, {"U", "x"}}, want: "\ufeffT=new\nT=new\nU=x\n"},
+		{name: "B3 BOM and a name without =", in: "\ufeffLONE", want: "\ufeffLONE\nT=new\nT=new\n"},
+		{name: "B3 BOM in the middle", in: "A=1\n\ufeffT=old\n", want: "A=1\n\ufeffT=old\nT=new\n"}, // of two files, one behind the other
+		{name: "B3 BOM stays", in: "\ufeffT=old\n# c\n", set: []assignment{}, drop: []string{"T"}, want: "\ufeff# c\n"},
+		{name: "B3 BOM would hide another's", in: "\ufeffT=old\nA=1\n", set: []assignment{}, drop: []string{"T"}, want: "A=1\n"},
+		{name: "B3 BOM would hide what is added", in: "\ufeffT=old\n", set: []assignment{{"U", "x"}}, drop: []string{"T"}, want: "U=x\n"},
 		{name: "no final newline, in place", in: "A=1\nT=old", want: "A=1\nT=new"},
 		{name: "no final newline, appended", in: "A=1", want: "A=1\nT=new\n"},
 		{name: "no final newline, CRLF", in: "A=1\r\nB=2", want: "A=1\r\nB=2\r\nT=new\r\n"},
@@ -221,8 +235,14 @@ func (f envFile) merged(set []assignment) string {
 	if strings.Contains(f.render(nil), "\r\n") {
 		eol = "\r\n"
 	}
+	first := -1 // the piece that the byte order mark hides
+	if f.bom {
+		first = slices.IndexFunc(f.pieces, func(p piece) bool { return strings.Contains(p.pre+p.old+p.post, "=") })
+	}
+	hidden := f.bom && first < 0
 	for _, a := range set {
-		if slices.ContainsFunc(f.pieces, func(p piece) bool { return p.name == a.name }) {
+		if i := slices.IndexFunc(f.pieces, func(p piece) bool { return p.name == a.name }); i >= 0 &&
+			(i != first || slices.ContainsFunc(f.pieces[i+1:], func(p piece) bool { return p.name == a.name })) {
 			continue
 		}
 		if strings.TrimPrefix(s, "\ufeff") != "" && !strings.HasSuffix(s, "\n") {
@@ -230,6 +250,10 @@ func (f envFile) merged(set []assignment) string {
 		}
 		text, _ := dotenvValue(a, "")
 		s += a.name + "=" + text + eol
+		if hidden {
+			s += a.name + "=" + text + eol
+			hidden = false
+		}
 	}
 	return s
 }
@@ -377,4 +401,42 @@ func FuzzDotenvValue(f *testing.F) {
 			t.Fatalf("%q is read as %q (%v)", v, out, err)
 		}
 	})
+}
+
+// TestB3Readers asks the real readers what they see of files that begin with a
+// byte order mark. godotenv is not among them: it refuses such a file.
+func TestB3Readers(t *testing.T) {
+	t.Parallel()
+	set := []assignment{{tokenVar, "BQx_-"}, {scopeVar, "a"}}
+	var paths []string
+	dir := t.TempDir()
+	for i, in := range []string{
+		"", tokenVar + "=old\n", "\n" + tokenVar + "=old\n", "# c\n\n" + scopeVar + "=old\n" + tokenVar + "=old\n",
+		scopeVar + "=old\r\nA=1\r\n", "LONE\n", "A=1\n" + scopeVar + "=old\n", "export " + tokenVar + "=old\nA=1",
+	} {
+		b, err := mergeDotenv([]byte("\ufeff"+in), set, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		paths = append(paths, filepath.Join(dir, strconv.Itoa(i)))
+		if err := os.WriteFile(paths[i], bytes.ReplaceAll(b, []byte("\r\n"), []byte("\n")), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, read := range map[string]reader{
+		"bash": shell("bash"), "dash": shell("dash"), "node": node, "python-dotenv": python,
+		"docker":  inProcess(dockerUnmarshal),
+		"compose": inProcess(func(s string) (map[string]string, error) { return compose.ParseWithLookup(strings.NewReader(s), nil) }),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			for i, got := range read(t, paths) {
+				switch content, _ := os.ReadFile(paths[i]); {
+				case got == nil && (bytes.Contains(content, []byte("LONE")) || bytes.Contains(content, []byte("export"))): // refused before us, too
+				case len(got) != 2 || got[0] != "BQx_-" || got[1] != "a":
+					t.Errorf("%q is read as %q", content, got)
+				}
+			}
+		})
+	}
 }

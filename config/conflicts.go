@@ -47,6 +47,9 @@ func (l *loader) conflicts(ps []Profile) {
 		} else if p.Name != "" {
 			names[p.Name] = p.namePos
 		}
+		if file := p.File(); file != "" && within(l.real.File(file), states) {
+			l.report(p.Pos, "give the tokens a directory of their own, for example state: "+DefaultState, "the profile lies in a state directory")
+		}
 		for j := range p.Outputs {
 			o := &p.Outputs[j]
 			if o.Path == "" {

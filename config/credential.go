@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"sync"
 	"unicode"
 	"unicode/utf8"
 )
@@ -69,7 +70,7 @@ func foreign(s string, bad func(rune) bool) *flaw {
 // along, by its name in the Unicode Standard.
 func character(r rune) string {
 	code := fmt.Sprintf("%U", r)
-	if name := characterNames[r]; name != "" {
+	if name := characterNames()[r]; name != "" {
 		return code + " " + name
 	}
 	switch {
@@ -83,30 +84,39 @@ func character(r rune) string {
 	return code + ", which is not ASCII,"
 }
 
-var characterNames = map[rune]string{
-	0: "NULL", '\t': "TAB", 0x1b: "ESCAPE", ' ': "SPACE",
-	0x85: "NEXT LINE", 0xa0: "NO-BREAK SPACE", 0xad: "SOFT HYPHEN", 0x2007: "FIGURE SPACE",
-	0x2009: "THIN SPACE", 0x200b: "ZERO WIDTH SPACE", 0x200c: "ZERO WIDTH NON-JOINER",
-	0x200d: "ZERO WIDTH JOINER", 0x200e: "LEFT-TO-RIGHT MARK", 0x200f: "RIGHT-TO-LEFT MARK",
-	0x2010: "HYPHEN", 0x2011: "NON-BREAKING HYPHEN", 0x2012: "FIGURE DASH", 0x2013: "EN DASH",
-	0x2014: "EM DASH", 0x2018: "LEFT SINGLE QUOTATION MARK", 0x2019: "RIGHT SINGLE QUOTATION MARK",
-	0x201c: "LEFT DOUBLE QUOTATION MARK", 0x201d: "RIGHT DOUBLE QUOTATION MARK",
-	0x2026: "HORIZONTAL ELLIPSIS", 0x2028: "LINE SEPARATOR", 0x2029: "PARAGRAPH SEPARATOR",
-	0x202a: "LEFT-TO-RIGHT EMBEDDING", 0x202c: "POP DIRECTIONAL FORMATTING", 0x202f: "NARROW NO-BREAK SPACE",
-	0x2060: "WORD JOINER", 0x2066: "LEFT-TO-RIGHT ISOLATE", 0x2069: "POP DIRECTIONAL ISOLATE",
-	0x2212: "MINUS SIGN", 0x3000: "IDEOGRAPHIC SPACE", 0xfeff: "BYTE ORDER MARK", 0xfffd: "REPLACEMENT CHARACTER",
-}
+// characterNames are the characters that copying brings along, by their names in
+// the Unicode Standard.
+var characterNames = sync.OnceValue(func() map[rune]string {
+	return map[rune]string{
+		0: "NULL", '\t': "TAB", 0x1b: "ESCAPE", ' ': "SPACE",
+		0x85: "NEXT LINE", 0xa0: "NO-BREAK SPACE", 0xad: "SOFT HYPHEN", 0x2007: "FIGURE SPACE",
+		0x2009: "THIN SPACE", 0x200b: "ZERO WIDTH SPACE", 0x200c: "ZERO WIDTH NON-JOINER",
+		0x200d: "ZERO WIDTH JOINER", 0x200e: "LEFT-TO-RIGHT MARK", 0x200f: "RIGHT-TO-LEFT MARK",
+		0x2010: "HYPHEN", 0x2011: "NON-BREAKING HYPHEN", 0x2012: "FIGURE DASH", 0x2013: "EN DASH",
+		0x2014: "EM DASH", 0x2018: "LEFT SINGLE QUOTATION MARK", 0x2019: "RIGHT SINGLE QUOTATION MARK",
+		0x201c: "LEFT DOUBLE QUOTATION MARK", 0x201d: "RIGHT DOUBLE QUOTATION MARK",
+		0x2026: "HORIZONTAL ELLIPSIS", 0x2028: "LINE SEPARATOR", 0x2029: "PARAGRAPH SEPARATOR",
+		0x202a: "LEFT-TO-RIGHT EMBEDDING", 0x202c: "POP DIRECTIONAL FORMATTING", 0x202f: "NARROW NO-BREAK SPACE",
+		0x2060: "WORD JOINER", 0x2066: "LEFT-TO-RIGHT ISOLATE", 0x2069: "POP DIRECTIONAL ISOLATE",
+		0x2212: "MINUS SIGN", 0x3000: "IDEOGRAPHIC SPACE", 0xfeff: "BYTE ORDER MARK", 0xfffd: "REPLACEMENT CHARACTER",
+	}
+})
 
 var (
 	// unreplaced matches a variable that nobody has replaced: ${NAME}, $NAME,
 	// %NAME% as on Windows, {{ NAME }} as in templates and pipelines.
-	unreplaced = regexp.MustCompile(`^(\$\{.*\}|\$[A-Za-z_][A-Za-z0-9_]*|%[A-Za-z_][A-Za-z0-9_]*%|\{\{.*\}\})$`)
+	unreplaced = pattern(`^(\$\{.*\}|\$[A-Za-z_][A-Za-z0-9_]*|%[A-Za-z_][A-Za-z0-9_]*%|\{\{.*\}\})$`)
 	// named matches a credential with its name before it, as it stands in a form, a
 	// header, an env file or a YAML file: client_secret=…, Authorization: ….
-	named = regexp.MustCompile(`^[\w. -]*?(?i:client_?-?id|secret|token|token_type|authorization|grant_type|code)\s*[=:]\s*[^=\s]`)
+	named = pattern(`^[\w. -]*?(?i:client_?-?id|secret|token|token_type|authorization|grant_type|code)\s*[=:]\s*[^=\s]`)
 	// scheme matches a value of the header Authorization.
-	scheme = regexp.MustCompile(`^(?i:bearer|basic|token)\s+\S`)
+	scheme = pattern(`^(?i:bearer|basic|token)\s+\S`)
 )
+
+// pattern compiles a pattern when it is first used: most runs see no wrong value.
+func pattern(text string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(text) })
+}
 
 // wrapper returns the flaw of a credential that has something around it that
 // nobody means: the syntax of the file or the command that it was copied from.
@@ -119,11 +129,11 @@ func wrapper(s string) *flaw {
 	const bare, quotes = "write the bare value, without ", "\"'`"
 	first, last := s[0], s[len(s)-1]
 	switch {
-	case unreplaced.MatchString(s):
+	case unreplaced().MatchString(s):
 		return &flaw{"the value is a reference to a variable that nothing has replaced", "in a profile write ${NAME}; elsewhere, write the value itself"}
-	case scheme.MatchString(s):
+	case scheme().MatchString(s):
 		return &flaw{"the value begins with the scheme of an Authorization header", bare + "Bearer or Basic before it"}
-	case named.MatchString(s):
+	case named().MatchString(s):
 		return &flaw{"the value begins with a name and " + `"=" or ":"`, bare + "its name before it"}
 	case strings.Contains(s, "://"):
 		return &flaw{"the value is an address", bare + "the rest of the address"}

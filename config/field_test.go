@@ -4,6 +4,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -34,4 +35,24 @@ func TestE2GitRunsNothing(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(dir, "ran")); err == nil {
 		t.Error("the repository's program ran")
 	}
+}
+
+// TestD7StateWithTheProfile checks that the profile's own directory, or one above it, is
+// no state directory, whichever way it is named.
+func TestD7StateWithTheProfile(t *testing.T) {
+	dir := write(t, map[string]string{
+		"here.yaml": "client: {id: abc}\nstate: .\n", "p/above.yaml": "client: {id: abc}\nstate: ..\n",
+		"linked.yaml": "client: {id: abc}\nstate: link\n", "fine.yaml": "client: {id: abc}\nstate: p/tokens\n",
+	})
+	if err := os.Symlink(".", filepath.Join(dir, "link")); err != nil {
+		t.Skip(err)
+	}
+	for file, src := range map[string]Sources{"here.yaml": {}, "p/above.yaml": {}, "linked.yaml": {}, "fine.yaml": {State: "p/.."}} {
+		src.Dir, src.Env = dir, testEnv
+		_, problems := Load(t.Context(), src, []string{file})
+		if got := show(problems); !strings.Contains(got, "the profile lies in a state directory") || !strings.Contains(got, ".tokenform") {
+			t.Errorf("%s: %s", file, got)
+		}
+	}
+	load(t, Sources{Dir: dir, Env: testEnv}, "fine.yaml")
 }

@@ -37,6 +37,7 @@ func (s *session) askAccount(ctx context.Context, app oauth.App, t, n *state.Tok
 			Hint:    cure + "; to change accounts, set account: " + me.ID,
 		}
 	}
+	n.Verified = true
 	s.world.Voice.LoggedIn(p.Name, accountName(got))
 	return got, nil
 }

@@ -35,13 +35,14 @@ const longestLife = 24 * time.Hour
 // overwritten: its refresh token may be the only one that still works. Then the
 // decision is to adopt, and next is what t becomes. Else adoptable returns d.
 func (r *Runner) adoptable(p config.Profile, t *state.Token, recorded []state.Written, d Decision) (_ Decision, found Found, next *state.Token) {
-	if r.options.Outputs == IgnoreOutputs || t == nil || !p.Grant.User() || d.Seed || d.Action != Keep && d.Action != Refresh {
+	if r.options.Outputs == IgnoreOutputs || t == nil || !p.Grant.User() || d.Seed || d.grants() && d.Action != Refresh {
 		return d, Found{}, nil
 	}
 	now := r.now()
 	for _, f := range r.clientTokens(p, t, recorded) {
 		n := *t
-		n.Access, n.Expires, n.Rejected = f.Access, f.Expires.UTC().Truncate(time.Second), time.Time{}
+		n.Access, n.Verified = f.Access, false
+		n.Expires, n.Rejected = f.Expires.UTC().Truncate(time.Second), time.Time{}
 		n.Obtained = now.UTC().Truncate(time.Second) // at the latest
 		if f.Refresh != "" {
 			n.Refresh = f.Refresh
@@ -49,7 +50,7 @@ func (r *Runner) adoptable(p config.Profile, t *state.Token, recorded []state.Wr
 		if f.Scopes != nil {
 			n.Scopes = f.Scopes
 		}
-		if n.Expires.Sub(now) <= longestLife && Decide(p, &n, now).Action == Keep {
+		if n.Expires.Sub(now) <= longestLife && !Decide(p, &n, now).grants() {
 			return Decision{Action: Adopt, Reason: "newer token in " + f.Shown + ", " + Validity(p, &n, now)}, f, &n
 		}
 	}
@@ -73,14 +74,29 @@ func (r *Runner) clientTokens(p config.Profile, t *state.Token, recorded []state
 	return list
 }
 
-// adopt stores the token that was found in an output. A token with another
-// refresh token than the stored one takes the place of a login, so it must be of
-// the same account and of this app. The Web API tells the account and a refresh
-// tells the app: the file says neither. adopt returns a token if one was stored,
-// even beside an error.
-func (s *session) adopt(ctx context.Context) (*state.Token, error) {
+// adopt stores the token that was found in an output, if it is of our login: if it
+// came with our refresh token, or is of the same account. The file does not say
+// the account, but the Web API does. adopt returns a token if one was stored, even
+// beside an error.
+//
+// A token with a refresh token of its own takes the place of a login, so it must be
+// of this app too, which a refresh tells. A token without any that is not of our
+// login is worth nothing to anybody in an hour: d becomes what it would be without
+// the token.
+func (s *session) adopt(ctx context.Context, d *Decision) (*state.Token, error) {
 	t, next := s.token, s.adopted
 	if next.Refresh == t.Refresh {
+		var err error
+		if s.found.Refresh == "" {
+			err = s.checkAccount(ctx, s.api(t), next)
+		}
+		if err != nil {
+			s.warn(s.profile.Name, s.found.Shown+" holds a token without a refresh token, which is not adopted: "+err.Error(), "let one program alone write the file")
+			if *d = s.Runner.decide(s.profile, s.token); d.Action == Keep {
+				return nil, nil
+			}
+			return s.carryOut(ctx, d)
+		}
 		if err := s.store(next, "nothing is lost: the token is still in "+s.found.Shown); err != nil {
 			return nil, err
 		}

@@ -181,9 +181,10 @@ func (r *Runner) applyLocked(ctx context.Context, forecast Outcome, o *Outcome, 
 		}
 	}
 	if !r.writes() {
+		s.warnOfDoubt()
 		return nil
 	}
-	return s.write(ctx, o)
+	return cmp.Or(s.write(ctx, o), s.doubt)
 }
 
 // remind warns of a login that is about to end.

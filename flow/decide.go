@@ -20,6 +20,7 @@ const (
 	Login   Action = "login"   // RFC 6749 section 4.1: a person logs in
 	Request Action = "request" // RFC 6749 section 4.4, client credentials
 	Adopt   Action = "adopt"   // store a token that a client got on its own
+	Verify  Action = "verify"  // ask the Web API about the stored token
 	Delete  Action = "delete"  // an orphan goes, because --prune asks for it
 	Leave   Action = "leave"   // an orphan stays
 )
@@ -31,8 +32,10 @@ type Decision struct {
 	Seed   bool // refresh from the profile's refresh_token, not from state's
 }
 
-// grants reports whether the decision needs an answer from the server.
-func (d Decision) grants() bool { return d.Action != Keep && d.Action != Adopt }
+// grants reports whether the decision replaces the token by a new one of the server.
+func (d Decision) grants() bool {
+	return d.Action != Keep && d.Action != Adopt && d.Action != Verify
+}
 
 // Decide compares what p declares with what is in state, and says what to do. t is
 // nil if nothing is in state. Decide is the table of SPEC section 3, in its order,
@@ -82,6 +85,17 @@ func Decide(p config.Profile, t *state.Token, now time.Time) Decision {
 		}
 		return Decision{Action: Refresh, Reason: reason}
 	}
+	if p.Account != "" && t.Account == nil {
+		return Decision{Action: Verify, Reason: "whose login it is has never been asked"}
+	}
+	return keep(p, t, now)
+}
+
+// keep decides about a token that has time left.
+func keep(p config.Profile, t *state.Token, now time.Time) Decision {
+	if p.Verify && !t.Verified {
+		return Decision{Action: Verify, Reason: "the token has never been verified"}
+	}
 	return Decision{Action: Keep, Reason: Validity(p, t, now)}
 }
 
@@ -96,7 +110,7 @@ func decideClientCredentials(p config.Profile, t *state.Token, now time.Time) De
 	case t.Expires.Sub(now) < p.MinTTL || implausible(t, now) != "":
 		return Decision{Action: Request, Reason: cmp.Or(implausible(t, now), expiry(t, now))}
 	}
-	return Decision{Action: Keep, Reason: Validity(p, t, now)}
+	return keep(p, t, now)
 }
 
 // implausible says why the times of t cannot be right, or returns "". A token of which

@@ -44,6 +44,7 @@ func (r *Runner) importToken(ctx context.Context, p config.Profile, refresh stri
 		return n, s.store(n, "nothing is lost: import it again")
 	}
 	n, err := s.refresh(ctx, app, from)
+	s.warnOfDoubt()
 	if refused(err) {
 		return nil, &fault.Error{Message: "Spotify refuses this refresh token", Err: err, Hint: "is it whole, not older than six months, and of the app " + app.ID + "?"}
 	}

@@ -81,13 +81,15 @@ func (s *session) exchange(ctx context.Context, app oauth.App, ask *asking) (*st
 		if err := s.store(n, lostLogin+p.Name); err != nil {
 			return nil, err
 		}
-		if n.Account, err = s.askAccount(ctx, app, nil, n); err != nil || n.Account == nil {
+		if n.Account, err = s.askAccount(ctx, app, nil, n); err != nil {
 			return n, err
 		}
-		if err := s.entry.Save(n); err != nil {
-			s.warn(p.Name, "the account is not remembered: "+err.Error(), "the login itself is stored")
+		if n.Account != nil {
+			if err := s.entry.Save(n); err != nil {
+				s.warn(p.Name, "the account is not remembered: "+err.Error(), "the login itself is stored")
+			}
 		}
-		return n, nil
+		return n, s.verify(ctx, app, n)
 	}
 	if n.Account, err = s.askAccount(ctx, app, t, n); err != nil {
 		return nil, err
@@ -95,7 +97,7 @@ func (s *session) exchange(ctx context.Context, app oauth.App, ask *asking) (*st
 	if err := s.store(n, lostLogin+p.Name); err != nil {
 		return nil, err
 	}
-	return n, nil
+	return n, s.verify(ctx, app, n)
 }
 
 const lostLogin = "this login is lost and must be repeated for "

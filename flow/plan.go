@@ -48,9 +48,9 @@ func (r *Runner) forecast(p config.Profile) Outcome {
 	}
 	o.Decision = r.decide(p, o.Token)
 	if r.writes() {
-		o.Outputs, o.Err = r.world.Outputs.Stale(p, o.Token, o.recorded, o.Decision.Action != Keep)
+		o.Outputs, o.Err = r.world.Outputs.Stale(p, o.Token, o.recorded, o.Decision.grants())
 	}
-	if o.Decision.Action == Keep && !slices.ContainsFunc(o.Outputs, rewrites) {
+	if !o.Decision.grants() && !slices.ContainsFunc(o.Outputs, rewrites) {
 		return o // every file is as it should be, so no client has written one
 	}
 	d, _, next := r.adoptable(p, o.Token, o.recorded, o.Decision)

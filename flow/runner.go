@@ -91,6 +91,11 @@ func (r *Runner) decide(p config.Profile, t *state.Token) Decision {
 	return d
 }
 
+// api returns what asks the Web API about t.
+func (r *Runner) api(t *state.Token) oauth.App {
+	return oauth.App{ID: t.ClientID, Endpoints: r.world.Endpoints, HTTP: r.world.HTTP}
+}
+
 // app returns p's client at the Accounts service. app fetches the credentials,
 // by a command if the profile says so.
 func (r *Runner) app(ctx context.Context, p config.Profile) (oauth.App, error) {

@@ -25,6 +25,7 @@ type session struct {
 	found    Found           // the client's token to adopt, if the decision says so
 	adopted  *state.Token    // what token becomes then
 	yield    func()          // lets other profiles go on while a person is waited for
+	doubt    error           // the Web API has not said whether the token is good; nil if it has, or nobody asked
 }
 
 // noticeable is how long a wait may be before people are told of it.
@@ -80,7 +81,7 @@ func (s *session) decide(ctx context.Context, forecast Outcome, o *Outcome) erro
 	decide := func() Decision {
 		var d Decision
 		d, s.found, s.adopted = s.adoptable(s.profile, s.token, s.recorded, s.Runner.decide(s.profile, s.token))
-		if d.Action == Keep && forecast.Refused && s.token.Access == forecast.Token.Access {
+		if !d.grants() && forecast.Refused && s.token.Access == forecast.Token.Access {
 			return replaceRefused(s.profile, s.token)
 		}
 		return d
@@ -100,8 +101,11 @@ func (s *session) decide(ctx context.Context, forecast Outcome, o *Outcome) erro
 // beside an error. A refresh that is refused becomes a login if a person is
 // there; d then says so.
 func (s *session) carryOut(ctx context.Context, d *Decision) (*state.Token, error) {
-	if d.Action == Adopt {
-		return s.adopt(ctx)
+	switch d.Action {
+	case Adopt:
+		return s.adopt(ctx, d)
+	case Verify:
+		return s.verifyStored(ctx, d)
 	}
 	app, err := s.app(ctx, s.profile)
 	if err != nil {

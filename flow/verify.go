@@ -1,6 +1,7 @@
 package flow
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"sync"
@@ -32,16 +33,14 @@ func (r *Runner) Check(ctx context.Context, outcomes []Outcome) {
 }
 
 func (r *Runner) checkOne(ctx context.Context, o *Outcome) {
-	app := oauth.App{ID: o.Token.ClientID, Endpoints: r.world.Endpoints, HTTP: r.world.HTTP}
-	err := askAPI(ctx, o.Profile, app, o.Token)
-	e, ok := errors.AsType[*oauth.Error](err)
+	err := askAPI(ctx, o.Profile, r.api(o.Token), o.Token)
 	switch {
 	case err == nil:
 	case ctx.Err() != nil:
 		o.Err = ctx.Err()
-	case ok && e.Kind == oauth.Unauthorized:
+	case unauthorized(err):
 		o.Refused = true
-		if o.Decision.Action == Keep {
+		if !o.Decision.grants() {
 			o.Decision = replaceRefused(o.Profile, o.Token)
 			if r.writes() {
 				o.Outputs, o.Err = r.world.Outputs.Stale(o.Profile, o.Token, o.recorded, true)
@@ -64,21 +63,82 @@ func replaceRefused(p config.Profile, t *state.Token) Decision {
 	return d
 }
 
-// verify asks the Web API whether it takes the new token, if the profile has
-// verify: true. If there is no answer, verify warns: no answer proves nothing.
+// verify asks the Web API whether it takes the new token t, if the profile has
+// verify: true. No answer proves nothing: the token is used, and the next apply
+// asks again.
 func (s *session) verify(ctx context.Context, app oauth.App, t *state.Token) error {
-	if !s.profile.Verify {
+	if !s.profile.Verify || t.Verified {
 		return nil
 	}
-	err := askAPI(ctx, s.profile, app, t)
-	if err == nil {
-		return nil
-	}
-	if e, ok := errors.AsType[*oauth.Error](err); ok && e.Kind == oauth.Unauthorized {
+	switch err := askAPI(ctx, s.profile, app, t); {
+	case err == nil:
+		t.Verified = true
+		return s.entry.Save(t)
+	case unauthorized(err):
 		return &fault.Error{Message: "the Web API refuses the new token", Err: err}
+	default:
+		s.noVerdict(err)
+		return nil
 	}
-	s.warn(s.profile.Name, "the Web API does not say whether the token is good: "+reasonOf(err), fault.HintOf(err))
-	return nil
+}
+
+// verifyStored asks the Web API about the stored token: whether it is good, and whose it
+// is. If the answer rules the token out, d becomes what is to be done instead.
+func (s *session) verifyStored(ctx context.Context, d *Decision) (*state.Token, error) {
+	t := *s.token
+	app := s.api(&t)
+	account, err := t.Account, error(nil)
+	if s.profile.Grant.User() {
+		var me oauth.Me
+		if me, err = app.Me(ctx, t.Access); err == nil {
+			account = accountOf(me)
+		}
+	} else {
+		err = app.Search(ctx, t.Access)
+	}
+	switch {
+	case unauthorized(err):
+		*d = replaceRefused(s.profile, s.token)
+		return s.carryOut(ctx, d)
+	case err != nil && s.profile.Account != "" && t.Account == nil:
+		return nil, &fault.Error{Message: "the profile wants the account " + s.profile.Account + ", and the Web API does not say whose the stored login is", Err: err}
+	case err != nil:
+		s.noVerdict(err)
+		return nil, nil
+	}
+	t.Account, t.Verified = account, true
+	if err := s.entry.Save(&t); err != nil {
+		return nil, err
+	}
+	s.token = &t
+	if next := s.Runner.decide(s.profile, &t); next.Action != Keep { // the login is of another account
+		*d = next
+		return s.carryOut(ctx, d)
+	}
+	return &t, nil
+}
+
+// noVerdict notes that the Web API does not say whether the token is good. For verify: true
+// that is a failure if it is temporary, once the outputs are written.
+func (s *session) noVerdict(err error) {
+	s.doubt = &fault.Error{Message: "the Web API does not say whether the token is good", Err: err, Hint: cmp.Or(fault.HintOf(err), "the outputs have the token; apply again to verify it")}
+	if fault.KindOf(err) != fault.Temporary {
+		s.warnOfDoubt()
+	}
+}
+
+// warnOfDoubt turns a failure to verify into a warning.
+func (s *session) warnOfDoubt() {
+	if s.doubt != nil {
+		s.warn(s.profile.Name, s.doubt.Error(), fault.HintOf(s.doubt))
+		s.doubt = nil
+	}
+}
+
+// unauthorized reports whether the Web API says that the token is no longer good.
+func unauthorized(err error) bool {
+	e, ok := errors.AsType[*oauth.Error](err)
+	return ok && e.Kind == oauth.Unauthorized
 }
 
 // askAPI sends the cheapest request that needs nothing but a good token.

@@ -2,6 +2,7 @@ package state
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -233,7 +234,7 @@ func TestDecodeReadsAllThatIsWritten(t *testing.T) {
 	want.Authorized, want.Rejected = want.Obtained.Add(-time.Hour), want.Obtained.Add(time.Minute)
 	want.Account = &Account{ID: "id", AccountID: "account", Name: "Näme"}
 	want.Server, want.Retired = "https://accounts.example.com", []string{"sha256:def"}
-	want.RefusedSeed = "sha256:ghi"
+	want.RefusedSeed, want.Verified = "sha256:ghi", true
 	full := reflect.ValueOf(*want)
 	for i := range full.NumField() {
 		if full.Field(i).IsZero() && full.Type().Field(i).IsExported() {
@@ -401,4 +402,62 @@ func FuzzDecode(f *testing.F) {
 			t.Fatalf("decode accepted a token that is none")
 		}
 	})
+}
+
+// TestD7ForeignFiles checks that a directory with other programs' files never becomes a
+// state directory, and that nothing is written there.
+func TestD7ForeignFiles(t *testing.T) {
+	t.Parallel()
+	valid, err := json.Marshal(token())
+	if err != nil {
+		t.Fatal(err)
+	}
+	valid = bytes.Replace(valid, []byte(`"version":0`), []byte(`"version":1`), 1)
+	valid = bytes.Replace(valid, []byte(`"profile":""`), []byte(`"profile":"dev"`), 1)
+	for name, c := range map[string]struct {
+		files   map[string]string
+		refused string
+	}{
+		"a project":                   {map[string]string{"tokenform.yaml": "client: {id: abc}\n", ".gitignore": "node_modules\n"}, "tokenform.yaml"},
+		"yarn's lock":                 {map[string]string{"yarn.lock": "# yarn lockfile v1\n"}, "yarn.lock"},
+		"npm's file":                  {map[string]string{"package.json": `{"name":"x","version":1}`}, "package.json"},
+		"a directory":                 {map[string]string{"src/main.go": "package main\n"}, "src"},
+		"a state file of that name":   {map[string]string{"other.json": string(valid)}, "other.json"},
+		"what others keep there":      {map[string]string{".DS_Store": "x", ".nfs0001": "x"}, ""},
+		"ours, copied without .files": {map[string]string{"dev.json": string(valid), "dev.lock": "\x00{}", "dev.outputs": `{"version":1}`, "sandbox/dev.lock": "", "dev@127.0.0.1_9.json": string(valid)}, ""},
+		"ours, and somebody's notes":  {map[string]string{".gitignore": "*\n", "README.md": "do not delete\n"}, ""},
+		"an empty .gitignore":         {map[string]string{".gitignore": ""}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			for file, text := range c.files {
+				path := filepath.Join(dir, file)
+				if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o700), os.WriteFile(path, []byte(text), 0o600)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			e, err := Real.Open(dir).Lock(t.Context(), "dev", Holder{}, Waiting{})
+			if err == nil {
+				e.Unlock()
+			}
+			if c.refused == "" {
+				if b, readErr := os.ReadFile(filepath.Join(dir, ".gitignore")); err != nil || readErr != nil || string(b) != "*\n" {
+					t.Errorf("%v; .gitignore %q, %v", err, b, readErr)
+				}
+				return
+			}
+			if err == nil || !strings.Contains(err.Error(), c.refused) || fault.HintOf(err) == "" {
+				t.Errorf("error %v", err)
+			}
+			for file, text := range c.files {
+				if b, err := os.ReadFile(filepath.Join(dir, file)); err != nil || string(b) != text {
+					t.Errorf("%s is %q now, %v", file, b, err)
+				}
+			}
+			if _, err := os.Stat(filepath.Join(dir, "dev.lock")); err == nil {
+				t.Error("a lock was made")
+			}
+		})
+	}
 }

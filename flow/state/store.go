@@ -101,13 +101,48 @@ func (s *Store) create() error {
 		return err
 	}
 	ignore := filepath.Join(s.dir, ".gitignore")
+	const all = "*\n"
+	b, _, err := atomicfile.Read(ignore, maxBytes)
+	if string(b) == all {
+		return nil
+	}
+	if foreign := s.foreign(); foreign != "" {
+		return broken(s.dir, "is no state directory: "+foreign+" in it is not tokenform's", "give the tokens a directory of their own, for example state: .tokenform")
+	}
 	// An empty one is what a full disk has left of it.
-	if info, err := os.Lstat(ignore); errors.Is(err, fs.ErrNotExist) || err == nil && info.Mode().IsRegular() && info.Size() == 0 {
-		if err := os.WriteFile(ignore, []byte("*\n"), 0o600); err != nil {
+	if errors.Is(err, fs.ErrNotExist) || err == nil && len(b) == 0 {
+		if err := os.WriteFile(ignore, []byte(all), 0o600); err != nil {
 			return broken(s.dir, cause(err), "make room or make it writable, or put state elsewhere with --state DIR")
 		}
 	}
 	return nil
+}
+
+// foreign returns the name of a file in the state directory that is not
+// tokenform's, or "". What a file manager or a network file system keeps for itself
+// has a dot before its name, and disturbs nobody.
+func (s *Store) foreign() string {
+	entries, _ := os.ReadDir(s.dir)
+	for _, e := range entries {
+		name := e.Name()
+		stem := strings.TrimSuffix(name, filepath.Ext(name))
+		profile, _, _ := strings.Cut(stem, "@")
+		ours := name == string(Sandbox) && e.IsDir()
+		b, _, err := atomicfile.Read(filepath.Join(s.dir, name), maxBytes)
+		switch filepath.Ext(name) {
+		case ".json":
+			_, wrong := decode(name, profile, b)
+			ours = err == nil && wrong == nil
+		case ".outputs":
+			ours = err == nil && shape(b) == damaged // an object
+		case ".lock":
+			ours = err == nil && (len(b) == 0 || b[0] == 0) // see sign
+		}
+		if !ours && !strings.HasPrefix(name, ".") {
+			return name
+		}
+	}
+	return ""
 }
 
 // Save makes t the profile's token. A nil error means that it is on disk and

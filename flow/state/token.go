@@ -32,6 +32,7 @@ type Token struct {
 	Retired     []string  `json:"retired_digests,omitempty"`     // Digests of the refresh tokens that Refresh replaced, the last one last
 	Seed        string    `json:"seed_digest,omitempty"`         // Digest of the profile's refresh_token last taken up
 	RefusedSeed string    `json:"refused_seed_digest,omitempty"` // Digest of the profile's refresh_token, if the server refused it
+	Verified    bool      `json:"verified,omitempty"`            // the Web API has taken Access
 	Rejected    time.Time `json:"rejected_at,omitzero"`          // when the server answered invalid_grant to Refresh; zero means that it did not
 	Account     *Account  `json:"account,omitempty"`
 

@@ -185,6 +185,8 @@ func wish(a flow.Action) string {
 		return "request a token"
 	case flow.Adopt:
 		return "adopt a token"
+	case flow.Verify:
+		return "verify the token"
 	case flow.Leave:
 		return "leave in state"
 	}
@@ -201,6 +203,8 @@ func deed(a flow.Action) string {
 		return "refreshed"
 	case flow.Adopt:
 		return "adopted a token"
+	case flow.Verify:
+		return "verified the token"
 	case flow.Delete:
 		return "deleted"
 	}

@@ -59,6 +59,7 @@ func (j *jsonVoice) Applied(outcomes []flow.Outcome) {
 }
 
 func (j *jsonVoice) Status(outcomes []flow.Outcome) {
+	j.errors(outcomes)
 	j.print(View{OK: ok(outcomes), Profiles: viewOutcomes(outcomes)})
 }
 

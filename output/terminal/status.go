@@ -10,25 +10,29 @@ import (
 	"tokenform/flow/state"
 )
 
-// Status prints a table of how long tokens and logins last, on Out.
+// Status prints a table of how long tokens and logins last, on Out, and then the
+// errors of the profiles in trouble.
 func (h *human) Status(outcomes []flow.Outcome) {
 	w := tabwriter.NewWriter(h.Out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "PROFILE\tGRANT\tTOKEN\tLOGIN\tACCOUNT\tSCOPES\tOUTPUTS")
 	for _, o := range outcomes {
-		if o.Err != nil {
-			h.Error(o.Profile.Name, o.Err)
-			continue
-		}
 		fmt.Fprintln(w, visible(o.Profile.Name)+"\t"+string(o.Profile.Grant)+"\t"+strings.Join(h.cells(o), "\t"))
 	}
 	_ = w.Flush()
+	h.errors(outcomes)
 }
 
 // cells are the columns of one profile after its name and grant.
 func (l *lines) cells(o flow.Outcome) []string {
 	t, now := o.Token, l.Now()
 	outputs := upToDate(o.Outputs)
-	if t == nil {
+	if o.Err != nil {
+		outputs = "see the error"
+	}
+	switch {
+	case t == nil && o.Err != nil:
+		return []string{"not known", "not known", "-", "-", outputs}
+	case t == nil:
 		return []string{"none", "-", "-", "-", outputs}
 	}
 	token := "valid for " + flow.Span(t.Expires.Sub(now))

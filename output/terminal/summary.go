@@ -15,6 +15,7 @@ type Summary struct {
 	Login   int `json:"login"`
 	Request int `json:"request"`
 	Adopt   int `json:"adopt"`
+	Verify  int `json:"verify"`
 	Keep    int `json:"keep"`
 	Delete  int `json:"delete"`
 	Leave   int `json:"leave"`
@@ -62,6 +63,8 @@ func (s *Summary) count(action flow.Action, err error) {
 		s.Request++
 	case flow.Adopt:
 		s.Adopt++
+	case flow.Verify:
+		s.Verify++
 	case flow.Delete:
 		s.Delete++
 	case flow.Leave:
@@ -83,14 +86,14 @@ func (s *Summary) outputs(changes []flow.Change) {
 }
 
 func (s *Summary) planned() string {
-	return s.sentence("Plan: ", "to refresh", "to log in", "to request", "to adopt", "to delete", "to write", "cannot be planned")
+	return s.sentence("Plan: ", "to refresh", "to log in", "to request", "to adopt", "to verify", "to delete", "to write", "cannot be planned")
 }
 
 func (s *Summary) done() string {
-	return s.sentence("Applied: ", "refreshed", "logged in", "requested", "adopted", "deleted", "written", "failed")
+	return s.sentence("Applied: ", "refreshed", "logged in", "requested", "adopted", "verified", "deleted", "written", "failed")
 }
 
-func (s *Summary) sentence(start, refresh, login, request, adopt, remove, write, failed string) string {
+func (s *Summary) sentence(start, refresh, login, request, adopt, verify, remove, write, failed string) string {
 	var tokens, outputs []string
 	add := func(list *[]string, n int, words string) {
 		if n > 0 {
@@ -101,6 +104,7 @@ func (s *Summary) sentence(start, refresh, login, request, adopt, remove, write,
 	add(&tokens, s.Login, login)
 	add(&tokens, s.Request, request)
 	add(&tokens, s.Adopt, adopt)
+	add(&tokens, s.Verify, verify)
 	add(&tokens, s.Delete, remove)
 	add(&tokens, s.Keep, "unchanged")
 	add(&tokens, s.Leave, flow.NotDeclared)

@@ -111,8 +111,20 @@ kept     authorization_code  valid for 52m   until 2027-05-21       somebody  1 
 new      pkce                none            -                      -         -              1 of 1 to write
 stale    authorization_code  expired 2h ago  refused on 2026-11-23  -         1 (1 missing)  2 of 2 to write
 app      client_credentials  none            -                      -         -              -
+broken   pkce                not known       not known              -         -              see the error
 `
 	if out.String() != want {
+		t.Errorf("standard output:\n%s\nwant:\n%s", out.String(), want)
+	}
+	if want := "error: broken: a file\\x1b[2Jname: is damaged\nhint: mend it\n"; errs.String() != want {
+		t.Errorf("standard error:\n%s\nwant:\n%s", errs.String(), want)
+	}
+	// C6: what is known of the token is shown although an output is in trouble.
+	troubled := outcomes()[:1]
+	troubled[0].Err, troubled[0].Outputs = errors.New("cannot be read"), nil
+	out.Reset()
+	speaking(&out, &errs).Status(troubled)
+	if want := "kept     authorization_code  valid for 52m  until 2027-05-21  somebody  1 (1 missing)  see the error\n"; !strings.HasSuffix(out.String(), want) {
 		t.Errorf("standard output:\n%s\nwant:\n%s", out.String(), want)
 	}
 }

@@ -27,7 +27,7 @@ type View struct {
 type ProfileView struct {
 	Profile string       `json:"profile"`
 	Grant   string       `json:"grant"`
-	Action  string       `json:"action,omitempty"` // keep, refresh, login, request, adopt, delete, leave
+	Action  string       `json:"action,omitempty"` // keep, refresh, login, request, adopt, verify, delete, leave
 	Reason  string       `json:"reason,omitempty"`
 	Token   *TokenView   `json:"token,omitempty"`
 	Outputs []OutputView `json:"outputs,omitempty"`

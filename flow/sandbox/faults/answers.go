@@ -90,6 +90,12 @@ func APIError(status int, message string) Fault {
 	}
 }
 
+// FalseUnauthorized refuses a good token at the Web API, as Spotify does now and then
+// since 2026-07-20: a 401 that does not say invalid_token.
+func FalseUnauthorized() Fault {
+	return Says(http.StatusUnauthorized, "application/json", `{"error":{"status":401,"message":"Access token missing"}}`)
+}
+
 func apiError(status int, message string) answer {
 	return says(status, "application/json", fmt.Sprintf(`{"error":{"status":%d,"message":%q}}`, status, message))
 }

@@ -133,15 +133,15 @@ func TestDisk(t *testing.T) {
 	login := firstLogin
 	withstand(t, []trouble{
 		// The state directory.
-		{name: "state on a full disk", mount: state, before: filling(".tokenform/filler"), after: removing(".tokenform/filler"),
+		{name: "state on a full disk", mount: state, before: filling(".tokenform/.filler"), after: removing(".tokenform/.filler"),
 			exit: 1, message: unstored, hint: unasked, state: "old", outputs: "old old", next: 1},
-		{name: "state on a full disk, first login", first: true, args: login, mount: state, before: filling(".tokenform/filler"), after: removing(".tokenform/filler"),
+		{name: "state on a full disk, first login", first: true, args: login, mount: state, before: filling(".tokenform/.filler"), after: removing(".tokenform/.filler"),
 			exit: 1, message: ".tokenform: no space left on device", hint: "make room or make it writable", state: "none", outputs: "old none", next: 1},
-		{name: "state on a full disk, login renewed", args: append(slices.Clone(login), "--renew"), mount: state, before: filling(".tokenform/filler"), after: removing(".tokenform/filler"),
+		{name: "state on a full disk, login renewed", args: append(slices.Clone(login), "--renew"), mount: state, before: filling(".tokenform/.filler"), after: removing(".tokenform/.filler"),
 			exit: 1, message: unstored, hint: unasked, state: "old", outputs: "old old", next: 1},
-		{name: "state's disk without an inode", mount: state, before: inodes(".tokenform/filler"), after: removing(".tokenform/filler"),
+		{name: "state's disk without an inode", mount: state, before: inodes(".tokenform/.filler"), after: removing(".tokenform/.filler"),
 			exit: 1, message: unstored, hint: unasked, state: "old", outputs: "old old", next: 1},
-		{name: "state's disk fills while the server answers", mount: state, during: filling(".tokenform/filler"), after: removing(".tokenform/filler"),
+		{name: "state's disk fills while the server answers", mount: state, during: filling(".tokenform/.filler"), after: removing(".tokenform/.filler"),
 			requests: 1, state: "new", outputs: "new new"},
 		{name: "state mounted read-only", before: readOnly(state), after: unmount(state),
 			exit: 1, message: unstored, hint: unasked, state: "old", outputs: "old old", next: 1},

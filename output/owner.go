@@ -20,9 +20,16 @@ import (
 // owned reports whether tokenform made what the file holds: for this output, for one
 // of another type at its path, or in another realm.
 func (x target) owned(old *file) bool {
-	return x.last() != nil || x.wroteWhole(old) || slices.ContainsFunc(x.theirs(), func(w state.Written) bool {
+	return x.last() != nil && !x.leadsAway(old) || x.wroteWhole(old) || slices.ContainsFunc(x.theirs(), func(w state.Written) bool {
 		return w.Digest == old.digest() && paths.Same(w.Path, x.output.Path)
 	})
+}
+
+// leadsAway reports whether the output has become a link to a file that holds neither
+// what tokenform wrote last nor any token.
+func (x target) leadsAway(old *file) bool {
+	info, err := os.Lstat(x.output.Path)
+	return err == nil && info.Mode()&fs.ModeSymlink != 0 && x.last().Digest != old.digest() && recognise(old.data).From == ""
 }
 
 // foreign is the error for a whole file that tokenform did not make.

@@ -423,7 +423,7 @@ func TestD7ForeignFiles(t *testing.T) {
 		"npm's file":                  {map[string]string{"package.json": `{"name":"x","version":1}`}, "package.json"},
 		"a directory":                 {map[string]string{"src/main.go": "package main\n"}, "src"},
 		"a state file of that name":   {map[string]string{"other.json": string(valid)}, "other.json"},
-		"what others keep there":      {map[string]string{".DS_Store": "x", ".nfs0001": "x"}, ""},
+		"what others keep there":      {map[string]string{".DS_Store": "x", ".nfs0001": "x", "lost+found/.keep": ""}, ""},
 		"ours, copied without .files": {map[string]string{"dev.json": string(valid), "dev.lock": "\x00{}", "dev.outputs": `{"version":1}`, "sandbox/dev.lock": "", "dev@127.0.0.1_9.json": string(valid)}, ""},
 		"ours, and somebody's notes":  {map[string]string{".gitignore": "*\n", "README.md": "do not delete\n"}, ""},
 		"an empty .gitignore":         {map[string]string{".gitignore": ""}, ""},

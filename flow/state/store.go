@@ -119,15 +119,15 @@ func (s *Store) create() error {
 }
 
 // foreign returns the name of a file in the state directory that is not
-// tokenform's, or "". What a file manager or a network file system keeps for itself
-// has a dot before its name, and disturbs nobody.
+// tokenform's, or "". What a file manager or a file system keeps for itself is
+// lost+found or has a dot before its name, and disturbs nobody.
 func (s *Store) foreign() string {
 	entries, _ := os.ReadDir(s.dir)
 	for _, e := range entries {
 		name := e.Name()
 		stem := strings.TrimSuffix(name, filepath.Ext(name))
 		profile, _, _ := strings.Cut(stem, "@")
-		ours := name == string(Sandbox) && e.IsDir()
+		ours := e.IsDir() && (name == string(Sandbox) || name == "lost+found")
 		b, _, err := atomicfile.Read(filepath.Join(s.dir, name), maxBytes)
 		switch filepath.Ext(name) {
 		case ".json":

@@ -119,7 +119,7 @@ func TestCallbackPortTaken(t *testing.T) {
 	dir := callbackProfile(t, "127.0.0.1", port, "hush-hush")
 	code, _, stderr := run(t, dir, surroundings(dir, spotify, "BROWSER=/nowhere"), "apply", "--login", "browser")
 	want := "error: dev: port " + port + " is in use by another program\nhint: stop that program, or choose another port"
-	if code != 1 || !strings.Contains(stderr, want) || strings.Contains(stderr, "http://") {
+	if code != 1 || !strings.Contains(stderr, want) || strings.Contains(stderr, "/authorize") {
 		t.Errorf("exit %d\n%s", code, stderr)
 	}
 	if n := len(server.Requests()); n > 0 || len(private(t, dir)) != 4 {

@@ -68,7 +68,7 @@ func begin(t *testing.T, dir, spotify string, more ...string) *attempt {
 	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
 		if b, err := os.ReadFile(filepath.Join(w.notes, "opened")); err == nil {
 			w.opened, err = url.Parse(strings.TrimSuffix(string(b), "\n"))
-			if err != nil || w.opened.Path != "/" || w.opened.RawQuery != "" {
+			if err != nil || len(w.opened.Path) < 27 || w.opened.RawQuery != "" {
 				t.Fatalf("the browser was told to open %q", b)
 			}
 			status, to, _ := w.get(w.opened.String())

@@ -3,19 +3,22 @@ package flow
 import (
 	"errors"
 	"io"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"unicode"
 
 	"tokenform/config/fault"
 
 	"github.com/cli/browser"
 )
 
-// OpenBrowser opens url for a person. preferred is the value of $BROWSER: a list
-// of programs, separated as PATH is and tried in order. In each, %s stands for the
-// address; without %s the address is the last argument. If preferred is empty, the
-// desktop chooses. OpenBrowser may return only when the browser ends.
+// OpenBrowser opens url for a person. preferred is the value of $BROWSER: the path of
+// a program, or a list of command lines, separated as PATH is and tried in order. In
+// each, words are quoted as for a shell, and %s stands for the address; without %s the
+// address is the last argument. If preferred is empty, the desktop chooses. OpenBrowser
+// may return only when the browser ends.
 func OpenBrowser(preferred, url string) error {
 	if preferred == "" {
 		// What the browser prints belongs neither to our data nor to our messages.
@@ -27,8 +30,15 @@ func OpenBrowser(preferred, url string) error {
 		return err
 	}
 	var err error
-	for _, program := range filepath.SplitList(preferred) {
-		words := strings.Fields(program)
+	programs := filepath.SplitList(preferred)
+	if isFile(preferred) {
+		programs = []string{preferred}
+	}
+	for _, program := range programs {
+		words := splitWords(program)
+		if isFile(program) {
+			words = []string{program}
+		}
 		if len(words) == 0 {
 			continue
 		}
@@ -48,4 +58,40 @@ func OpenBrowser(preferred, url string) error {
 		return errors.New("$BROWSER names no program")
 	}
 	return errors.New("$BROWSER cannot be run: " + fault.Cause(err).Error())
+}
+
+func isFile(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && !info.IsDir()
+}
+
+// splitWords splits s into words as a shell does: at blanks that are not quoted. A
+// backslash quotes one character, but not on Windows, where paths have backslashes.
+func splitWords(s string) []string {
+	var words []string
+	var word []rune
+	var quote rune // that is open, or zero
+	begun, escaped := false, false
+	for _, r := range s {
+		switch {
+		case escaped:
+			word, escaped = append(word, r), false
+		case r == '\\' && quote != '\'' && filepath.Separator != r:
+			begun, escaped = true, true
+		case quote == 0 && (r == '"' || r == '\''):
+			begun, quote = true, r
+		case r == quote:
+			quote = 0
+		case quote == 0 && unicode.IsSpace(r):
+			if begun {
+				words, word, begun = append(words, string(word)), nil, false
+			}
+		default:
+			begun, word = true, append(word, r)
+		}
+	}
+	if begun {
+		words = append(words, string(word))
+	}
+	return words
 }

@@ -277,3 +277,24 @@ func otherAccount(w *world) string {
 	w.server.SetUser(sandbox.User{ID: "somebody-else", Name: "Else"})
 	return w.must(w.profile(func(p *config.Profile) { p.Name, p.Outputs = "other", nil }), flow.Login).Access
 }
+
+// TestA7PortOfAnotherLogin checks that a login waits for the one that has its port, as for
+// a lock, and gives up as for a lock.
+func TestA7PortOfAnotherLogin(t *testing.T) {
+	w := newWorld(t, sandbox.Options{})
+	other, err := oauth.Listen("http://127.0.0.1/callback", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	go other.Wait(t.Context(), "", "")
+	p := w.profile(func(p *config.Profile) { p.Listen = other.Address() })
+	w.options.LockTimeout = 300 * time.Millisecond
+	w.fails(w.apply(p), fault.Temporary, "in use by the login of another tokenform", "finish or stop that login")
+	w.options.LockTimeout = 10 * time.Second
+	time.AfterFunc(400*time.Millisecond, func() { other.Close() })
+	p.RedirectURI = "http://" + other.Address() + "/callback"
+	w.must(p, flow.Login)
+	if said := strings.Join(w.warnings(), "\n"); !strings.Contains(said, "waiting for that login to end") {
+		t.Errorf("warned %q", said)
+	}
+}

@@ -139,11 +139,14 @@ func (s *session) ask(ctx context.Context, app oauth.App, reason string) (*askin
 	if s.world.Browse != nil && (p.Listen != "" || oauth.Hears(p.RedirectURI)) {
 		// The listener is bound before a browser opens, so that no other program gets
 		// the answer.
-		callback, err := oauth.Listen(p.RedirectURI, p.Listen)
+		callback, err := s.listen(ctx)
 		if err != nil {
 			return nil, err
 		}
 		callback.Profile = p.Name
+		callback.Secured = func() {
+			s.warn(p.Name, "the browser asks for https, which is not spoken here: it has changed the address", "change https:// to http:// in the browser's address bar, or paste the address here; if the browser does so each time, turn its HTTPS-only mode off for this address")
+		}
 		a.callback = callback
 		prompt.RedirectURI, prompt.Short, prompt.Browser = callback.RedirectURI(), callback.StartURL(), true
 		prompt.Listener = callback.Address()
@@ -166,6 +169,28 @@ func (s *session) ask(ctx context.Context, app oauth.App, reason string) (*askin
 		err = s.timedOut()
 	}
 	return nil, err
+}
+
+// listen binds the listener for the browser, and waits as for a lock while the login of
+// another tokenform has the port.
+func (s *session) listen(ctx context.Context) (*oauth.Callback, error) {
+	deadline := time.After(s.options.LockTimeout)
+	for told := false; ; told = true {
+		c, err := oauth.Listen(s.profile.RedirectURI, s.profile.Listen)
+		if err == nil || fault.KindOf(err) != fault.Temporary {
+			return c, err
+		}
+		if !told {
+			s.warn(s.profile.Name, err.Error()+"; waiting for that login to end", fault.HintOf(err))
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-deadline:
+			return nil, err
+		case <-time.After(200 * time.Millisecond):
+		}
+	}
 }
 
 // await waits for the code of the attempt a.

@@ -2,6 +2,7 @@ package oauth
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -23,10 +24,14 @@ import (
 // serves one attempt.
 type Callback struct {
 	Profile string // for the page that shows a refusal; set before Wait
+	Secured func() // called once if the browser asks for https, which nobody here speaks; may be nil; set before Wait
 
 	redirectURI string
 	startURL    string
-	path        string   // of redirectURI
+	path        string // of redirectURI
+	startPath   string // of startURL: nobody can guess it
+	visitor     string // the cookie of the browser that opened startURL
+	opened      atomic.Bool
 	hosts       []string // that a request may be for
 	listener    net.Listener
 	server      *http.Server
@@ -49,7 +54,8 @@ type result struct {
 
 // Listen binds the address of redirectURI, or listen if that is given, so
 // that the port is ours before a browser opens. A redirect URI without a port
-// takes a free one (RFC 8252 section 7.3).
+// takes a free one (RFC 8252 section 7.3). The error is temporary if the login of
+// another tokenform has the port.
 func Listen(redirectURI, listen string) (*Callback, error) {
 	u, err := url.Parse(redirectURI)
 	if err != nil || u.Hostname() == "" {
@@ -76,17 +82,23 @@ func Listen(redirectURI, listen string) (*Callback, error) {
 	c := &Callback{
 		redirectURI: redirectURI,
 		path:        slash(u.Path),
-		listener:    limit(l, maxConnections),
+		startPath:   "/" + rand.Text(),
+		visitor:     rand.Text(),
 		served:      make(chan struct{}),
 		answers:     make(chan result, 1),
 		closing:     make(chan struct{}),
 		shown:       make(chan struct{}),
 	}
+	c.listener = limit(l, maxConnections, sync.OnceFunc(func() {
+		if c.Secured != nil {
+			c.Secured()
+		}
+	}))
 	c.hosts = []string{bareHost(u)}
 	// A browser reaches a loopback redirect as it is written, even if a
-	// container's port mapping lies between. Behind a name there is a proxy that
-	// may know the redirect's path alone.
-	start := url.URL{Scheme: "http", Host: u.Host, Path: "/"}
+	// container's port mapping lies between. Behind a name there may be a proxy that
+	// knows the redirect's path alone, so the browser starts at the bound address.
+	start := url.URL{Scheme: "http", Host: u.Host, Path: c.startPath}
 	if !local {
 		host, _, _ := net.SplitHostPort(l.Addr().String())
 		if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
@@ -115,8 +127,10 @@ func Listen(redirectURI, listen string) (*Callback, error) {
 // RedirectURI is the one to send to the server, with the port that was chosen.
 func (c *Callback) RedirectURI() string { return c.redirectURI }
 
-// StartURL redirects to the authorize URL, so that the long one need not stand
-// on a command line, where every process can read its state.
+// StartURL redirects to the authorize URL, so that the long one need not stand on a
+// command line, where every process can read its state. It does so for one browser
+// alone: whoever else learns StartURL from a command line cannot log us in to an
+// account of theirs unseen.
 func (c *Callback) StartURL() string { return c.startURL }
 
 // Address is the host and port that the listener is bound to.
@@ -211,6 +225,17 @@ func slash(path string) string {
 	return path
 }
 
+// otherLogin reports whether it is a [Callback] that listens on address.
+func otherLogin(address string) bool {
+	hc := &http.Client{Timeout: time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
+	resp, err := hc.Get("http://" + address + "/")
+	if err != nil {
+		return false
+	}
+	resp.Body.Close()
+	return resp.Header.Get("Server") == serverName
+}
+
 // bindError names the port and the cure.
 func bindError(address string, err error) error {
 	e := &fault.Error{Message: "cannot listen on " + oneLine(address, 80)}
@@ -222,7 +247,13 @@ func bindError(address string, err error) error {
 		e.Hint = "write listen as HOST:PORT"
 	case errors.Is(err, syscall.EADDRINUSE) || cause == wsaAddrInUse:
 		e.Message = "port " + port + " is in use by another program"
-		e.Hint = "stop that program, or choose another port in redirect_uri and register it in Spotify's developer dashboard"
+		e.Hint = "stop that program, or choose another port in redirect_uri and register it in Spotify's developer dashboard; or register and use http://127.0.0.1/callback, which takes a free port"
+		if otherLogin(address) {
+			e.Kind = fault.Temporary
+			e.Message = "port " + port + " is in use by the login of another tokenform"
+			e.Hint = "finish or stop that login first; or register and use http://127.0.0.1/callback, which takes a free port"
+			return e
+		}
 		if port == "5000" || port == "7000" {
 			e.Hint = "on macOS that is the AirPlay Receiver: choose another port in redirect_uri and register it in Spotify's developer dashboard"
 		}

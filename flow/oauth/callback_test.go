@@ -3,6 +3,7 @@ package oauth
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -141,7 +142,7 @@ func TestLogin(t *testing.T) {
 	if err != nil || u.Hostname() != "127.0.0.1" || u.Port() == "" || u.Path != "/callback" {
 		t.Fatalf("got %s", w.RedirectURI())
 	}
-	if w.StartURL() != "http://"+u.Host+"/" {
+	if random := strings.TrimPrefix(w.StartURL(), "http://"+u.Host+"/"); len(random) < 26 || strings.Contains(random, "/") {
 		t.Errorf("got %s", w.StartURL())
 	}
 	r := send(t, "GET", w.StartURL())
@@ -169,8 +170,8 @@ func TestLogin(t *testing.T) {
 	r = <-page
 	r.want(t, 200, "<h1>Logged in</h1>")
 	r.want(t, 200, "<dd>Jane &lt;b&gt;&amp; Co&lt;/b&gt;</dd>")
-	if _, err := net.Dial("tcp", u.Host); err == nil {
-		t.Error("the listener is still there")
+	if _, err := w.listener.Accept(); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("the listener is still there: %v", err)
 	}
 	if err := w.Close(); err != nil {
 		t.Error(err)
@@ -297,8 +298,8 @@ func TestNotTheAnswer(t *testing.T) {
 		{"GET", goodQuery, func(r *http.Request) { r.URL.Path = "//callback" }, 404, ""},
 		{"GET", goodQuery, func(r *http.Request) { r.URL.Path = "/x/../callback" }, 404, ""},
 		{"GET", goodQuery, func(r *http.Request) { r.URL.Path = "/favicon.ico" }, 404, ""},
-		{"GET", goodQuery, func(r *http.Request) { r.URL.Path = "/" }, 302, ""},
-		{"POST", "", func(r *http.Request) { r.URL.Path = "/" }, 405, ""},
+		{"GET", goodQuery, func(r *http.Request) { r.URL.Path = "/" }, 404, ""},
+		{"POST", "", func(r *http.Request) { r.URL.Path = w.startPath }, 405, ""},
 	} {
 		change := test.change
 		if change == nil {
@@ -526,15 +527,17 @@ func TestBoundAddress(t *testing.T) {
 	}
 }
 
-// A redirect URI without a path is the start page too; the query tells.
+// A redirect URI without a path is no start page.
 func TestRedirectToRoot(t *testing.T) {
 	t.Parallel()
 	for _, path := range []string{"", "/"} {
 		w := await(t, "http://127.0.0.1"+path, "")
 		send(t, "GET", w.StartURL()).want(t, 302, "")
-		send(t, "GET", w.StartURL()+"?code=x&state=y").want(t, 400, "Not the login")
+		root, _ := strings.CutSuffix(w.StartURL(), w.startPath)
+		send(t, "GET", root+"/").want(t, 400, "Not the login")
+		send(t, "GET", root+"/?code=x&state=y").want(t, 400, "Not the login")
 		page := make(chan reply)
-		go func() { page <- send(t, "GET", w.StartURL()+"?"+goodQuery) }()
+		go func() { page <- send(t, "GET", root+"/?"+goodQuery) }()
 		w.result().answer.Finish(Outcome{OK: true})
 		r := <-page
 		r.want(t, 200, "Logged in")
@@ -545,7 +548,7 @@ func TestRedirectToRoot(t *testing.T) {
 func TestListenElsewhere(t *testing.T) {
 	t.Parallel()
 	w := await(t, "http://127.0.0.1:9999/callback", "0.0.0.0:0")
-	if w.RedirectURI() != "http://127.0.0.1:9999/callback" || w.StartURL() != "http://127.0.0.1:9999/" {
+	if w.RedirectURI() != "http://127.0.0.1:9999/callback" || w.StartURL() != "http://127.0.0.1:9999"+w.startPath {
 		t.Errorf("got %s, %s", w.RedirectURI(), w.StartURL())
 	}
 	bound := w.listener.Addr().(*net.TCPAddr)
@@ -561,7 +564,7 @@ func TestListenElsewhere(t *testing.T) {
 	// Behind a name, a proxy brings the request.
 	w = await(t, "https://Login.example.com/callback", "127.0.0.1:0")
 	bound = w.listener.Addr().(*net.TCPAddr)
-	if w.RedirectURI() != "https://Login.example.com/callback" || w.StartURL() != fmt.Sprintf("http://%s/", bound) {
+	if w.RedirectURI() != "https://Login.example.com/callback" || w.StartURL() != fmt.Sprintf("http://%s%s", bound, w.startPath) {
 		t.Errorf("got %s, %s", w.RedirectURI(), w.StartURL())
 	}
 	through("login.example.com").want(t, 400, "Not the login")
@@ -598,5 +601,139 @@ func TestListenFails(t *testing.T) {
 		if !ok || !strings.HasPrefix(e.Message, test.message) || !strings.Contains(e.Hint, test.hint) {
 			t.Errorf("%s, %s: %v", test.redirect, test.listen, e)
 		}
+	}
+}
+
+// TestE1Visitors checks that the start address leads one browser alone to Spotify, that
+// nobody can guess it, and that no page and no script can use it.
+func TestE1Visitors(t *testing.T) {
+	t.Parallel()
+	header := func(pairs ...string) func(*http.Request) {
+		return func(r *http.Request) {
+			for i := 0; i < len(pairs); i += 2 {
+				r.Header.Set(pairs[i], pairs[i+1])
+			}
+		}
+	}
+	w, other := await(t, "http://127.0.0.1/callback", ""), await(t, "http://127.0.0.1/callback", "")
+	if w.startPath == other.startPath {
+		t.Error("two logins have the same address")
+	}
+	root, _ := strings.CutSuffix(w.StartURL(), w.startPath)
+	for _, path := range []string{"/", "/login", "/?state=" + theState, strings.ToLower(w.startPath), w.startPath + "/", w.startPath[:20], "/callback"} {
+		if r := send(t, "GET", root+path); r.status == 302 || r.header.Get("Location") != "" {
+			t.Errorf("%s leads to %s", path, r.header.Get("Location"))
+		}
+	}
+	for name, change := range map[string]func(*http.Request){
+		"fetch":           header("Sec-Fetch-Mode", "no-cors", "Sec-Fetch-Dest", "empty", "Sec-Fetch-Site", "cross-site"),
+		"an image":        header("Sec-Fetch-Mode", "no-cors", "Sec-Fetch-Dest", "image"),
+		"a frame":         header("Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "iframe"),
+		"a websocket":     header("Sec-Fetch-Mode", "websocket", "Sec-Fetch-Dest", "websocket"),
+		"a form's answer": header("Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "object"),
+	} {
+		if r := send(t, "GET", w.StartURL(), change); r.status != 403 || r.header.Get("Location") != "" {
+			t.Errorf("%s: %d", name, r.status)
+		}
+	}
+	if r := send(t, "HEAD", w.StartURL()); r.header.Get("Location") != "" {
+		t.Error("HEAD tells the address")
+	}
+	// None of that was a visit.
+	first := send(t, "GET", w.StartURL(), header("Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document", "Sec-Fetch-Site", "none"))
+	first.want(t, 302, "")
+	cookie, _, _ := strings.Cut(first.header.Get("Set-Cookie"), ";")
+	send(t, "GET", w.StartURL()).want(t, 409, "Already opened")
+	send(t, "GET", w.StartURL(), header("Cookie", "tokenform="+theState)).want(t, 409, "Already opened")
+	send(t, "GET", w.StartURL(), header("Cookie", cookie)).want(t, 302, "")
+	send(t, "GET", w.StartURL(), header("Cookie", cookie, "Sec-Fetch-Dest", "iframe")).want(t, 403, "")
+	w.stillWaits()
+	go func() { send(t, "GET", w.url(goodQuery)) }()
+	w.result().answer.Finish(Outcome{OK: true})
+}
+
+// TestA2Secured checks that a browser that asks for https is told of once, and that the
+// login goes on.
+func TestA2Secured(t *testing.T) {
+	t.Parallel()
+	c, err := Listen("http://127.0.0.1/callback", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	told := make(chan bool, 10)
+	c.Secured = func() { told <- true }
+	got := make(chan result, 1)
+	go func() {
+		a, err := c.Wait(t.Context(), authorizeURL, theState)
+		got <- result{a, err}
+	}()
+	defer c.Close()
+	send(t, "GET", c.StartURL()).want(t, 302, "") // http is not told of
+	for range 3 {
+		conn, err := tls.Dial("tcp", c.Address(), &tls.Config{InsecureSkipVerify: true})
+		if err == nil {
+			conn.Close()
+			t.Error("TLS was spoken")
+		}
+	}
+	select {
+	case <-told:
+	case <-time.After(5 * time.Second):
+		t.Error("not told of")
+	}
+	go func() { send(t, "GET", c.RedirectURI()+"?"+goodQuery) }()
+	r := <-got
+	if r.err != nil {
+		t.Fatal(r.err)
+	}
+	r.answer.Finish(Outcome{OK: true})
+	if len(told) > 0 {
+		t.Error("told of again")
+	}
+}
+
+// TestA7OtherLogin checks that the login of another tokenform is told from another
+// program, which may be silent or speak something else.
+func TestA7OtherLogin(t *testing.T) {
+	t.Parallel()
+	w := await(t, "http://127.0.0.1/callback", "")
+	if _, err := Listen(w.RedirectURI(), ""); fault.KindOf(err) != fault.Temporary || !strings.Contains(err.Error(), "the login of another tokenform") || !strings.Contains(fault.HintOf(err), "http://127.0.0.1/callback, which takes a free port") {
+		t.Errorf("%v, hint %q", err, fault.HintOf(err))
+	}
+	for name, serve := range map[string]func(net.Conn){
+		"silent": func(net.Conn) {},
+		"http":   func(c net.Conn) { fmt.Fprint(c, "HTTP/1.1 200 OK\r\nServer: nginx\r\nContent-Length: 0\r\n\r\n") },
+		"ssh":    func(c net.Conn) { fmt.Fprint(c, "SSH-2.0-OpenSSH_9.2\r\n") },
+		"endless": func(c net.Conn) {
+			fmt.Fprint(c, "HTTP/1.1 200 OK\r\nX: ")
+			for i := 0; i < 1000; i++ {
+				if _, err := fmt.Fprint(c, strings.Repeat("a", 1<<16)); err != nil {
+					return
+				}
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l, err := net.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer l.Close()
+			go func() {
+				for {
+					c, err := l.Accept()
+					if err != nil {
+						return
+					}
+					serve(c)
+					time.AfterFunc(3*time.Second, func() { c.Close() })
+				}
+			}()
+			_, err = Listen("http://"+l.Addr().String()+"/callback", "")
+			if fault.KindOf(err) != fault.Failed || !strings.Contains(err.Error(), "by another program") || !strings.Contains(fault.HintOf(err), "http://127.0.0.1/callback, which takes a free port") {
+				t.Errorf("%v, hint %q", err, fault.HintOf(err))
+			}
+		})
 	}
 }

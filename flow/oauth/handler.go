@@ -18,12 +18,13 @@ func (c *Callback) handle(w http.ResponseWriter, r *http.Request) {
 	h.Set("Referrer-Policy", "no-referrer") // the address holds the code
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Content-Security-Policy", contentPolicy())
-	callback := r.URL.Path == c.path
+	h.Set("Server", serverName)
+	callback, start := r.URL.Path == c.path, r.URL.Path == c.startPath
 	switch {
 	case !slices.Contains(c.hosts, strings.ToLower(r.Host)):
 		// A foreign name that was made to point here (DNS rebinding).
 		http.Error(w, "421 this listener does not answer for that host", http.StatusMisdirectedRequest)
-	case !callback && r.URL.Path != "/":
+	case !callback && !start:
 		http.Error(w, "404 nothing here", http.StatusNotFound)
 	case r.Method != http.MethodGet && r.Method != http.MethodHead:
 		h.Set("Allow", "GET, HEAD")
@@ -31,10 +32,10 @@ func (c *Callback) handle(w http.ResponseWriter, r *http.Request) {
 	case ahead(r):
 		// A page loaded ahead is not a user who came back.
 		http.Error(w, "503 not before it is asked for", http.StatusServiceUnavailable)
-	case !callback || r.URL.Path == "/" && !r.URL.Query().Has("state"):
-		c.start(w, r)
 	case r.Method == http.MethodHead:
 		h.Set("Content-Type", "text/html; charset=utf-8")
+	case start:
+		c.start(w, r)
 	default:
 		c.answer(w, r)
 	}
@@ -52,15 +53,40 @@ func ahead(r *http.Request) bool {
 	return false
 }
 
-func (c *Callback) start(w http.ResponseWriter, _ *http.Request) {
-	if c.claimed.Load() {
+// start leads the first browser that asks to the authorize URL. The browser gets a
+// cookie, by which it may ask again.
+func (c *Callback) start(w http.ResponseWriter, r *http.Request) {
+	mine, err := r.Cookie(visitorCookie)
+	switch {
+	case c.claimed.Load():
 		show(w, http.StatusConflict, alreadyAnswered)
 		return
+	case !topLevel(r):
+		http.Error(w, "403 open this address in a tab of its own", http.StatusForbidden)
+		return
+	case err == nil && mine.Value == c.visitor:
+	case !c.opened.CompareAndSwap(false, true):
+		show(w, http.StatusConflict, openedElsewhere)
+		return
 	}
+	http.SetCookie(w, &http.Cookie{Name: visitorCookie, Value: c.visitor, Path: c.startPath, HttpOnly: true, SameSite: http.SameSiteStrictMode})
 	// http.Redirect would write the URL into a body as well.
 	w.Header().Set("Location", c.authorizeURL)
 	w.WriteHeader(http.StatusFound)
 }
+
+// topLevel reports whether r is for a page of its own in a tab, and not for a part of
+// another page or for a script. Old browsers and other clients do not say (Fetch Metadata
+// Request Headers, W3C).
+func topLevel(r *http.Request) bool {
+	mode, dest := r.Header.Get("Sec-Fetch-Mode"), r.Header.Get("Sec-Fetch-Dest")
+	return (mode == "" || mode == "navigate") && (dest == "" || dest == "document")
+}
+
+// serverName tells another tokenform whose listener has the port.
+const serverName = "tokenform"
+
+const visitorCookie = "tokenform"
 
 // answer takes the first answer with the right state; the page waits for what
 // comes of it.

@@ -10,16 +10,18 @@ import (
 // files. Those above it wait in the kernel's queue until others end or time out.
 const maxConnections = 512
 
-// limit bounds how many of l's connections are open at once.
-func limit(l net.Listener, n int) net.Listener {
-	return &limited{Listener: l, free: make(chan struct{}, n), closed: make(chan struct{})}
+// limit bounds how many of l's connections are open at once. It calls secured if a
+// connection begins as TLS does.
+func limit(l net.Listener, n int, secured func()) net.Listener {
+	return &limited{Listener: l, secured: secured, free: make(chan struct{}, n), closed: make(chan struct{})}
 }
 
 type limited struct {
 	net.Listener
-	free   chan struct{} // holds one element per open connection
-	closed chan struct{}
-	once   sync.Once
+	secured func()
+	free    chan struct{} // holds one element per open connection
+	closed  chan struct{}
+	once    sync.Once
 }
 
 func (l *limited) Accept() (net.Conn, error) {
@@ -33,7 +35,7 @@ func (l *limited) Accept() (net.Conn, error) {
 		<-l.free
 		return nil, err
 	}
-	return &counted{Conn: conn, done: sync.OnceFunc(func() { <-l.free })}, nil
+	return &counted{Conn: conn, secured: l.secured, done: sync.OnceFunc(func() { <-l.free })}, nil
 }
 
 func (l *limited) Close() error {
@@ -43,7 +45,19 @@ func (l *limited) Close() error {
 
 type counted struct {
 	net.Conn
-	done func()
+	secured func()
+	begun   bool // something was read
+	done    func()
+}
+
+func (c *counted) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	const handshake = 22 // the content type of a TLS record (RFC 8446 section 5.1)
+	if n > 0 && !c.begun && b[0] == handshake {
+		c.secured()
+	}
+	c.begun = c.begun || n > 0
+	return n, err
 }
 
 func (c *counted) Close() error {

@@ -39,7 +39,13 @@ var (
 		Mark:    markOther,
 		Title:   "Not the login that is waiting",
 		Message: "This answer is incomplete, or belongs to another login: an old tab, or an address that was opened twice. Nothing was changed, and tokenform is still waiting.",
-		Start:   true,
+		Hint:    "Open the address in the terminal again.",
+	}
+	openedElsewhere = page{
+		Mark:    markOther,
+		Title:   "Already opened",
+		Message: "Another browser, or another program on this machine, has opened this address. It leads to Spotify once.",
+		Hint:    "Open the long address in the terminal. If nobody here has opened this one, press Ctrl-C there and start again.",
 	}
 	alreadyAnswered = page{
 		Mark:    markOther,
@@ -63,7 +69,6 @@ type page struct {
 	Facts   [][2]string // name and value; those without a value are left out
 	Hint    string
 	Foot    string
-	Start   bool // offer to start over
 }
 
 const (
@@ -108,9 +113,6 @@ func (p page) html() string {
 		b.WriteString("</dl>\n")
 	}
 	text(`<p class="hint"><b>What to do</b> `, p.Hint, "</p>\n")
-	if p.Start {
-		b.WriteString("<p><a href=\"/\">Start the login again</a></p>\n")
-	}
 	text(`<p class="foot">`, p.Foot, "</p>\n")
 	b.WriteString("</main>\n<footer>tokenform</footer>\n</body>\n</html>\n")
 	return b.String()

@@ -33,12 +33,19 @@ func ParseAnswer(final, redirectURI, state string) (code string, err error) {
 		return "", ErrNotRedirect
 	}
 	// Address bars hide "http://", and a selection may leave it behind.
-	if want.Host != "" && strings.HasPrefix(final, want.Host) {
+	if want.Host != "" && !strings.Contains(final, "://") {
 		final = want.Scheme + "://" + final
 	}
 	got, err := url.Parse(final)
-	if err != nil || got.Scheme != want.Scheme || got.Opaque != want.Opaque || got.User != nil ||
-		bareHost(got) != bareHost(want) || slash(got.Path) != slash(want.Path) {
+	if err != nil || got.User != nil || slash(got.Path) != slash(want.Path) {
+		return "", ErrNotRedirect
+	}
+	// A browser may make https of http, and localhost of 127.0.0.1. On this machine the
+	// path, the code and the state decide.
+	near := func(u *url.URL) bool {
+		return (u.Scheme == "http" || u.Scheme == "https") && (u.Hostname() == "localhost" || loopback(u.Hostname()))
+	}
+	if !(near(got) && near(want)) && (got.Scheme != want.Scheme || got.Opaque != want.Opaque || bareHost(got) != bareHost(want)) {
 		return "", ErrNotRedirect
 	}
 	return readAnswer(got.RawQuery, state)

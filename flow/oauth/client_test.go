@@ -412,8 +412,8 @@ func TestReasons(t *testing.T) {
 		&tls.CertificateVerificationError{Err: x509.CertificateInvalidError{Reason: x509.Expired, Detail: "hunter2"}}:   "its certificate cannot be trusted: it has expired or is not yet valid",
 		&tls.CertificateVerificationError{Err: x509.HostnameError{Host: "hunter2", Certificate: new(x509.Certificate)}}: "its certificate cannot be trusted: it is for another host",
 		&tls.CertificateVerificationError{Err: errors.New("hunter2")}:                                                   "its certificate cannot be trusted: it is not valid",
-		errProxyURL:      "the proxy's URL cannot be read",
-		context.Canceled: "interrupted",
+		&proxyURLError{"https_proxy"}:                                                                                   "https_proxy is not the address of a proxy",
+		context.Canceled:                                                                                                "interrupted",
 	} {
 		if got := reason(fmt.Errorf("outer: %w", err)); got != want {
 			t.Errorf("%v: got %s", err, got)
@@ -422,7 +422,7 @@ func TestReasons(t *testing.T) {
 	for err, part := range map[error]string{
 		&tls.CertificateVerificationError{Err: x509.CertificateInvalidError{Reason: x509.Expired}}: "clock",
 		&net.OpError{Op: "proxyconnect", Err: io.EOF}:                                              "HTTPS_PROXY",
-		errProxyURL:            "HTTPS_PROXY",
+		&proxyURLError{"x"}:    "percent-encode",
 		&proxyError{407}:       "USER:PASSWORD",
 		&proxyError{502}:       "network",
 		errPlainHTTP:           "https",

@@ -1,6 +1,7 @@
 package oauth
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -10,31 +11,66 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"os"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
 	"time"
+
+	"tokenform/config/fault"
 )
 
-var (
-	errPlainHTTP = errors.New("plain http to another machine is refused")
-	errProxyURL  = errors.New("the proxy's URL cannot be read")
-)
+var errPlainHTTP = errors.New("plain http to another machine is refused")
 
 // proxyError is a proxy that does not let us through.
 type proxyError struct{ status int }
 
 func (e *proxyError) Error() string { return fmt.Sprintf("the proxy answered %d", e.status) }
 
-// proxyFromEnvironment hides the error of the one it calls, which quotes the
-// proxy's URL with its password.
+// proxyURLError is a variable that should name a proxy and does not. The value is not
+// shown: a password may be in it.
+type proxyURLError struct{ variable string }
+
+func (e *proxyURLError) Error() string { return e.variable + " is not the address of a proxy" }
+
+// proxyFromEnvironment refuses what [http.ProxyFromEnvironment] passes over in silence,
+// to connect directly, or takes for another host.
 func proxyFromEnvironment(r *http.Request) (*url.URL, error) {
+	names := []string{"HTTP_PROXY", "http_proxy"}
+	if r.URL.Scheme == "https" {
+		names = []string{"HTTPS_PROXY", "https_proxy"}
+	}
+	for _, name := range names {
+		value := os.Getenv(name)
+		if value == "" {
+			continue
+		}
+		if host := r.URL.Hostname(); host != "localhost" && !loopback(host) && !isProxy(value) { // these are asked without a proxy
+			return nil, &proxyURLError{name}
+		}
+		break
+	}
 	u, err := http.ProxyFromEnvironment(r)
 	if err != nil {
-		return nil, errProxyURL
+		return nil, &proxyURLError{names[0]} // its error quotes the password
 	}
 	return u, nil
+}
+
+// isProxy reports whether s is an address of a proxy, with all that means something in
+// an address percent-encoded where it is a part of a user or a password (RFC 3986
+// section 3.2.1).
+func isProxy(s string) bool {
+	if !strings.Contains(s, "://") {
+		s = "http://" + s
+	}
+	u, err := url.Parse(s)
+	if err != nil || u.Hostname() == "" || u.RawQuery != "" || u.ForceQuery || strings.Contains(s, "#") || strings.Trim(u.Path, "/") != "" || u.Opaque != "" {
+		return false
+	}
+	return slices.Contains([]string{"http", "https", "socks5", "socks5h"}, u.Scheme) && validPort(u.Port())
 }
 
 // proxyAnswered keeps the status of a refused CONNECT, which net/http reduces
@@ -52,7 +88,8 @@ func passing(err error) bool {
 	if p, ok := errors.AsType[*proxyError](err); ok {
 		return p.status >= 500
 	}
-	return !errors.Is(err, errProxyURL) && !insecure(err)
+	_, unreadable := errors.AsType[*proxyURLError](err)
+	return !unreadable && !insecure(err)
 }
 
 func insecure(err error) bool {
@@ -67,6 +104,9 @@ func reason(err error) string {
 		return "its certificate cannot be trusted: " + certificateReason(cert.Err)
 	}
 	if p, ok := errors.AsType[*proxyError](err); ok {
+		return p.Error()
+	}
+	if p, ok := errors.AsType[*proxyURLError](err); ok {
 		return p.Error()
 	}
 	if dns, ok := errors.AsType[*net.DNSError](err); ok {
@@ -87,8 +127,6 @@ func reason(err error) string {
 		return "it took too long"
 	case errors.Is(err, errPlainHTTP):
 		return errPlainHTTP.Error()
-	case errors.Is(err, errProxyURL):
-		return errProxyURL.Error()
 	case errors.Is(err, context.Canceled):
 		return "interrupted"
 	case errors.Is(err, http.ErrSchemeMismatch):
@@ -111,6 +149,9 @@ func networkHint(err error) string {
 	if p, ok := errors.AsType[*proxyError](err); ok && p.status == http.StatusProxyAuthRequired {
 		return "put the proxy's user and password into HTTPS_PROXY: http://USER:PASSWORD@HOST:PORT"
 	}
+	if _, ok := errors.AsType[*proxyURLError](err); ok {
+		return "write http://HOST:PORT or http://USER:PASSWORD@HOST:PORT; in a user and a password, percent-encode what is no letter or digit: %25 for %, %40 for @, %23 for #, %20 for a blank"
+	}
 	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "proxyconnect" || !passing(err) && !insecure(err) {
 		return "check HTTPS_PROXY; it looks like http://HOST:PORT"
 	}
@@ -118,6 +159,8 @@ func networkHint(err error) string {
 		switch invalid, ok := errors.AsType[x509.CertificateInvalidError](cert.Err); {
 		case ok && invalid.Reason == x509.Expired:
 			return "check this machine's clock"
+		case unknownAuthority(cert.Err) && noCertificates() != "":
+			return "correct that variable, or unset it to trust what the system trusts"
 		case runtime.GOOS == "darwin" || runtime.GOOS == "windows": // Go reads no SSL_CERT_FILE there
 			return "where a proxy signs the certificates, add its CA to the system's trusted ones"
 		default:
@@ -142,10 +185,42 @@ func certificateReason(err error) string {
 	if _, ok := errors.AsType[x509.HostnameError](err); ok {
 		return "it is for another host"
 	}
-	if _, ok := errors.AsType[x509.UnknownAuthorityError](err); ok {
-		return "signed by an unknown authority"
+	if unknownAuthority(err) {
+		return cmp.Or(noCertificates(), "signed by an unknown authority")
 	}
 	return "it is not valid"
+}
+
+func unknownAuthority(err error) bool {
+	_, ok := errors.AsType[x509.UnknownAuthorityError](err)
+	return ok
+}
+
+// noCertificates says which variable names trusted certificates where there are none, or
+// returns "".
+func noCertificates() string {
+	if runtime.GOOS == "darwin" || runtime.GOOS == "windows" {
+		return ""
+	}
+	if file := os.Getenv("SSL_CERT_FILE"); file != "" {
+		switch b, err := os.ReadFile(file); {
+		case err != nil:
+			return "SSL_CERT_FILE names a file that cannot be read: " + fault.Cause(err).Error()
+		case !x509.NewCertPool().AppendCertsFromPEM(b):
+			return "SSL_CERT_FILE names a file without certificates in PEM"
+		}
+		return ""
+	}
+	dirs := os.Getenv("SSL_CERT_DIR")
+	for _, dir := range strings.Split(dirs, ":") {
+		if files, err := os.ReadDir(dir); err == nil && len(files) > 0 {
+			return ""
+		}
+	}
+	if dirs != "" {
+		return "SSL_CERT_DIR names no directory with certificates"
+	}
+	return ""
 }
 
 // retryAfter reads the header in both its forms (RFC 9110 section 10.2.3); zero

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"tokenform/config/fault"
 	"tokenform/config/paths"
 )
 
@@ -225,6 +226,7 @@ func parseAhead(files []*file, take taker) {
 	}
 	pieces := make(chan piece, 4)
 	go func() {
+		defer fault.Crash()
 		for _, f := range files {
 			const many = 32 // trees in a piece: each piece wakes the other goroutine
 			var trees []tree

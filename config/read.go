@@ -6,6 +6,8 @@ import (
 	"io"
 	"os"
 	"sync"
+
+	"tokenform/config/fault"
 )
 
 // ErrTooLarge says that a file or a stream holds more than can be meant.
@@ -52,6 +54,7 @@ func await(ctx context.Context, read func() ([]byte, error)) ([]byte, error) {
 	}
 	done := make(chan result, 1)
 	go func() {
+		defer fault.Crash()
 		data, err := read()
 		done <- result{data, err}
 	}()

@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"tokenform/config"
+	"tokenform/config/fault"
 )
 
 // Apply brings every profile to its declared state, at most Options.Parallelism
@@ -41,6 +42,7 @@ func (r *Runner) start(ctx context.Context, profiles []config.Profile, alone boo
 		slots <- struct{}{}
 		busy.Add(1)
 		one := func() {
+			defer fault.Crash()
 			yield := sync.OnceFunc(func() { <-slots; busy.Done() })
 			defer yield()
 			outcomes[i] = r.apply(ctx, forecast, yield)

@@ -205,10 +205,12 @@ func (s *session) await(ctx context.Context, a *asking, prompt Prompt) error {
 	browser := make(chan heard, 2) // room for the listener and for the browser
 	if a.callback != nil {
 		go func() {
+			defer fault.Crash()
 			answer, err := a.callback.Wait(ctx, prompt.URL, a.login.State)
 			browser <- heard{answer, err}
 		}()
 		go func() {
+			defer fault.Crash()
 			err := s.world.Browse(ctx, prompt.Short)
 			if _, final := errors.AsType[*fault.Error](err); final {
 				browser <- heard{err: err}

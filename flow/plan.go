@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"tokenform/config"
+	"tokenform/config/fault"
 	"tokenform/config/paths"
 	"tokenform/flow/state"
 )
@@ -30,6 +31,7 @@ func each(n int, do func(i int)) {
 	var wg sync.WaitGroup
 	var next atomic.Int32
 	work := func() {
+		defer fault.Crash()
 		for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
 			do(i)
 		}

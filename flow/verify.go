@@ -25,6 +25,7 @@ func (r *Runner) Check(ctx context.Context, outcomes []Outcome) {
 		}
 		slots <- struct{}{}
 		wg.Go(func() {
+			defer fault.Crash()
 			defer func() { <-slots }()
 			r.checkOne(ctx, o)
 		})

@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
+	"syscall"
 )
 
 // Kind says what the caller can do about an [Error]. The process maps a Kind to
@@ -82,8 +83,15 @@ func KindOf(err error) Kind {
 }
 
 // HintOf returns the first hint in err's chain. Of several joined errors HintOf
-// returns the first hint that any of them has.
+// returns the first hint that any of them has. What the caller was about to do is not
+// the trouble if no file can be opened.
 func HintOf(err error) string {
+	switch {
+	case errors.Is(err, syscall.EMFILE):
+		return "let this process open more files: ulimit -n 1024"
+	case errors.Is(err, syscall.ENFILE):
+		return "this machine has no open files left: end some programs, or raise fs.file-max"
+	}
 	for _, e := range Split(err) {
 		if hint := HintOf(e); hint != "" {
 			return hint

@@ -80,7 +80,7 @@ func (s *Store) Lock(ctx context.Context, name string, me Holder, w Waiting) (*E
 	for {
 		got, err := lock.TryLock()
 		if err != nil {
-			return nil, broken(path, cause(err), "make the state directory writable, or put state elsewhere with --state DIR")
+			return nil, unusable(path, err, "make the state directory writable, or put state elsewhere with --state DIR")
 		}
 		if got {
 			e := &Entry{store: s, name: name, lock: lock}

@@ -67,7 +67,7 @@ func (s *Store) Outputs(name, project string, t *Token) (list []Written, strayed
 		}
 		return t.inherited, nil, nil
 	case err != nil:
-		return nil, nil, broken(path, cause(err), "move it away: tokenform then treats existing output files as somebody else's")
+		return nil, nil, unusable(path, err, "move it away: tokenform then treats existing output files as somebody else's")
 	}
 	var f outputsFile
 	if err := json.Unmarshal(b, &f); err != nil || f.Version < 1 {
@@ -96,7 +96,7 @@ func (e *Entry) SaveOutputs(list []Written, project string) error {
 	path := e.store.outputsPath(e.name)
 	if len(list) == 0 {
 		if err := atomicfile.Remove(path); err != nil {
-			return broken(path, cause(err), "")
+			return unusable(path, err, "")
 		}
 		return nil
 	}
@@ -115,7 +115,7 @@ func (e *Entry) SaveOutputs(list []Written, project string) error {
 		return err
 	}
 	if _, err := atomicfile.Write(path, append(b, '\n'), 0o600); err != nil {
-		return broken(path, cause(err), "make room or make it writable, then apply again")
+		return unusable(path, err, "make room or make it writable, then apply again")
 	}
 	return nil
 }

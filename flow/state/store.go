@@ -1,6 +1,7 @@
 package state
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"io/fs"
@@ -48,10 +49,10 @@ func (s *Store) Read(name string) (*Token, error) {
 		return nil, broken(path, "larger than 1 MiB", repair)
 	}
 	if _, ok := errors.AsType[*atomicfile.NotRegularError](err); ok {
-		return nil, broken(path, cause(err), "move it away, and log in again")
+		return nil, unusable(path, err, "move it away, and log in again")
 	}
 	if err != nil {
-		return nil, broken(path, cause(err), cure(err, "make it readable for this user"))
+		return nil, unusable(path, err, "make it readable for this user")
 	}
 	return decode(path, name, b)
 }
@@ -77,15 +78,17 @@ func broken(path, reason, hint string) error {
 	return &fault.Error{Kind: fault.Failed, Message: path, Err: errors.New(reason), Hint: hint}
 }
 
-// cause is the reason for a file error, without the path.
-func cause(err error) string { return fault.Cause(err).Error() }
-
-// cure is what helps against err: mostly the usual.
-func cure(err error, usual string) string {
-	if errors.Is(err, syscall.ENOTDIR) {
-		return "move away the file that stands where a directory should, or put state elsewhere with --state DIR"
+// unusable is the error for a state file or directory at path with which the system
+// does not let us do something. Mostly the usual helps.
+func unusable(path string, err error, usual string) error {
+	e := &fault.Error{Kind: fault.Failed, Message: path, Err: fault.Cause(err), Hint: usual}
+	switch {
+	case errors.Is(err, syscall.ENOTDIR):
+		e.Hint = "move away the file that stands where a directory should, or put state elsewhere with --state DIR"
+	case errors.Is(err, fs.ErrPermission):
+		e.Hint = cmp.Or(notMine(path), usual)
 	}
-	return usual
+	return e
 }
 
 // create makes the state directory: private, and ignored by git without an entry in
@@ -95,7 +98,10 @@ func (s *Store) create() error {
 		if err := s.trust(); err != nil {
 			return err // a file is in its place
 		}
-		return broken(s.dir, cause(err), cure(err, "make its parent writable, or put state elsewhere with --state DIR"))
+		if target, err := os.Readlink(s.dir); err == nil {
+			return broken(s.dir, "is a link to "+target+", which does not exist", "make that directory, or remove the link")
+		}
+		return unusable(s.dir, err, "make its parent writable, or put state elsewhere with --state DIR")
 	}
 	if err := s.trust(); err != nil {
 		return err
@@ -103,8 +109,8 @@ func (s *Store) create() error {
 	ignore := filepath.Join(s.dir, ".gitignore")
 	const all = "*\n"
 	b, _, err := atomicfile.Read(ignore, maxBytes)
-	if string(b) == all {
-		return nil
+	if string(b) == all || errors.Is(err, fs.ErrPermission) {
+		return nil // if permissions are wrong, the lock says more
 	}
 	if foreign := s.foreign(); foreign != "" {
 		return broken(s.dir, "is no state directory: "+foreign+" in it is not tokenform's", "give the tokens a directory of their own, for example state: .tokenform")
@@ -112,7 +118,7 @@ func (s *Store) create() error {
 	// An empty one is what a full disk has left of it.
 	if errors.Is(err, fs.ErrNotExist) || err == nil && len(b) == 0 {
 		if err := os.WriteFile(ignore, []byte(all), 0o600); err != nil {
-			return broken(s.dir, cause(err), "make room or make it writable, or put state elsewhere with --state DIR")
+			return unusable(s.dir, err, "make room or make it writable, or put state elsewhere with --state DIR")
 		}
 	}
 	return nil
@@ -165,7 +171,7 @@ func (e *Entry) Save(t *Token) error {
 		// What went wrong there may not go wrong with a file made anew.
 	}
 	if _, err := atomicfile.Write(path, b, 0o600); err != nil {
-		return broken(path, cause(err), "")
+		return unusable(path, err, "")
 	}
 	return nil
 }
@@ -182,7 +188,7 @@ func (e *Entry) Reserve() error {
 	var err error
 	path := e.store.path(e.name)
 	if e.room, err = atomicfile.Reserve(path, room, 0o600); err != nil {
-		return broken(path, cause(err), "")
+		return unusable(path, err, "")
 	}
 	return nil
 }
@@ -216,7 +222,7 @@ func (e *Entry) Outputs(project string, t *Token) (list []Written, strayed []str
 func (e *Entry) Delete() error {
 	for _, path := range []string{e.store.outputsPath(e.name), e.store.path(e.name)} {
 		if err := atomicfile.Remove(path); err != nil {
-			return broken(path, cause(err), "")
+			return unusable(path, err, "")
 		}
 	}
 	return nil

@@ -5,6 +5,7 @@ package state
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"syscall"
 )
 
@@ -26,4 +27,23 @@ func (s *Store) trust() error {
 		return broken(s.dir, "every user can write in it, and so change tokens", "chmod 700 "+s.dir)
 	}
 	return nil
+}
+
+// notMine says what to do if path, or the directory that it is in, belongs to another user:
+// mostly to root, since a run with sudo. notMine returns "" if both are ours.
+func notMine(path string) string {
+	for _, path := range []string{path, filepath.Dir(path)} {
+		info, err := os.Stat(path)
+		if err != nil {
+			continue
+		}
+		if sys, ok := info.Sys().(*syscall.Stat_t); ok && int(sys.Uid) != os.Geteuid() {
+			owner := fmt.Sprintf("uid %d", sys.Uid)
+			if sys.Uid == 0 {
+				owner = "root, as after a run with sudo"
+			}
+			return fmt.Sprintf("it belongs to %s; make it yours: sudo chown -R %d %s", owner, os.Geteuid(), path)
+		}
+	}
+	return ""
 }

@@ -80,10 +80,14 @@ type program struct {
 
 // Run runs the program and returns the exit code.
 func Run(ctx context.Context, process Process) int {
+	defer fault.Crash()
 	out := &errWriter{Writer: process.Out}
 	process.Out = out
 	called, err := parse(process.Args)
 	p := &program{Process: process, global: called.global, voice: voice(process, called), commandName: called.name, stdin: config.ReadOnce(process.In)}
+	if err == nil {
+		err = enoughFiles()
+	}
 	if err != nil {
 		return p.refuse(err)
 	}

@@ -1,5 +1,7 @@
 package config
 
+import "strings"
+
 var (
 	clientKeys = []string{"id", "secret"}
 	originKeys = []string{"env", "file", "command"}
@@ -50,7 +52,7 @@ func (d *document) value(f *field, name string) *Value {
 				if name == "client.secret" {
 					hint = "give it a value, or leave the key out for a public client (grant pkce)"
 				}
-				d.report(f.node, hint, "%s is empty", name)
+				d.report(f.node, hint+d.forks(), "%s is empty", name)
 			}
 			return nil
 		}
@@ -59,6 +61,9 @@ func (d *document) value(f *field, name string) *Value {
 			return nil
 		}
 		v.text, v.done, v.literal = s, true, literal
+		if name == "client.id" && d.src.Spotify && !isClientID(s) {
+			d.warn(f.node, "copy the client id from the app's settings at https://developer.spotify.com/dashboard", "client.id does not look like one of Spotify's: 32 hexadecimal digits are expected")
+		}
 		return v
 	case mapping:
 		v.origin = &origin{dir: d.file.dir, timeout: CommandTimeout, lookup: d.lookup}
@@ -67,6 +72,20 @@ func (d *document) value(f *field, name string) *Value {
 		d.report(f.node, "write the text, or {env: NAME}, {file: PATH} or {command: [PROGRAM, …]}", "%s must be text or its source, not %s", name, f.node.noun())
 		return nil
 	}
+}
+
+// isClientID reports whether Spotify may have given s to an app.
+func isClientID(s string) bool {
+	return len(s) == 32 && strings.Trim(s, "0123456789abcdef") == ""
+}
+
+// forks is the end of a hint about a variable without a value: in CI, a secret is
+// missing for a reason.
+func (d *document) forks() string {
+	if ci, _ := d.src.Env("CI"); ci == "" {
+		return ""
+	}
+	return "; CI gives no secrets to a pull request from a fork"
 }
 
 // fetched decodes the origin of v.
@@ -93,6 +112,7 @@ func (d *document) fetched(v *Value, f *field, name string) *Value {
 			return nil
 		}
 		v.env, n.shown = s, true
+		d.lookup(s) // reports what is wrong with the variable
 	case "file":
 		if v.file, ok = d.path(n, key); !ok {
 			return nil

@@ -1,7 +1,9 @@
 package config
 
 import (
+	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 )
@@ -20,6 +22,7 @@ func (d *document) profile(root *node, single bool) (p Profile, ok bool) {
 	if !ok {
 		return p, false
 	}
+	d.unselected = !d.selects(fs, single)
 	if f := fs.get("env_file"); f != nil {
 		p.envFiles = d.envFiles(f) // first: everything else may need its variables
 	}
@@ -27,7 +30,10 @@ func (d *document) profile(root *node, single bool) (p Profile, ok bool) {
 	p.path, p.Dir = d.file.path, d.file.dir
 	p.Client = d.client(root, fs)
 	if f := fs.get("refresh_token"); f != nil {
-		p.RefreshToken = d.value(f, "refresh_token")
+		before := len(d.problems)
+		if p.RefreshToken = d.value(f, "refresh_token"); p.RefreshToken == nil && len(d.problems) == before {
+			p.NoSeed = d.noSeed(f.node)
+		}
 	}
 	// The secrets are marked now, so that no later message quotes one through an alias.
 	p.Name, p.namePos = d.name(root, fs, single)
@@ -47,6 +53,32 @@ func (d *document) profile(root *node, single bool) (p Profile, ok bool) {
 		p.Outputs = d.outputs(f, p)
 	}
 	return p, true
+}
+
+// noSeed says why the profile's refresh_token is empty.
+func (d *document) noSeed(n *node) string {
+	_, rest, variable := strings.Cut(n.value, "${")
+	if !variable {
+		return ""
+	}
+	end := 0
+	for end < len(rest) && isNameByte(rest[end], end) {
+		end++
+	}
+	return d.file.at(n).String() + ": refresh_token is empty: the variable " + rest[:end] + " has no value" + d.forks()
+}
+
+// selects reports whether the profile is selected, as far as its name is known without
+// a variable.
+func (d *document) selects(fs fields, single bool) bool {
+	name := strings.TrimSuffix(filepath.Base(d.file.shown), filepath.Ext(d.file.shown))
+	if f := fs.get("profile"); f != nil {
+		name = f.node.value
+	}
+	return len(d.src.Only) == 0 || strings.Contains(name, "$") || slices.ContainsFunc(d.src.Only, func(pattern string) bool {
+		ok, err := path.Match(pattern, name)
+		return ok || err != nil // Select reports the pattern
+	})
 }
 
 // name returns the profile's name and the position that the name comes from.

@@ -2,7 +2,9 @@ package config
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
+	"fmt"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -14,30 +16,41 @@ import (
 // envFiles reads the files of env_file, makes their variables known to d and
 // returns their paths. A path can use only the process environment. The process
 // environment wins over the files, and a later file over an earlier one, as with
-// docker compose and node.
+// docker compose and node. What is wrong with a variable is reported if the profile
+// uses the variable.
 func (d *document) envFiles(f *field) (paths []string) {
-	var files []map[string]string
+	var files []*envFile
 	for _, item := range d.items(f.node, "env_file", "write a list, for example [.env]") {
 		path, ok := d.path(item, "env_file")
 		if !ok {
 			continue
 		}
 		paths = append(paths, path)
-		vars, err := d.dotenv(path, filepath.Join(filepath.Dir(d.file.shown), filepath.FromSlash(item.value)))
-		if err != nil {
-			d.report(item, "create the file, or take it out of env_file", "cannot read it: %s", cause(err))
+		if d.unselected {
 			continue
 		}
-		files = append(files, vars)
+		file := d.dotenv(path, filepath.Join(filepath.Dir(d.file.shown), filepath.FromSlash(item.value)))
+		if file.err != nil {
+			d.report(item, "create the file, or take it out of env_file", "cannot read it: %s", cause(file.err))
+			continue
+		}
+		files = append(files, file)
+		if file.skipped > 0 && d.skipped == "" {
+			d.skipped = fmt.Sprintf("; line %d of %s is not NAME=value, and is skipped", file.skipped, file.shown)
+		}
 	}
 	slices.Reverse(files)
 	d.lookup = func(name string) (string, bool) {
 		if s, ok := d.src.Env(name); ok {
 			return s, true
 		}
-		for _, vars := range files {
-			if s, ok := vars[name]; ok {
-				return s, true
+		for _, file := range files {
+			v, ok := file.vars[name]
+			if ok && v.wrong != nil {
+				d.loader.report(Pos{File: file.shown, Line: v.wrong.line, Col: v.wrong.col}, v.wrong.hint, name+": "+v.wrong.message)
+			}
+			if ok {
+				return v.text, true
 			}
 		}
 		return "", false
@@ -45,82 +58,122 @@ func (d *document) envFiles(f *field) (paths []string) {
 	return paths
 }
 
-// dotenv returns the variables of an env file. dotenv reads the file once, however
-// many profiles name it, and reports the flaws in the file at their positions in
-// the file. err says that the file cannot be read.
+// dotenv returns an env file. dotenv reads the file once, however many profiles name
+// it.
 //
 // The package godotenv would expand $NAME in values, although a client secret may
 // contain a dollar, and its errors quote the rest of the file.
-func (l *loader) dotenv(path, shown string) (map[string]string, error) {
+func (l *loader) dotenv(path, shown string) *envFile {
 	if f, ok := l.envs[path]; ok {
-		return f.vars, f.err
+		return f
 	}
-	data, err := ReadFile(l.ctx, path, maxBytes)
-	if errors.Is(err, ErrTooLarge) {
-		err = errors.New("larger than 1 MiB")
+	f := &envFile{shown: shown}
+	l.envs[path] = f
+	var data []byte
+	data, f.err = ReadFile(l.ctx, path, maxBytes)
+	switch {
+	case errors.Is(f.err, ErrTooLarge):
+		f.err = errors.New("larger than 1 MiB")
+	case f.err != nil:
+	case isUTF16(data):
+		l.report(Pos{File: shown}, "save it as UTF-8; PowerShell's > writes UTF-16", "the text is UTF-16")
+	case !utf8.Valid(data):
+		l.report(Pos{File: shown}, "save it as UTF-8", "the text is not UTF-8")
+	default:
+		f.vars, f.skipped = parseDotenv(data)
 	}
-	var vars map[string]string
-	if err == nil {
-		var flaws []flawAt
-		vars, flaws = parseDotenv(data)
-		for _, f := range flaws {
-			l.report(Pos{File: shown, Line: f.line, Col: f.col}, f.hint, f.message)
-		}
-	}
-	l.envs[path] = envFile{vars, err}
-	return vars, err
+	return f
 }
 
 type envFile struct {
-	vars map[string]string
-	err  error
+	shown   string
+	vars    map[string]variable
+	skipped int   // the first line that is not NAME=value; zero means none
+	err     error // why the file cannot be read
+}
+
+// variable is a variable of an env file.
+type variable struct {
+	text  string
+	wrong *flawAt // why text must not be used; nil if it may
 }
 
 // parseDotenv reads what tokenform writes and what people write by hand:
 // NAME=value, with or without export. A value stands without quotes, in single
 // quotes (nothing is replaced) or in double quotes (\n, \r, \t and an escaped
 // quote, backslash, dollar or backtick are replaced). A quoted value may span
-// several lines. Comments, CRLF and a byte order mark are accepted. $NAME is
-// never expanded. The last of several values for a name counts.
-func parseDotenv(data []byte) (vars map[string]string, flaws []flawAt) {
-	if isUTF16(data) {
-		return nil, []flawAt{{flaw: flaw{"the text is UTF-16", "save it as UTF-8; PowerShell's > writes UTF-16"}}}
-	}
-	if !utf8.Valid(data) {
-		return nil, []flawAt{{flaw: flaw{"the text is not UTF-8", "save it as UTF-8"}}}
-	}
+// several lines. Comments, CRLF and a byte order mark are accepted. The last of
+// several values for a name counts.
+//
+// Other readers take lines that are not NAME=value, so such lines are skipped. A
+// value with $NAME or ${NAME} outside of single quotes is wrong: the shells and compose
+// replace the variable, and docker and node do not.
+func parseDotenv(data []byte) (vars map[string]variable, skipped int) {
 	data = bytes.ReplaceAll(data, []byte("\r\n"), []byte("\n"))
-	vars = map[string]string{}
+	vars = map[string]variable{}
 	for start, number := 0, 1; start < len(data); {
 		l := dotenv.LineAt(data, start)
-		add := func(message, hint string) {
-			flaws = append(flaws, flawAt{flaw{message, hint}, number, 1})
-		}
 		end, value := l.End, bytes.TrimSpace(data[l.Value:l.Stop])
+		set := func(text, message, hint string) {
+			v := variable{text: text}
+			if message != "" {
+				v.wrong = &flawAt{flaw{message, hint}, number, 1}
+			}
+			vars[l.Name] = v
+		}
 		switch {
 		case l.Text == l.Stop || data[l.Text] == '#':
 		case l.Separator != '=' || !isName(l.Name):
-			add("not NAME=value", "a comment begins with #; a value over several lines needs quotes")
+			skipped = cmp.Or(skipped, number)
 		case len(value) == 0 || value[0] != '\'' && value[0] != '"':
-			vars[l.Name] = cutComment(string(value))
+			text := cutComment(string(value))
+			if refers(text) {
+				set(text, unreplacedMessage, unreplacedHint)
+			} else {
+				set(text, "", "")
+			}
 		default: // a quoted value may span several lines
 			quoted := l.Value + bytes.IndexByte(data[l.Value:], value[0]) + 1
 			n := dotenv.Closing(data[quoted:], value[0])
 			if n < 0 {
-				add("a quote without its end", "close it, or use the other kind of quote around it")
-				return vars, flaws
+				set("", "a quote without its end", "close it, or use the other kind of quote around it")
+				break
 			}
-			vars[l.Name] = unquote(string(data[quoted:quoted+n]), value[0])
+			inside := string(data[quoted : quoted+n])
 			tail, rest, _ := bytes.Cut(data[quoted+n+1:], []byte("\n"))
-			if tail = bytes.TrimSpace(tail); len(tail) > 0 && tail[0] != '#' {
-				add("text after the closing quote", "put the whole value in one pair of quotes")
+			switch tail = bytes.TrimSpace(tail); {
+			case len(tail) > 0 && tail[0] != '#':
+				set("", "text after the closing quote", "put the whole value in one pair of quotes")
+			case value[0] == '"' && refers(strings.ReplaceAll(inside, `\$`, "")):
+				set("", unreplacedMessage, unreplacedHint)
+			default:
+				set(unquote(inside, value[0]), "", "")
 			}
 			end = len(data) - len(rest)
 		}
 		number += bytes.Count(data[start:end], []byte("\n"))
 		start = end
 	}
-	return vars, flaws
+	return vars, skipped
+}
+
+const (
+	unreplacedMessage = "the value refers to another variable, which is not replaced here"
+	unreplacedHint    = "write the value itself; if the dollar belongs to it, put it in single quotes"
+)
+
+// refers reports whether s has $NAME or ${NAME in it.
+func refers(s string) bool {
+	for {
+		_, rest, found := strings.Cut(s, "$")
+		if !found {
+			return false
+		}
+		if name := strings.TrimPrefix(rest, "{"); name != "" && isNameByte(name[0], 0) {
+			return true
+		}
+		s = rest
+	}
 }
 
 // cutComment returns an unquoted value without the comment behind it. Without a

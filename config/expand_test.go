@@ -235,7 +235,7 @@ func TestDotenv(t *testing.T) {
 		"BARE=a b#c # comment\r\n" +
 		"  export SPACED = x \r\n" +
 		"SINGLE='$HOME \\n \"q\"' # comment\n" +
-		`DOUBLE="a\nb \"q\" \\ \$HOME $HOME \d"` + "\n" +
+		`DOUBLE="a\nb \"q\" \\ \$HOME 5$ \d"` + "\n" +
 		"EMPTY=\nEMPTY2=''\n" +
 		"COMMENT= # nothing\n" +
 		"MULTI=\"one\ntwo\"\n" +
@@ -243,36 +243,34 @@ func TestDotenv(t *testing.T) {
 		"export=1\nexported=2\n" +
 		"TWICE=1\nTWICE=2\n" +
 		"bad line\n1X=2\nTAIL='a'b\nAFTER=ok"
-	vars, faults := parseDotenv([]byte(text))
+	vars, skipped := parseDotenv([]byte(text))
 	want := map[string]string{
-		"BARE": "a b#c", "SPACED": "x", "SINGLE": `$HOME \n "q"`, "DOUBLE": "a\nb \"q\" \\ $HOME $HOME \\d",
+		"BARE": "a b#c", "SPACED": "x", "SINGLE": `$HOME \n "q"`, "DOUBLE": "a\nb \"q\" \\ $HOME 5$ \\d",
 		"EMPTY": "", "EMPTY2": "", "COMMENT": "", "MULTI": "one\ntwo", "EQUALS": "a=b==", "export": "1",
-		"exported": "2", "TWICE": "2", "TAIL": "a", "AFTER": "ok",
+		"exported": "2", "TWICE": "2", "AFTER": "ok",
 	}
+	wrong := vars["TAIL"]
+	delete(vars, "TAIL")
 	for name, value := range want {
-		if got, ok := vars[name]; !ok || got != value {
-			t.Errorf("%s: %q, want %q", name, got, value)
+		if got, ok := vars[name]; !ok || got.text != value || got.wrong != nil {
+			t.Errorf("%s: %q, want %q", name, got.text, value)
 		}
 	}
 	if len(vars) != len(want) {
 		t.Errorf("%d variables, want %d", len(vars), len(want))
 	}
-	var lines []int
-	for _, f := range faults {
-		lines = append(lines, f.line)
+	if skipped != 16 || wrong.wrong == nil || wrong.wrong.line != 18 {
+		t.Errorf("skipped line %d, wrong %v", skipped, wrong.wrong)
 	}
-	if len(lines) != 3 || lines[0] != 16 || lines[1] != 17 || lines[2] != 18 {
-		t.Errorf("faults in lines %v", lines)
-	}
-	if _, faults := parseDotenv([]byte("A='open\nB=1\n")); len(faults) != 1 || faults[0].line != 1 {
-		t.Errorf("an open quote: %v", faults)
+	if vars, _ := parseDotenv([]byte("A='open\nB=1\n")); vars["A"].wrong == nil || vars["A"].wrong.line != 1 || vars["B"].text != "1" {
+		t.Errorf("an open quote: %v", vars)
 	}
 	// The scanner for edits sees one value here: see package dotenv.
-	if vars, faults := parseDotenv([]byte("A='x'#it's\nB=`y\nC='z'\n")); len(faults) != 0 || vars["A"] != "x" || vars["B"] != "`y" || vars["C"] != "z" {
-		t.Errorf("where the shell sees one word: %q, %v", vars, faults)
+	if vars, skipped := parseDotenv([]byte("A='x'#it's\nB=`y\nC='z'\n")); skipped != 0 || vars["A"].text != "x" || vars["B"].text != "`y" || vars["C"].text != "z" {
+		t.Errorf("where the shell sees one word: %v, %d", vars, skipped)
 	}
-	if vars, faults := parseDotenv([]byte("\u00a0A\u00a0=\u00a0'x'\u00a0\r\n\f\n")); len(faults) != 0 || vars["A"] != "x" {
-		t.Errorf("blanks copied from a page: %q, %v", vars, faults)
+	if vars, skipped := parseDotenv([]byte("\u00a0A\u00a0=\u00a0'x'\u00a0\r\n\f\n")); skipped != 0 || vars["A"].text != "x" {
+		t.Errorf("blanks copied from a page: %v, %d", vars, skipped)
 	}
 }
 
@@ -289,11 +287,9 @@ func TestDotenvAgreesWithBash(t *testing.T) {
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	vars, faults := parseDotenv([]byte(text))
-	if len(faults) > 0 {
-		t.Fatal(faults)
-	}
-	for name, got := range vars {
+	vars, _ := parseDotenv([]byte(text))
+	for name, v := range vars {
+		got := v.text
 		want, err := exec.Command(bash, "-c", `. "$1"; printf %s "${!2}"`, "bash", path, name).Output()
 		if err != nil || got != string(want) {
 			t.Errorf("%s: %q, bash says %q %v", name, got, want, err)

@@ -12,6 +12,9 @@ type document struct {
 	file   *file
 	lookup func(string) (string, bool) // for ${…}
 	merged int                         // keys taken from merges so far
+
+	unselected bool   // see Sources.Only
+	skipped    string // for hints: a line of an env_file that was skipped; empty means none
 }
 
 // report adds an error at a node.
@@ -202,8 +205,14 @@ func (d *document) expand(n *node, name string) (s string, literal, ok bool) {
 		d.report(n, "give it a value, or take it out", "%s has no value", name)
 		return "", false, false
 	}
+	if d.unselected && strings.Contains(n.value, "${") {
+		return "", false, false
+	}
 	s, literal, flaws := expand(n.value, d.lookup)
 	for _, f := range flaws {
+		if strings.HasPrefix(f.hint, "export it") { // a variable is not set
+			f.hint += d.skipped + d.forks()
+		}
 		d.report(n, f.hint, "%s: %s", name, f.message)
 	}
 	return s, literal, flaws == nil

@@ -21,6 +21,14 @@ type Sources struct {
 	Dir   string                      // the current directory, absolute: arguments, "-" and default files are relative to it
 	State string                      // replaces the state directory of every profile, relative to Dir; empty means no replacement
 
+	// Only are patterns, as for [Select]. Profiles that match none of them need no
+	// variables, secrets or files of their own, and what they say with variables is not
+	// known. Without patterns all profiles are selected.
+	Only []string
+
+	// Spotify says that the profiles are for Spotify itself and not for a stand-in.
+	Spotify bool
+
 	// Many is called once, when there are so many profiles that memory matters. It
 	// may be nil.
 	Many func()
@@ -42,7 +50,7 @@ func Load(ctx context.Context, src Sources, args []string) (profiles []Profile, 
 		ctx:  ctx,
 		src:  src,
 		seen: map[string]string{},
-		envs: map[string]envFile{},
+		envs: map[string]*envFile{},
 	}
 	if len(args) == 0 {
 		args = l.defaultFile()
@@ -75,7 +83,7 @@ type loader struct {
 	files    []*file
 	problems Problems
 	seen     map[string]string // the name that each absolute path was given by
-	envs     map[string]envFile
+	envs     map[string]*envFile
 	real     paths.Cache
 }
 

@@ -104,6 +104,7 @@ outputs:
 		MinTTL:        10 * time.Minute,
 		LoginLifetime: 150 * 24 * time.Hour,
 		LoginWarning:  7 * 24 * time.Hour,
+		NoSeed:        "p/dev.yaml:13:16: refresh_token is empty: the variable SPOTIFY_REFRESH_TOKEN has no value",
 		Verify:        true,
 		Account:       "0123",
 		Listen:        "0.0.0.0:8888",

@@ -44,7 +44,8 @@ type Profile struct {
 	MinTTL        time.Duration // refresh a token with less than this left
 	LoginLifetime time.Duration // how long after consent a refresh token is trusted
 	LoginWarning  time.Duration // warn this long before LoginLifetime ends
-	RefreshToken  *Value        // the seed; nil if none is declared
+	RefreshToken  *Value        // the seed; nil if none is declared, or the declared one is empty
+	NoSeed        string        // why the declared seed is empty: the place, the variable; empty if the seed is not, or none is declared
 	Verify        bool
 	Account       string // id or account_id of the only account that may log in; empty means any account
 	Listen        string // host:port to bind; empty means that of RedirectURI

@@ -18,6 +18,9 @@ import (
 // tells what really happened.
 func (s *session) login(ctx context.Context, app oauth.App, reason string) (*state.Token, error) {
 	if !s.attended() {
+		if s.profile.NoSeed != "" {
+			reason += "; " + s.profile.NoSeed
+		}
 		return nil, &fault.Error{Kind: fault.LoginNeeded, Message: "a person must log in: " + reason, Hint: s.unattendedHint()}
 	}
 	// A person must not log in for a token that cannot be stored. The room is given

@@ -253,7 +253,10 @@ func lessGranted(missing []string) error {
 // unattendedHint says how to log in if nobody can at this machine: one line for
 // each step.
 func (s *session) unattendedHint() string {
-	return "log in where a browser is: " + s.options.Invocation.Elsewhere().Command("token", "-p", s.profile.Name, "--format", "refresh_token") + `
-store what that prints as a secret here: SPOTIFY_REFRESH_TOKEN
-let the profile read it: refresh_token: ${SPOTIFY_REFRESH_TOKEN}`
+	hint := "log in where a browser is: " + s.options.Invocation.Elsewhere().Command("token", "-p", s.profile.Name, "--format", "refresh_token") + `
+store what that prints as a secret here: SPOTIFY_REFRESH_TOKEN`
+	if s.profile.NoSeed == "" && s.profile.RefreshToken == nil {
+		hint += "\nlet the profile read it: refresh_token: ${SPOTIFY_REFRESH_TOKEN}"
+	}
+	return hint
 }

@@ -42,7 +42,7 @@ func run(t *testing.T, dir string, env map[string]string, stdin string, args ...
 }
 
 const profile = `profile: dev
-client: {id: app, secret: hush-hush}
+client: {id: 0123456789abcdef0123456789abcdef, secret: hush-hush}
 redirect_uri: http://127.0.0.1/callback
 outputs:
   - {type: env, path: .env, keys: {access_token: TOKEN}}

@@ -80,7 +80,10 @@ type selected struct {
 // read loads the profiles that the command line selects. The error is of the
 // selection, the problems that make the profiles unusable, or ctx's.
 func (p *program) read(ctx context.Context, s selection) (selected, error) {
-	all, problems := config.Load(ctx, p.sources(), s.files)
+	from := p.sources()
+	accounts, _ := p.Env("TOKENFORM_ACCOUNTS_URL")
+	from.Only, from.Spotify = s.patterns, accounts == "" && !s.sandbox
+	all, problems := config.Load(ctx, from, s.files)
 	if err := ctx.Err(); err != nil {
 		return selected{}, err
 	}

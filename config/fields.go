@@ -83,11 +83,29 @@ func (d *document) mapping(n *node, what string, known []string, private bool) (
 	}
 	for i, f := range fs {
 		if f.node.isNull() {
-			d.report(f.key, "give it a value, or take the key out", "%s has no value", f.name)
+			d.noValue(f.key)
 			fs[i].node = nil
 		}
 	}
 	return fs, true
+}
+
+// noValue reports a key without a value: to YAML, what begins with # is a comment, and what
+// begins with & is a name for the value behind it.
+func (d *document) noValue(key *node) {
+	at, hint := d.file.at(key), "give it a value, or take the key out"
+	line := d.file.line(at.Line)
+	i := at.Col - 1 + len([]rune(key.value))
+	for i < len(line) && strings.ContainsRune(" \t:\"'", line[i]) {
+		i++
+	}
+	if i < len(line) && (line[i] == '#' || line[i] == '&') {
+		at.Col, hint = i+1, fmt.Sprintf("YAML reads what begins with %c as no value: if it is the value, put it in quotes", line[i])
+	}
+	d.loader.report(at, hint, key.value+" has no value")
+	if at.Col != key.col {
+		d.problems[len(d.problems)-1].Line = d.file.before(at.Line, at.Col)
+	}
 }
 
 // merge adds the keys of n, the value of a << key, that fs does not have yet:

@@ -17,8 +17,8 @@ type file struct {
 	data   []byte
 	starts []int  // where each line begins; nil until the first problem
 	hidden []span // secrets, in the order of the text
-	// broken is the error of syntax at which reading ended. No line is shown with
-	// that error: in a text that is not YAML, nobody knows what is secret.
+	// broken is the error of syntax at which reading ended. At most the key of its line
+	// is shown: in a text that is not YAML, nobody knows what is secret.
 	broken *Problem
 }
 
@@ -53,26 +53,10 @@ func (f *file) mask(nodes, next []*node) {
 // it. The excerpt is empty if the cut takes away the column to point at.
 func (f *file) excerpt(line, col int) string {
 	const most = 160
-	if f.starts == nil {
-		f.starts = []int{0}
-		for i := 0; i < len(f.data); {
-			if n := lineBreak(f.data[i:]); n > 0 {
-				i += n
-				f.starts = append(f.starts, i)
-			} else {
-				i++
-			}
-		}
-	}
-	if line < 1 || col < 1 || line > len(f.starts) {
+	text := f.line(line)
+	if text == nil || col < 1 {
 		return ""
 	}
-	end := len(f.data)
-	if line < len(f.starts) {
-		end = f.starts[line]
-	}
-	text := []rune(strings.TrimRight(string(f.data[f.starts[line-1]:end]), "\r\n\u0085\u2028\u2029"))
-
 	cut := min(len(text), most)
 	first := sort.Search(len(f.hidden), func(i int) bool { return f.hidden[i].line >= line })
 	if first < len(f.hidden) && f.hidden[first].line == line {
@@ -102,4 +86,27 @@ func (f *file) excerpt(line, col int) string {
 		return string(text) + "…"
 	}
 	return string(text)
+}
+
+// line returns a line of the file without its line break, or nil if there is none.
+func (f *file) line(line int) []rune {
+	if f.starts == nil {
+		f.starts = []int{0}
+		for i := 0; i < len(f.data); {
+			if n := lineBreak(f.data[i:]); n > 0 {
+				i += n
+				f.starts = append(f.starts, i)
+			} else {
+				i++
+			}
+		}
+	}
+	if line < 1 || line > len(f.starts) {
+		return nil
+	}
+	end := len(f.data)
+	if line < len(f.starts) {
+		end = f.starts[line]
+	}
+	return []rune(strings.TrimRight(string(f.data[f.starts[line-1]:end]), "\r\n\u0085\u2028\u2029"))
 }

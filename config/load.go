@@ -310,6 +310,7 @@ func (l *loader) decode(f *file, docs iter.Seq[tree], end func() ending, profile
 	case e.wrong != nil:
 		l.report(Pos{File: f.shown, Line: e.wrong.line, Col: e.wrong.col}, e.wrong.hint, e.wrong.message)
 		f.broken = l.problems[len(l.problems)-1]
+		f.broken.Line = f.before(e.wrong.line, e.wrong.col)
 		release(false, nil)
 	case documents == 0:
 		l.report(Pos{File: f.shown}, "tokenform help profiles shows what goes into one", "no profile in it")
@@ -327,7 +328,7 @@ func (l *loader) excerpts() {
 		files[f.shown] = f
 	}
 	for _, p := range l.problems {
-		if f := files[p.Pos.File]; f != nil && p != f.broken {
+		if f := files[p.Pos.File]; f != nil && p != f.broken && p.Line == "" {
 			p.Line = f.excerpt(p.Pos.Line, p.Pos.Col)
 		}
 	}

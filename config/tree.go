@@ -193,6 +193,9 @@ func (c *converter) fail(y *yaml.Node, message string) {
 	}
 }
 
+// indentation returns how many bytes of blanks a line begins with.
+func indentation(line string) int { return len(line) - len(strings.TrimLeft(line, " \t")) }
+
 // syntax translates an error of yaml.v3. One of its texts quotes the file and is
 // replaced: YAML takes a secret that begins with *, and is not in quotes, for an
 // alias.
@@ -203,6 +206,10 @@ func syntax(data []byte, err error) *flawAt {
 		if i := bytes.Index(data, []byte("*"+strings.TrimSuffix(rest, "' referenced"))); i >= 0 {
 			at.line, at.col = lineAt(data, i)
 		}
+		return at
+	}
+	if at := culprit(data); at != nil {
+		at.message = "not YAML: " + at.message
 		return at
 	}
 	at := &flawAt{line: 1, col: 1} // yaml.v3 gives no number for line one
@@ -217,9 +224,26 @@ func syntax(data []byte, err error) *flawAt {
 			}
 		}
 	}
+	lines := strings.Split(string(data), "\n")
+	for strings.Contains(message, "tab character") && at.line < len(lines) && !strings.Contains(lines[at.line-1][:indentation(lines[at.line-1])], "\t") {
+		at.line++
+	}
+	if at.line <= len(lines) {
+		text := lines[at.line-1]
+		at.col = indentation(text) + 1
+		if _, value, ok := strings.Cut(text, ": "); ok && strings.Contains(message, "cannot start any token") && !strings.HasPrefix(text, "\t") {
+			at.col = len([]rune(text)) - len([]rune(strings.TrimLeft(value, " "))) + 1
+		}
+	}
 	switch {
 	case strings.Contains(message, "expected ',' or"):
 		at.hint = "inside { } and [ ], put a value with ${…}, commas or braces in quotes"
+	case strings.Contains(message, "expected key"), strings.Contains(message, "block sequence entries"):
+		at.hint = "check the indentation: the keys of one mapping begin in the same column"
+	case strings.Contains(message, "unknown escape"):
+		at.hint = `in double quotes, write \\ for a backslash; or use single quotes`
+	case strings.Contains(message, "expected comment or line break"):
+		at.hint = "put a value that begins with | or > in quotes"
 	case strings.Contains(message, "mapping values are not allowed"):
 		at.hint = `put a value that has ": " in it in quotes, and check the indentation`
 	case strings.Contains(message, "tab character"):

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+
+	"tokenform/config/paths"
 )
 
 // Inspect warns of what may give a secret away: a secret that git tracks or other
@@ -104,6 +106,12 @@ func (in *inspector) readable(p *Profile) {
 	if runtime.GOOS == "windows" {
 		return
 	}
+	if paths.Loose(p.State) { // chmod helps nobody there
+		if in.first("loose " + p.State) {
+			in.warn(p.Pos, LooseHint, "%s", LooseText(p.State))
+		}
+		return
+	}
 	for _, v := range p.secrets() {
 		if v.literal && p.path != "" && in.open(p.path) {
 			in.warn(Pos{File: p.Pos.File}, "chmod 600 "+p.Pos.File, "the profile holds %s, and others can read it", v.Key)
@@ -128,6 +136,14 @@ func (in *inspector) readable(p *Profile) {
 		in.warn(p.Pos, "chmod 600 "+filepath.Base(file)+" in the state directory", "others can read the profile's state file")
 	}
 }
+
+// LooseText is the warning of a state directory on a file system that keeps no permissions
+// ([paths.Loose]), and LooseHint is the cure.
+func LooseText(dir string) string {
+	return "the file system of " + filepath.Base(dir) + " keeps no permissions: other users of this machine may read the tokens in it"
+}
+
+const LooseHint = "--state DIR puts the tokens on a file system that keeps them"
 
 // open reports whether the group or others may read path. A second call for the
 // same path returns false, so that there is one warning.

@@ -29,6 +29,9 @@ var program string
 func TestMain(m *testing.M) { os.Exit(testMain(m)) }
 
 func testMain(m *testing.M) int {
+	if os.Getenv("FUSE_DIR") != "" {
+		return serveLoose()
+	}
 	if canaries = os.Getenv("CANARIES"); canaries != "" { // we are the browser
 		remember(os.Args[1:], "", "")
 		if _, err := flow.Robot(context.Background(), os.Args[1]); err != nil {

@@ -10,6 +10,7 @@ import (
 
 	"tokenform/config"
 	"tokenform/config/fault"
+	"tokenform/config/paths"
 	"tokenform/flow/oauth"
 	"tokenform/flow/state"
 )
@@ -40,6 +41,9 @@ func (r *Runner) lock(ctx context.Context, p config.Profile, yield func()) (*ses
 	})
 	if err != nil {
 		return nil, err
+	}
+	if dir := r.open(p).Dir(); entry.Made && paths.Loose(dir) {
+		r.warn(p.Name, config.LooseText(dir), config.LooseHint)
 	}
 	s := &session{Runner: r, profile: p, entry: entry, yield: yield}
 	if err := s.read(); err != nil {

@@ -1,10 +1,14 @@
 package output
 
 import (
+	"os"
+	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
 	"tokenform/config"
+	"tokenform/flow/atomicfile"
 )
 
 // TestE3BoundedErrors: of a command that prints without end only the end is kept.
@@ -58,4 +62,49 @@ func TestD15Limit(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 	d.holds(".env", strings.Repeat("T=x\n", 200_000))
+}
+
+// TestE5LeftByAKill checks that new content waits in the state directory, where git ignores
+// it, and that what a killed process leaves goes even if the output is no longer declared.
+func TestE5LeftByAKill(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("on Windows, new content waits beside the file")
+	}
+	d := newDisk(t, env(".env", "access_token=T"))
+	d.write(".env", "MINE=1\n", 0o600)
+	d.p.State = d.path(".tokenform")
+	room := d.files.room(d.p)
+	if err := os.MkdirAll(room, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	d.apply(someToken())
+	recorded := d.files.Remembered(d.p, someToken(), nil)
+
+	// A process is killed when it has staged the new content: once in the state directory,
+	// and once beside the file, as an older tokenform did.
+	for _, room := range []string{room, ""} {
+		if _, err := atomicfile.Stage(d.path(".env"), room, []byte("MINE=1\n"), []byte("MINE=1\nT=BQ\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	left := func() (paths []string) {
+		for _, dir := range []string{d.dir, room} {
+			found, _ := filepath.Glob(filepath.Join(dir, ".*tokenform-tmp"))
+			paths = append(paths, found...)
+		}
+		return paths
+	}
+	if paths := left(); len(paths) != 2 || filepath.Dir(paths[1]) != room {
+		t.Fatalf("staged at %q", paths)
+	}
+	// The output is renamed meanwhile, and somebody has changed the old file: so nothing is
+	// taken back.
+	d.write(".env", "MINE=1\nT=changed\n", 0o600)
+	d.declare(env("other.env", "access_token=T"))
+	if _, err := d.files.Write(t.Context(), d.p, someToken(), recorded); err != nil {
+		t.Fatal(err)
+	}
+	if paths := left(); len(paths) > 0 {
+		t.Errorf("left: %q", paths)
+	}
 }

@@ -10,6 +10,7 @@ import (
 	"tokenform/config"
 	"tokenform/config/paths"
 	"tokenform/flow"
+	"tokenform/flow/atomicfile"
 	"tokenform/flow/state"
 )
 
@@ -135,7 +136,7 @@ func (f *Files) Write(ctx context.Context, p config.Profile, t *state.Token, rec
 // writing is the job of writing a file. A value that only a command can tell is
 // fetched if the edit needs it.
 func writing(ctx context.Context, sink fileSink, x target) job {
-	return job{place{x.output.Path, x.output.Shown}, func(old *file) (edit, error) {
+	return job{room: x.room, place: place{x.output.Path, x.output.Shown}, plan: func(old *file) (edit, error) {
 		e, err := sink.edit(x, old)
 		if err == nil && e.unknown {
 			if err = resolve(ctx, x.profile); err == nil {
@@ -190,7 +191,7 @@ func (f *Files) takingBack(p config.Profile, recorded []state.Written) []job {
 	var jobs []job
 	for _, w := range recorded {
 		if sink, ok := sinkOf(config.OutputType(w.Type)).(fileSink); ok {
-			jobs = append(jobs, job{placeOf(w, p), func(old *file) (edit, error) { return sink.takeBack(w, old, f.others(p, w.Path)) }})
+			jobs = append(jobs, job{placeOf(w, p), func(old *file) (edit, error) { return sink.takeBack(w, old, f.others(p, w.Path)) }, f.room(p)})
 		}
 	}
 	return jobs
@@ -216,7 +217,10 @@ func (f *Files) leftovers(recorded []state.Written, p config.Profile) ([]flow.Ch
 func (f *Files) takeBack(ctx context.Context, p config.Profile, recorded []state.Written, reason string) ([]flow.Change, error) {
 	var changes []flow.Change
 	var errs []error
+	sweeping, cancel := context.WithTimeout(ctx, lockTimeout)
+	defer cancel()
 	for _, j := range f.takingBack(p, recorded) {
+		atomicfile.Sweep(sweeping, j.path, j.room)
 		made, err := f.put(ctx, p.Name, j)
 		if occupied(err) {
 			continue // a directory, say: nothing of what was written is left
@@ -264,6 +268,9 @@ func recordOf(realm state.Realm, p config.Profile) []state.Written {
 	return list
 }
 
+// room returns where new content for p's files waits until it takes its place.
+func (f *Files) room(p config.Profile) string { return f.Realm.Open(p.State).Dir() }
+
 // targets are the outputs of p for the token t, with outputs that share an env file
 // made one.
 func (f *Files) targets(p config.Profile, t *state.Token, recorded []state.Written) []target {
@@ -276,7 +283,7 @@ func (f *Files) targets(p config.Profile, t *state.Token, recorded []state.Writt
 			list[i].output.Keys = slices.Concat(list[i].output.Keys, o.Keys)
 			continue
 		}
-		x := target{profile: p, output: o, token: t, stored: t, recorded: recorded, others: f.others(p, o.Path)}
+		x := target{profile: p, output: o, token: t, stored: t, recorded: recorded, others: f.others(p, o.Path), room: f.room(p)}
 		x.theirs = sync.OnceValue(func() []state.Written { return f.theirs(x) })
 		x.neighbours = func(path string) bool { return f.madeByNeighbour(p, path) }
 		list = append(list, x)

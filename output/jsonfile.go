@@ -10,6 +10,7 @@ import (
 	"tokenform/config"
 	"tokenform/config/fault"
 	"tokenform/flow"
+	"tokenform/flow/atomicfile"
 	"tokenform/flow/state"
 )
 
@@ -30,6 +31,8 @@ func (jsonSink) edit(x target, old *file) (edit, error) {
 	same := !e.unknown && old != nil && bytes.Equal(old.data, e.content)
 	if old != nil && !same {
 		switch found := recognise(old.data); {
+		case atomicfile.OfAnother(x.output.Path):
+			return edit{}, x.foreign()
 		case x.owned(old):
 			if x.unseen(found, old) {
 				return edit{}, x.holdsLogin()

@@ -79,6 +79,7 @@ const patience = 20
 type job struct {
 	place
 	plan func(*file) (edit, error)
+	room string // where the new content waits
 }
 
 // put does all jobs, or none if one of them cannot be done, and returns what
@@ -189,7 +190,7 @@ func prepare(j job) (replacement, error) {
 	if old != nil {
 		data = old.data
 	}
-	staged, err := atomicfile.Stage(j.path, data, e.content, 0o600)
+	staged, err := atomicfile.Stage(j.path, j.room, data, e.content, 0o600)
 	if err != nil {
 		err = j.wrap(err)
 	}
@@ -219,7 +220,11 @@ func (f *Files) replace(profile string, r replacement) (made []flow.Change, err 
 	}
 	if r.edit.change.Action != flow.KeepOutput {
 		made = append(made, r.edit.change)
-		if r.old != nil && r.edit.private && r.old.mode&0o044 != 0 && runtime.GOOS != "windows" {
+		switch info, err := os.Stat(r.path); {
+		case err != nil || !r.edit.private || info.Mode().Perm()&0o044 == 0 || runtime.GOOS == "windows":
+		case r.old == nil: // made for this user alone
+			f.Warn(profile, r.shown+" holds a secret that other users can read: its file system keeps no permissions", "write it to a file system that does")
+		default:
 			f.Warn(profile, r.shown+" holds a secret that other users can read", "chmod 600 "+config.ShellWord(r.path))
 		}
 	}
@@ -241,7 +246,7 @@ func (f *Files) commit(profile string, r replacement) error {
 		}
 		// A link, a mount point, or a directory that is not ours to change: emptying the
 		// file takes the secret away as well.
-		staged, err := atomicfile.Stage(r.path, r.old.data, nil, 0o600)
+		staged, err := atomicfile.Stage(r.path, r.room, r.old.data, nil, 0o600)
 		if err != nil {
 			return err
 		}
@@ -250,8 +255,15 @@ func (f *Files) commit(profile string, r replacement) error {
 	if r.staged == nil {
 		return nil // another process has written what the file should hold
 	}
+	taken := r.staged.Taken()
 	inPlace, err := r.staged.Commit()
-	if err == nil && inPlace {
+	switch {
+	case err != nil:
+	case taken:
+		f.Warn(profile, r.shown+" belonged to another user, who cannot change it any more: it belongs to this user now", "chown it back, or give this user the right to write it")
+	case r.staged.Foreign():
+		f.Warn(profile, r.shown+" belongs to another user, who can read the token", "give it an output of your own if that is not meant")
+	case inPlace:
 		f.Warn(profile, r.shown+" cannot be replaced and was rewritten in place: a crash in that moment would have damaged it",
 			"mount its directory instead of the single file, or make the directory writable")
 	}

@@ -80,6 +80,7 @@ type target struct {
 	stored     *state.Token    // in state now; nil means that there is none
 	recorded   []state.Written // what was written before, to all outputs of the profile
 	others     others
+	room       string                 // where new content for files waits
 	theirs     func() []state.Written // what runs in other realms have written
 	neighbours func(path string) bool // see madeByNeighbour
 }

@@ -29,7 +29,7 @@ func (templateSink) edit(x target, old *file) (edit, error) {
 	if last := x.last(); old != nil && !known && last != nil && last.Digest == old.digest() {
 		same = agrees(string(old.data), string(content)) // what is not known was written before
 	}
-	if old != nil && !same && !x.owned(old) {
+	if old != nil && !same && (atomicfile.OfAnother(x.output.Path) || !x.owned(old)) {
 		return edit{}, x.foreign()
 	}
 	e.judge(x.token, old, same)

@@ -10,7 +10,11 @@ package atomicfile
 
 import (
 	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -29,7 +33,7 @@ import (
 // directory cannot be written) and has been overwritten instead: durably, but
 // not atomically.
 func Write(path string, data []byte, mode fs.FileMode) (inPlace bool, err error) {
-	s, err := stage(path, data, mode, func() error { return nil })
+	s, err := stage(path, "", data, mode, func() error { return nil })
 	if err != nil {
 		return false, err
 	}
@@ -113,7 +117,7 @@ func Rescue(path string, whole func([]byte) bool) {
 		// What Reserve made room with may still stand behind the content.
 		if data = bytes.TrimRight(data, "\x00"); err == nil && whole(data) {
 			if f, err := os.OpenFile(tmp, os.O_WRONLY, 0); err == nil {
-				_ = (&Pending{target, f}).Commit(data)
+				_ = (&Pending{target: target, f: f}).Commit(data)
 				return
 			}
 		}
@@ -132,12 +136,59 @@ func Read(path string, most int64) ([]byte, fs.FileMode, error) {
 	if err != nil {
 		return nil, 0, err
 	}
+	return content(path, info, most, 0)
+}
+
+// ReadOwn is [Read] for a file in a directory of our own: it follows no link, and refuses
+// a file that belongs to another user than this one or root. Somebody else may have put
+// either there.
+func ReadOwn(path string, most int64) ([]byte, error) {
+	info, err := own(path)
+	if err != nil {
+		return nil, err
+	}
+	b, _, err := content(path, info, most, noFollow)
+	return b, err
+}
+
+// Own refuses what no file of our own can be: see [ReadOwn]. A missing file is fine.
+func Own(path string) error {
+	if _, err := own(path); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+func own(path string) (fs.FileInfo, error) {
+	info, err := os.Lstat(path)
+	switch {
+	case err != nil:
+		return nil, err
+	case !info.Mode().IsRegular():
+		return nil, &fs.PathError{Op: "open", Path: path, Err: &NotRegularError{info.Mode()}}
+	case !mine(info):
+		return nil, &fs.PathError{Op: "open", Path: path, Err: ErrNotMine}
+	}
+	return info, nil
+}
+
+// OfAnother reports whether the file that path leads to belongs to neither this user nor
+// root. To root, every file is its own.
+func OfAnother(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && os.Geteuid() != 0 && !mine(info)
+}
+
+// ErrNotMine says that a file belongs to another user.
+var ErrNotMine = errors.New("belongs to another user")
+
+func content(path string, info fs.FileInfo, most int64, flags int) ([]byte, fs.FileMode, error) {
 	if info == nil {
 		return nil, 0, &fs.PathError{Op: "open", Path: path, Err: fs.ErrNotExist}
 	}
 	// So that it does not wait even if it has become a pipe since, and is not first
 	// registered with the poller, which takes more calls than all the rest.
-	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK|flags, 0)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -167,6 +218,8 @@ func (e *NotRegularError) Error() string {
 	switch {
 	case e.Mode.IsDir():
 		return "is a directory"
+	case e.Mode&fs.ModeSymlink != 0:
+		return "is a link"
 	case e.Mode&fs.ModeNamedPipe != 0:
 		return "is a named pipe"
 	case e.Mode&fs.ModeSocket != 0:
@@ -192,10 +245,36 @@ func stat(path string) (fs.FileInfo, error) {
 	return info, nil
 }
 
+// Sweep removes what a killed process has staged for path, in room or beside path, under
+// the lock of path. [Stage] does so by itself: Sweep is for a path that is no longer
+// written.
+func Sweep(ctx context.Context, path, room string) {
+	target, err := paths.Target(path)
+	if err != nil {
+		return
+	}
+	for _, tmp := range []string{temporary(target), stagingIn(room, target)} {
+		if _, err := os.Lstat(tmp); err != nil {
+			continue
+		}
+		if unlock, err := Lock(ctx, path); err == nil {
+			_, _ = unlink(tmp)
+			unlock()
+		}
+	}
+}
+
 // temporary returns the path at which the new content of target is written.
 func temporary(target string) string {
 	dir, name := filepath.Split(target)
 	return dir + "." + name + ".tokenform-tmp"
+}
+
+// stagingIn returns the path in the directory room at which the new content of target is
+// written: one for each target.
+func stagingIn(room, target string) string {
+	sum := sha256.Sum256([]byte(target))
+	return filepath.Join(room, "."+hex.EncodeToString(sum[:8])+".tokenform-tmp")
 }
 
 // Pending is the temporary file of a target: [Reserve] makes it, and exactly
@@ -203,13 +282,14 @@ func temporary(target string) string {
 type Pending struct {
 	target string
 	f      *os.File
+	taken  bool // the target belongs to another user, and the new file will not
 }
 
 // Reserve makes room for size bytes of new content for path, so that a full
 // disk, a quota or a directory that cannot be written shows before something is
 // done that cannot be done again. The rest is as for [Write].
 func Reserve(path string, size int, mode fs.FileMode) (*Pending, error) {
-	p, _, _, err := begin(path, mode)
+	p, _, _, err := begin(path, "", mode)
 	if err != nil {
 		return nil, err
 	}
@@ -220,9 +300,10 @@ func Reserve(path string, size int, mode fs.FileMode) (*Pending, error) {
 	return p, nil
 }
 
-// begin makes the temporary file of what path leads to. exists reports whether
-// there is such a file already, even beside an error.
-func begin(path string, mode fs.FileMode) (p *Pending, target string, exists bool, err error) {
+// begin makes the temporary file of what path leads to: in room, if the target can be
+// replaced from there, else beside the target. exists reports whether there is such a
+// file already, even beside an error.
+func begin(path, room string, mode fs.FileMode) (p *Pending, target string, exists bool, err error) {
 	old, err := stat(path)
 	if err != nil {
 		return nil, "", false, err
@@ -233,33 +314,42 @@ func begin(path string, mode fs.FileMode) (p *Pending, target string, exists boo
 	if old != nil {
 		mode = old.Mode().Perm()
 	}
-	p, err = open(target, mode, old)
+	if room != "" && canMove(room, filepath.Dir(target)) {
+		if p, err = open(stagingIn(room, target), target, mode, old); err == nil {
+			return p, target, old != nil, nil
+		}
+	}
+	p, err = open(temporary(target), target, mode, old)
 	return p, target, old != nil, err
 }
 
-// open makes the temporary file of target with its final owner and mode.
-func open(target string, mode fs.FileMode, old fs.FileInfo) (*Pending, error) {
-	tmp := temporary(target)
+// open makes tmp the temporary file of target, with target's final owner and mode.
+func open(tmp, target string, mode fs.FileMode, old fs.FileInfo) (*Pending, error) {
 	// O_EXCL follows no link that somebody may have planted.
 	const flags = os.O_WRONLY | os.O_CREATE | os.O_EXCL
 	f, err := os.OpenFile(tmp, flags, 0o600)
 	if errors.Is(err, fs.ErrExist) { // of a killed process
 		if _, err := unlink(tmp); err != nil {
-			return nil, err
+			return nil, fmt.Errorf("%s is in the way: %w", tmp, cause(err))
 		}
 		f, err = os.OpenFile(tmp, flags, 0o600)
 	}
 	if err != nil {
 		return nil, err
 	}
-	p := &Pending{target, f}
-	if old != nil && !keepOwner(f, old) {
-		// What the old group was allowed to do the new one must not be.
-		mode &^= 0o070
+	p := &Pending{target: target, f: f}
+	if old != nil {
+		owner, group := keepOwner(f, old)
+		p.taken = !owner
+		if !group {
+			// Of what the old group was allowed to do, the new one may do what everybody may.
+			mode = mode&^0o070 | mode&(mode<<3)&0o070
+		}
 	}
 	// 0600 less the umask is what the file has already, but for odd umasks.
 	if info, err := f.Stat(); err != nil || info.Mode().Perm() != mode {
-		if err := f.Chmod(mode); err != nil {
+		// Some file systems keep no permissions, and refuse to change them.
+		if err := f.Chmod(mode); err != nil && !errors.Is(err, fs.ErrPermission) && !errors.Is(err, errors.ErrUnsupported) {
 			p.Discard()
 			return nil, err
 		}
@@ -353,6 +443,14 @@ func overwrite(target string, data []byte) error {
 		return err
 	}
 	return f.Sync()
+}
+
+// cause returns err without a path.
+func cause(err error) error {
+	if e, ok := errors.AsType[*fs.PathError](err); ok {
+		return e.Err
+	}
+	return err
 }
 
 // unlink deletes a file and reports whether there was one.

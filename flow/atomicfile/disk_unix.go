@@ -4,8 +4,10 @@ package atomicfile
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"syscall"
 )
 
@@ -33,20 +35,70 @@ func syncDir(dir string) error {
 	return err
 }
 
-// keepOwner gives f the owner of old as far as this user may, and reports
-// whether at least the group is the old one.
-func keepOwner(f *os.File, old fs.FileInfo) bool {
+// keepOwner gives f the owner and the group of old as far as this user may, and
+// reports which of them f has.
+func keepOwner(f *os.File, old fs.FileInfo) (owner, group bool) {
 	want, ok := old.Sys().(*syscall.Stat_t)
 	if !ok {
-		return true
+		return true, true
 	}
 	info, err := f.Stat()
 	if err != nil {
-		return false
+		return false, false
 	}
 	have, ok := info.Sys().(*syscall.Stat_t)
-	if !ok || have.Uid == want.Uid && have.Gid == want.Gid {
-		return true
+	if !ok || have.Uid == want.Uid && have.Gid == want.Gid || f.Chown(int(want.Uid), int(want.Gid)) == nil {
+		return true, true
 	}
-	return f.Chown(int(want.Uid), int(want.Gid)) == nil || f.Chown(-1, int(want.Gid)) == nil
+	return have.Uid == want.Uid, have.Gid == want.Gid || f.Chown(-1, int(want.Gid)) == nil
+}
+
+// canMove reports whether a file of one directory can be renamed into the other, as far as
+// that is known: they are of one file system, and the other directory can be written. Two
+// mounts of one file system look the same.
+func canMove(from, to string) bool {
+	x, err := os.Stat(from)
+	if err != nil || !x.IsDir() {
+		return false
+	}
+	y, err := os.Stat(to)
+	if err != nil {
+		return false
+	}
+	first, ok := x.Sys().(*syscall.Stat_t)
+	second, also := y.Sys().(*syscall.Stat_t)
+	const writeAndSearch = 3
+	return ok && also && first.Dev == second.Dev && syscall.Access(to, writeAndSearch) == nil
+}
+
+// noFollow makes an open fail if a link stands at the path.
+const noFollow = syscall.O_NOFOLLOW
+
+// mine reports whether a file belongs to this user, or to root.
+func mine(info fs.FileInfo) bool {
+	sys, ok := info.Sys().(*syscall.Stat_t)
+	return !ok || sys.Uid == 0 || int(sys.Uid) == os.Geteuid()
+}
+
+// privateLock returns the file of this user's own whose lock stands for that of dir, if
+// others can write in dir. It returns "" if nobody else can, or if there is no place for
+// the file.
+func privateLock(dir string) string {
+	info, err := os.Stat(dir)
+	if err != nil {
+		return ""
+	}
+	sys, ok := info.Sys().(*syscall.Stat_t)
+	if !ok || info.Mode().Perm()&0o022 == 0 && (int(sys.Uid) == os.Geteuid() || os.Geteuid() == 0) {
+		return ""
+	}
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return ""
+	}
+	locks := filepath.Join(cache, "tokenform", "locks")
+	if err := os.MkdirAll(locks, 0o700); err != nil {
+		return ""
+	}
+	return filepath.Join(locks, fmt.Sprintf("%x-%x", sys.Dev, sys.Ino))
 }

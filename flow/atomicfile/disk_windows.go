@@ -35,4 +35,14 @@ func held(err error) bool {
 func syncDir(string) error { return nil }
 
 // keepOwner has nothing to do: access is inherited from the directory.
-func keepOwner(*os.File, fs.FileInfo) bool { return true }
+func keepOwner(*os.File, fs.FileInfo) (owner, group bool) { return true, true }
+
+// canMove is always false: on Windows a file is staged beside its target.
+func canMove(string, string) bool { return false }
+
+const noFollow = 0 // a link needs a privilege on Windows
+
+func mine(fs.FileInfo) bool { return true }
+
+// privateLock is always "": on Windows a lock is on a file beside the others.
+func privateLock(string) string { return "" }

@@ -22,8 +22,9 @@ import (
 // processes that have nothing else in common, ends with the process even if that
 // is killed, and is not reentrant.
 //
-// The lock is on the directory itself, which leaves no litter. Where a
-// directory cannot be locked it is on a file .tokenform.lock in it, which is
+// The lock is on the directory itself, which leaves no litter. If others can write in the
+// directory, they could hold its lock for ever, and the lock is on a file of this user's
+// own. Where a directory cannot be locked it is on a file .tokenform.lock in it, which is
 // never deleted: a process that waits on a deleted lock file and the process that
 // makes the next one would both hold "the" lock.
 func Lock(ctx context.Context, files ...string) (unlock func(), err error) {
@@ -84,6 +85,9 @@ func lockDir(ctx context.Context, dir string) (*flock.Flock, error) {
 	lock, fallen := flock.New(dir, flock.SetFlag(os.O_RDONLY)), false
 	if runtime.GOOS == "windows" {
 		lock, fallen = beside(), true
+	}
+	if file := privateLock(dir); file != "" {
+		lock, fallen = flock.New(file, flock.SetPermissions(0o600)), true
 	}
 	for {
 		got, err := lock.TryLock()

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"runtime"
 	"testing"
 )
 
@@ -32,7 +33,7 @@ func TestStage(t *testing.T) {
 			if tt.now != nil {
 				must(t, os.WriteFile(path, tt.now, 0o644))
 			}
-			staged, err := Stage(path, tt.old, []byte("new"), 0o600)
+			staged, err := Stage(path, "", tt.old, []byte("new"), 0o600)
 			must(t, err)
 			if tt.now != nil && read(t, path) != string(tt.now) {
 				t.Errorf("staging has changed it: %q", read(t, path))
@@ -63,7 +64,7 @@ func TestDiscard(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "f")
 	must(t, os.WriteFile(path, []byte("old"), 0o644))
-	staged, err := Stage(path, []byte("old"), []byte("new"), 0o600)
+	staged, err := Stage(path, "", []byte("old"), []byte("new"), 0o600)
 	must(t, err)
 	if !Littered(path) {
 		t.Error("nothing was staged")
@@ -72,5 +73,54 @@ func TestDiscard(t *testing.T) {
 	only(t, dir, "f")
 	if got := read(t, path); got != "old" {
 		t.Errorf("holds %q", got)
+	}
+}
+
+// TestStageInRoom checks that content which waits in another directory takes its place as
+// well as content that waits beside the file, on another file system too.
+func TestStageInRoom(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		ready func(t *testing.T, dir, room string)
+		where string // the directory in which the content waits
+	}{
+		"one file system": {func(*testing.T, string, string) {}, "room"},
+		"no room":         {func(t *testing.T, _, room string) { must(t, os.Remove(room)) }, "dir"},
+		"a file as room": {func(t *testing.T, _, room string) {
+			must(t, os.Remove(room))
+			must(t, os.WriteFile(room, nil, 0o600))
+		}, "dir"},
+	} {
+		for _, exists := range []bool{true, false} {
+			t.Run(name, func(t *testing.T) {
+				if runtime.GOOS == "windows" {
+					c.where = "dir"
+				}
+				top := t.TempDir()
+				dir, room := filepath.Join(top, "dir"), filepath.Join(top, "room")
+				must(t, errors.Join(os.Mkdir(dir, 0o700), os.Mkdir(room, 0o700)))
+				path := filepath.Join(dir, "f")
+				var old []byte
+				if exists {
+					old = []byte("old")
+					must(t, os.WriteFile(path, old, 0o640))
+				}
+				c.ready(t, dir, room)
+				staged, err := Stage(path, room, old, []byte("new"), 0o600)
+				must(t, err)
+				for _, place := range []string{dir, room} {
+					found, _ := filepath.Glob(filepath.Join(place, ".*.tokenform-tmp"))
+					if (len(found) == 1) != (filepath.Base(place) == c.where) {
+						t.Errorf("in %s: %q", filepath.Base(place), found)
+					}
+				}
+				inPlace, err := staged.Commit()
+				must(t, err)
+				if got := read(t, path); got != "new" || inPlace {
+					t.Errorf("holds %q, in place %t", got, inPlace)
+				}
+				only(t, dir, "f")
+			})
+		}
 	}
 }

@@ -53,6 +53,7 @@ type Entry struct {
 	name  string
 	lock  *flock.Flock
 	room  *atomicfile.Pending // for the next Save; nil means none reserved
+	Made  bool                // the state directory was made for this lock
 }
 
 // Waiting says how long to wait for a lock and who is told about it.
@@ -67,13 +68,17 @@ type Waiting struct {
 // process's PID and Host, for others to read. The error is temporary
 // if another process held the lock for all of w.Timeout.
 func (s *Store) Lock(ctx context.Context, name string, me Holder, w Waiting) (*Entry, error) {
+	_, missing := os.Stat(s.dir)
 	if err := s.create(); err != nil {
 		return nil, err
 	}
 	path := filepath.Join(s.dir, name+s.suffix+".lock")
 	// A lock file is never deleted: a process that waits on the deleted file and the
 	// process that makes a new one would both hold "the" lock.
-	lock := flock.New(path, flock.SetPermissions(0o600))
+	if err := atomicfile.Own(path); err != nil {
+		return nil, unusable(path, err, "move it away: somebody else has put it there")
+	}
+	lock := flock.New(path, flock.SetPermissions(0o600), flock.SetFlag(os.O_CREATE|os.O_RDONLY|unfollowed))
 	timeout, noticeable := time.NewTimer(w.Timeout), time.NewTimer(w.After)
 	defer timeout.Stop()
 	defer noticeable.Stop()
@@ -83,7 +88,7 @@ func (s *Store) Lock(ctx context.Context, name string, me Holder, w Waiting) (*E
 			return nil, unusable(path, err, "make the state directory writable, or put state elsewhere with --state DIR")
 		}
 		if got {
-			e := &Entry{store: s, name: name, lock: lock}
+			e := &Entry{store: s, name: name, lock: lock, Made: missing != nil}
 			e.sign(me)
 			s.mend(name)
 			return e, nil
@@ -137,7 +142,7 @@ func (e *Entry) sign(me Holder) {
 	if err != nil {
 		return
 	}
-	f, err := os.OpenFile(e.lock.Path(), os.O_WRONLY, 0)
+	f, err := os.OpenFile(e.lock.Path(), os.O_WRONLY|unfollowed, 0)
 	if err != nil {
 		return
 	}
@@ -149,7 +154,7 @@ func (e *Entry) sign(me Holder) {
 // written yet, or could not.
 func readHolder(path string) Holder {
 	var h Holder
-	f, err := os.Open(path)
+	f, err := os.OpenFile(path, os.O_RDONLY|unfollowed, 0)
 	if err != nil {
 		return h
 	}

@@ -59,7 +59,7 @@ func (s *Store) outputsPath(name string) string {
 // moved or copied. Whose they are now is not known, so list does not have them.
 func (s *Store) Outputs(name, project string, t *Token) (list []Written, strayed []string, err error) {
 	path := s.outputsPath(name)
-	b, _, err := atomicfile.Read(path, maxBytes)
+	b, err := atomicfile.ReadOwn(path, maxBytes)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		if t == nil {

@@ -41,14 +41,14 @@ func (s *Store) Read(name string) (*Token, error) {
 	if err := s.trust(); err != nil {
 		return nil, err
 	}
-	b, _, err := atomicfile.Read(path, maxBytes)
+	b, err := atomicfile.ReadOwn(path, maxBytes)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
 	if errors.Is(err, atomicfile.ErrTooLarge) {
 		return nil, broken(path, "larger than 1 MiB", repair)
 	}
-	if _, ok := errors.AsType[*atomicfile.NotRegularError](err); ok {
+	if planted(err) {
 		return nil, unusable(path, err, "move it away, and log in again")
 	}
 	if err != nil {
@@ -78,6 +78,12 @@ func broken(path, reason, hint string) error {
 	return &fault.Error{Kind: fault.Failed, Message: path, Err: errors.New(reason), Hint: hint}
 }
 
+// planted reports whether err says that what stands at a path is no file of ours.
+func planted(err error) bool {
+	_, ok := errors.AsType[*atomicfile.NotRegularError](err)
+	return ok || errors.Is(err, atomicfile.ErrNotMine)
+}
+
 // unusable is the error for a state file or directory at path with which the system
 // does not let us do something. Mostly the usual helps.
 func unusable(path string, err error, usual string) error {
@@ -94,6 +100,7 @@ func unusable(path string, err error, usual string) error {
 // create makes the state directory: private, and ignored by git without an entry in
 // the project's own .gitignore.
 func (s *Store) create() error {
+	_, before := os.Lstat(s.dir)
 	if err := os.MkdirAll(s.dir, 0o700); err != nil {
 		if err := s.trust(); err != nil {
 			return err // a file is in its place
@@ -103,12 +110,13 @@ func (s *Store) create() error {
 		}
 		return unusable(s.dir, err, "make its parent writable, or put state elsewhere with --state DIR")
 	}
-	if err := s.trust(); err != nil {
+	made := errors.Is(before, fs.ErrNotExist)
+	if err := s.trust(); err != nil && !made { // else it is judged by what is made in it
 		return err
 	}
 	ignore := filepath.Join(s.dir, ".gitignore")
 	const all = "*\n"
-	b, _, err := atomicfile.Read(ignore, maxBytes)
+	b, err := atomicfile.ReadOwn(ignore, maxBytes)
 	if string(b) == all || errors.Is(err, fs.ErrPermission) {
 		return nil // if permissions are wrong, the lock says more
 	}
@@ -120,6 +128,11 @@ func (s *Store) create() error {
 		if err := os.WriteFile(ignore, []byte(all), 0o600); err != nil {
 			return unusable(s.dir, err, "make room or make it writable, or put state elsewhere with --state DIR")
 		}
+	} else if planted(err) {
+		return unusable(ignore, err, "move it away: somebody else has put it there")
+	}
+	if made {
+		return s.trust()
 	}
 	return nil
 }
@@ -134,7 +147,7 @@ func (s *Store) foreign() string {
 		stem := strings.TrimSuffix(name, filepath.Ext(name))
 		profile, _, _ := strings.Cut(stem, "@")
 		ours := e.IsDir() && (name == string(Sandbox) || name == "lost+found")
-		b, _, err := atomicfile.Read(filepath.Join(s.dir, name), maxBytes)
+		b, err := atomicfile.ReadOwn(filepath.Join(s.dir, name), maxBytes)
 		switch filepath.Ext(name) {
 		case ".json":
 			_, wrong := decode(name, profile, b)

@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
+
+	"tokenform/config/paths"
 )
 
 // trust refuses a state directory in which somebody else can put files: a
@@ -23,11 +25,15 @@ func (s *Store) trust() error {
 	if sys, ok := info.Sys().(*syscall.Stat_t); ok && int(sys.Uid) != os.Geteuid() && sys.Uid != 0 {
 		return broken(s.dir, fmt.Sprintf("belongs to another user (uid %d), who could read and change tokens", sys.Uid), "make it yours with chown, or put state elsewhere with --state DIR")
 	}
-	if info.Mode().Perm()&0o002 != 0 {
+	if info.Mode().Perm()&0o002 != 0 && !paths.Loose(s.dir) {
 		return broken(s.dir, "every user can write in it, and so change tokens", "chmod 700 "+s.dir)
 	}
 	return nil
 }
+
+// unfollowed are the flags of an open that follows no link and waits for nobody at the other
+// end of a pipe: somebody may have put one there since it was looked for.
+const unfollowed = syscall.O_NOFOLLOW | syscall.O_NONBLOCK
 
 // notMine says what to do if path, or the directory that it is in, belongs to another user:
 // mostly to root, since a run with sudo. notMine returns "" if both are ours.

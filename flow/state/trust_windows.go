@@ -5,3 +5,5 @@ package state
 func (s *Store) trust() error { return nil }
 
 func notMine(string) string { return "" }
+
+const unfollowed = 0

@@ -1,0 +1,22 @@
+//go:build !windows
+
+package paths
+
+import (
+	"os"
+	"path/filepath"
+	"syscall"
+)
+
+// Loose reports whether the state directory dir is on a file system that keeps no
+// permissions, as those of Windows that WSL mounts, of USB sticks, of some network shares:
+// the .gitignore in it, which tokenform makes for its owner alone, can be written by
+// everybody.
+func Loose(dir string) bool {
+	info, err := os.Lstat(filepath.Join(dir, ".gitignore"))
+	if err != nil || !info.Mode().IsRegular() || info.Mode().Perm()&0o022 == 0 {
+		return false
+	}
+	sys, ok := info.Sys().(*syscall.Stat_t)
+	return ok && (sys.Uid == 0 || int(sys.Uid) == os.Geteuid())
+}

@@ -1,0 +1,5 @@
+//go:build !linux
+
+package examples
+
+func serveLoose() int { return 1 }

@@ -31,6 +31,10 @@
 //   - Ours, but changed since: updated with a word, never deleted.
 //   - Not ours: an env file is merged, and only our variables are ever touched; a
 //     whole file (json, template) is refused.
-//   - The target of a link is updated and emptied, never deleted.
-//   - Another user's file is never touched.
+//   - The target of a link is updated and emptied, never deleted. If an output of a whole
+//     file becomes a link to somebody else's file, it is refused.
+//   - Another user's env file is rewritten in place, so that it stays theirs, or people
+//     are told that it does not. Another user's whole file is refused.
+//   - In the state directory itself, no link is followed, and no file of another user but
+//     root is read. A directory with other programs' files never becomes one.
 package state

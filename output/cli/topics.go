@@ -88,6 +88,9 @@ What may be overwritten or deleted:
   another whole file                   refused; a token file of the output's own
                                        format is kept as NAME.before
   the target of a link                 updated and emptied, never deleted
+  another user's env file              rewritten in place, with a warning
+  another user's whole file            refused
 
 Files are compared as files, whatever their paths. A project that is moved or
-copied takes along what was written in it, and leaves alone what is outside.`
+copied takes along what was written in it, and leaves alone what is outside.
+A state directory holds nothing else: one with other files in it is refused.`

@@ -3,7 +3,18 @@ package config
 import (
 	"strings"
 	"time"
+
+	"tokenform/config/fault"
 )
+
+// ParseDuration parses a duration as profiles have it: 90s, 1h30m, 180d, 1w2d.
+func ParseDuration(s string) (time.Duration, error) {
+	d, wrong := duration(s)
+	if wrong != nil {
+		return 0, &fault.Error{Kind: fault.Invalid, Message: wrong.message, Hint: wrong.hint}
+	}
+	return d, nil
+}
 
 // duration parses a duration. In addition to Go's units, d is a day of 24 hours
 // and w is a week: 90s, 1h30m, 180d, 1w2d.

@@ -130,9 +130,9 @@ func TestExamplesAreValid(t *testing.T) {
 		}
 		files = append(files, found...)
 	}
-	env := surroundings(t.TempDir(), "", "SPOTIFY_CLIENT_ID=app", "SPOTIFY_CLIENT_SECRET=hush-hush", "SPOTIFY_REFRESH_TOKEN=AQseed",
-		"DEV_CLIENT_ID=app", "PROD_CLIENT_ID=app", "PROD_CLIENT_SECRET=hush-hush",
-		"STAGING_CLIENT_ID=app", "STAGING_CLIENT_SECRET=hush-hush", "CI_PROJECT_DIR=.")
+	env := surroundings(t.TempDir(), "", "SPOTIFY_CLIENT_ID=0123456789abcdef0123456789abcdef", "SPOTIFY_CLIENT_SECRET=hush-hush", "SPOTIFY_REFRESH_TOKEN=AQseed",
+		"DEV_CLIENT_ID=0123456789abcdef0123456789abcdef", "PROD_CLIENT_ID=0123456789abcdef0123456789abcdef", "PROD_CLIENT_SECRET=hush-hush",
+		"STAGING_CLIENT_ID=0123456789abcdef0123456789abcdef", "STAGING_CLIENT_SECRET=hush-hush", "CI_PROJECT_DIR=.")
 	for _, f := range files {
 		dir := t.TempDir()
 		b, err := os.ReadFile(f)

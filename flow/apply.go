@@ -3,7 +3,6 @@ package flow
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"slices"
 	"sync"
 
@@ -19,6 +18,7 @@ func (r *Runner) Apply(ctx context.Context, profiles []config.Profile) []Outcome
 	alone := len(profiles) == 1 // the stack of another goroutine would have to grow first
 	outcomes, wait := r.start(ctx, profiles, alone, func(Outcome) {})
 	wait()
+	r.Remind(slices.DeleteFunc(slices.Clone(outcomes), func(o Outcome) bool { return o.Err != nil }))
 	return outcomes
 }
 
@@ -46,9 +46,6 @@ func (r *Runner) start(ctx context.Context, profiles []config.Profile, alone boo
 			yield := sync.OnceFunc(func() { <-slots; busy.Done() })
 			defer yield()
 			outcomes[i] = r.apply(ctx, forecast, yield)
-			if outcomes[i].Err == nil {
-				r.remind(outcomes[i])
-			}
 			done(outcomes[i])
 		}
 		if alone {
@@ -72,7 +69,6 @@ func (r *Runner) finishUnchanged(ctx context.Context, o *Outcome) {
 			r.noteSource(ctx, o.Profile)
 		}
 	}
-	r.remind(*o)
 }
 
 // dueForecast is a forecast with something to do, and its index in Apply's list.
@@ -187,17 +183,6 @@ func (r *Runner) applyLocked(ctx context.Context, forecast Outcome, o *Outcome, 
 		return nil
 	}
 	return cmp.Or(s.write(ctx, o), s.doubt)
-}
-
-// remind warns of a login that is about to end.
-func (r *Runner) remind(o Outcome) {
-	if o.Token == nil {
-		return
-	}
-	if end, near := loginNear(o.Profile, o.Token, r.now()); near {
-		r.warn(o.Profile.Name, fmt.Sprintf("the login ends on %s, in %s", day(end), Span(end.Sub(r.now()))),
-			"log in again before that: "+r.command(o.Profile, "apply", "--renew"))
-	}
 }
 
 // resolveValues fetches every value of p that a grant or an output may need.

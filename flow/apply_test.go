@@ -253,8 +253,8 @@ func TestLoginLifetime(t *testing.T) {
 	w.pass(2 * 24 * time.Hour)
 	w.must(p, flow.Refresh)
 	w.must(p, flow.Keep)
-	warned := w.warnings()
-	if len(warned) != 2 || warned[0] != "the login ends on 2027-05-22, in 13d" {
+	warned := w.texts("remind")
+	if len(warned) != 2 || warned[0] != "login_ending: the login ends on 2027-05-22, in 13d" {
 		t.Errorf("warned %q", warned)
 	}
 	w.pass(20 * 24 * time.Hour)

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"tokenform/config"
 	"tokenform/config/fault"
@@ -96,11 +95,3 @@ func asDeclared(p config.Profile, recorded []state.Written) []state.Written {
 // rewrites reports whether a change replaces a file that a client may have
 // written a token into.
 func rewrites(c Change) bool { return c.Type == config.JSONOutput && c.Action == Update }
-
-// loginNear returns the end of t's login if the end is less than the profile's
-// login_warning away, and not past.
-func loginNear(p config.Profile, t *state.Token, now time.Time) (end time.Time, near bool) {
-	end = LoginUntil(p, t)
-	left := end.Sub(now)
-	return end, !end.IsZero() && left > 0 && left < p.LoginWarning
-}

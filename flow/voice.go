@@ -12,6 +12,9 @@ type Voice interface {
 	// Warn says what is unwise or may go wrong, and what to do about it.
 	Warn(profile, text, hint string)
 
+	// Remind says that a person must log in, now or soon.
+	Remind(m Reminder)
+
 	// Waiting says who has the lock that the profile waits for.
 	Waiting(profile string, holder state.Holder)
 

@@ -42,7 +42,7 @@ func (r *Runner) Watch(ctx context.Context, profiles []config.Profile, w Watch) 
 	if w.Sleep == nil {
 		w.Sleep = sleep
 	}
-	x := watcher{Runner: r, tell: w.Tell, waits: map[string]*wait{}, busy: map[string]bool{}}
+	x := watcher{Runner: r, tell: w.Tell, waits: map[string]*wait{}, busy: map[string]bool{}, reminded: map[string]reminded{}}
 	defer x.people.Wait()
 	for ctx.Err() == nil {
 		x.round(ctx, profiles)
@@ -70,9 +70,29 @@ type watcher struct {
 	tell   func(Outcome)
 	people sync.WaitGroup // the profiles that wait for a person
 
-	mu    sync.Mutex
-	waits map[string]*wait
-	busy  map[string]bool // being applied
+	mu       sync.Mutex
+	waits    map[string]*wait
+	busy     map[string]bool // being applied
+	reminded map[string]reminded
+}
+
+// reminded is the last reminder of a profile.
+type reminded struct {
+	code string
+	at   time.Time
+}
+
+// remind says a reminder when it is new, and then once a day.
+func (x *watcher) remind(o Outcome) {
+	m, due := x.reminder(&o, 0, false)
+	last, said := x.reminded[m.Profile]
+	switch {
+	case !due:
+		delete(x.reminded, o.Profile.Name)
+	case !said || last.code != m.Code || x.clock().Sub(last.at) >= 24*time.Hour:
+		x.reminded[m.Profile] = reminded{m.Code, x.clock()}
+		x.world.Voice.Remind(m)
+	}
 }
 
 // clock returns the wall clock's time alone. The monotonic clock, which Go reads
@@ -130,6 +150,9 @@ func (x *watcher) due(profiles []config.Profile) []config.Profile {
 			continue
 		}
 		f, w := x.forecast(p), x.waits[p.Name]
+		if f.Err == nil {
+			x.remind(f)
+		}
 		switch {
 		case f.Err == nil && !f.Due():
 			if w != nil && w.token.IsZero() {

@@ -363,6 +363,7 @@ func TestWatchMemory(t *testing.T) {
 type silence struct{}
 
 func (silence) Warn(_, _, _ string)          {}
+func (silence) Remind(flow.Reminder)         {}
 func (silence) Waiting(string, state.Holder) {}
 func (silence) Ask(string, flow.Prompt)      {}
 func (silence) Asked(string)                 {}

@@ -51,6 +51,7 @@ func (w *world) say(what, text string) {
 
 // The world is its own voice.
 func (w *world) Warn(_, text, _ string)           { w.say("warn", text) }
+func (w *world) Remind(m flow.Reminder)           { w.say("remind", m.Code+": "+m.Text) }
 func (w *world) Waiting(_ string, h state.Holder) { w.say("waiting", h.String()) }
 func (w *world) Ask(_ string, p flow.Prompt)      { w.say("ask", p.Reason) }
 func (w *world) Asked(string)                     { w.say("asked", "") }

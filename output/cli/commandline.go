@@ -8,11 +8,13 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/agnivade/levenshtein"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"tokenform/config"
 	"tokenform/config/fault"
 )
 
@@ -201,6 +203,25 @@ func (f flags) choice(target *string, name, help string, words ...string) {
 	*target = words[0]
 	f.Var(&choiceValue{target, words}, name, help)
 }
+
+// long defines a flag for a duration that may be in days, zero by default.
+func (f flags) long(target *time.Duration, name, help string) { f.Var(&longValue{target}, name, help) }
+
+type longValue struct{ target *time.Duration }
+
+func (v *longValue) Set(s string) (err error) {
+	*v.target, err = config.ParseDuration(s)
+	return err
+}
+
+func (v *longValue) String() string {
+	if *v.target == 0 {
+		return ""
+	}
+	return v.target.String()
+}
+
+func (v *longValue) Type() string { return "duration" }
 
 type choiceValue struct {
 	target *string

@@ -2,22 +2,27 @@ package cli
 
 import (
 	"context"
+	"time"
 
+	"tokenform/config/fault"
 	"tokenform/flow"
 )
 
 const longStatus = `Shows for each profile how long its access token is valid and how long its
 login lasts, as far as that is known. It needs no network unless --verify is
-given.`
+given. It exits with 4 where a person must log in now, and with --expires-within
+also where a login ends that soon.`
 
 type status struct {
 	selection
 	verify bool
+	within time.Duration
 }
 
 func (c *status) flags(f flags) {
 	c.selection.flags(f)
 	verifyFlag(f, &c.verify)
+	f.long(&c.within, "expires-within", "exit 4 where a login ends within this time, for example 30d")
 	c.sandboxFlag(f)
 }
 
@@ -28,8 +33,19 @@ func (c *status) run(ctx context.Context, p *program) int {
 	}
 	defer j.end()
 	outcomes := p.forecast(ctx, j, c.verify)
-	p.voice.Status(outcomes)
-	return outcomesCode(outcomes)
+	reminders := j.Reminders(outcomes, c.within, true)
+	for _, m := range reminders {
+		p.voice.Remind(m)
+	}
+	errs := flow.Errors(outcomes)
+	for _, m := range reminders {
+		if m.Code != flow.LoginEnding || m.Left < c.within {
+			errs = append(errs, &fault.Error{Kind: fault.LoginNeeded, Message: m.Text})
+		}
+	}
+	code = exitCode(errs...)
+	p.voice.Status(outcomes, code == 0)
+	return code
 }
 
 // forecast plans, and under --verify asks the Web API about the tokens.

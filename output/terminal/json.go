@@ -10,11 +10,27 @@ import (
 
 // jsonVoice is the form of [Voice] for programs: the report is one [View] on
 // standard output. Errors, warnings and events go to standard error as text.
-type jsonVoice struct{ *lines }
+type jsonVoice struct {
+	*lines
+	reminders []ReminderView // so far; guarded by mu
+}
+
+// Remind also keeps m for the report, or makes it an event of watch.
+func (j *jsonVoice) Remind(m flow.Reminder) {
+	j.lines.Remind(m)
+	v := ReminderView{m.Code, m.Profile, int(m.Left / (24 * time.Hour)), m.Text, m.Hint}
+	if j.Command == "watch" {
+		j.event(reminderEvent{Version: 1, Time: j.Now().UTC().Truncate(time.Second), Event: m.Code, ReminderView: v})
+		return
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.reminders = append(j.reminders, v)
+}
 
 // print prints v. The caller of New finds out whether standard output took it.
 func (j *jsonVoice) print(v View) {
-	v.Version, v.Command = 1, j.Command
+	v.Version, v.Command, v.Warnings = 1, j.Command, j.reminders
 	b, err := json.MarshalIndent(v, "", "  ")
 	if err != nil {
 		j.Error("", err)
@@ -58,9 +74,9 @@ func (j *jsonVoice) Applied(outcomes []flow.Outcome) {
 	j.print(View{OK: ok(outcomes), Profiles: viewOutcomes(outcomes), Summary: resultSummary(outcomes)})
 }
 
-func (j *jsonVoice) Status(outcomes []flow.Outcome) {
+func (j *jsonVoice) Status(outcomes []flow.Outcome, ok bool) {
 	j.errors(outcomes)
-	j.print(View{OK: ok(outcomes), Profiles: viewOutcomes(outcomes)})
+	j.print(View{OK: ok, Profiles: viewOutcomes(outcomes)})
 }
 
 func (j *jsonVoice) Failed(outcomes []flow.Outcome) {
@@ -84,10 +100,23 @@ func (j *jsonVoice) Watched(outcome flow.Outcome) {
 	if outcome.Err != nil {
 		v.Event = "failed"
 	}
+	j.event(v)
+}
+
+// event prints an object on a line of its own.
+func (j *jsonVoice) event(v any) {
 	b, err := json.Marshal(v)
 	if err == nil {
 		_, _ = j.Out.Write(append(b, '\n')) // without a reader watch keeps the tokens valid all the same
 	}
+}
+
+// reminderEvent is a reminder as an event of watch.
+type reminderEvent struct {
+	Version int       `json:"version"`
+	Time    time.Time `json:"time"`
+	Event   string    `json:"event"` // the reminder's code
+	ReminderView
 }
 
 // watchView is one event of watch under --json.

@@ -10,6 +10,7 @@ import (
 
 	"tokenform/config"
 	"tokenform/config/fault"
+	"tokenform/flow"
 	"tokenform/flow/state"
 )
 
@@ -95,6 +96,9 @@ func message(err error) string {
 	}
 	return err.Error()
 }
+
+// Remind implements [flow.Voice].
+func (l *lines) Remind(m flow.Reminder) { l.Warn(m.Profile, m.Text, m.Hint) }
 
 // Warn prints a warning and what to do about it.
 func (l *lines) Warn(profile, text, hint string) {

@@ -12,7 +12,7 @@ import (
 
 // Status prints a table of how long tokens and logins last, on Out, and then the
 // errors of the profiles in trouble.
-func (h *human) Status(outcomes []flow.Outcome) {
+func (h *human) Status(outcomes []flow.Outcome, _ bool) {
 	w := tabwriter.NewWriter(h.Out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "PROFILE\tGRANT\tTOKEN\tLOGIN\tACCOUNT\tSCOPES\tOUTPUTS")
 	for _, o := range outcomes {

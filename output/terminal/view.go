@@ -12,15 +12,16 @@ import (
 // View is what --json prints: one object for every command, in which only what
 // the command has to say is filled in. It never holds a secret.
 type View struct {
-	Version  int           `json:"version"` // 1; a change that breaks readers makes it 2
-	Command  string        `json:"command"`
-	OK       bool          `json:"ok"`                // the exit code is 0, or 2
-	Changes  *bool         `json:"changes,omitempty"` // plan: apply would do something
-	Profiles []ProfileView `json:"profiles,omitempty"`
-	Summary  *Summary      `json:"summary,omitempty"` // plan and apply
-	Problems []ProblemView `json:"problems,omitempty"`
-	Error    *ErrorView    `json:"error,omitempty"`   // one that belongs to no profile
-	Release  string        `json:"release,omitempty"` // version: this program's
+	Version  int            `json:"version"` // 1; a change that breaks readers makes it 2
+	Command  string         `json:"command"`
+	OK       bool           `json:"ok"`                // the exit code is 0, or 2
+	Changes  *bool          `json:"changes,omitempty"` // plan: apply would do something
+	Profiles []ProfileView  `json:"profiles,omitempty"`
+	Summary  *Summary       `json:"summary,omitempty"` // plan and apply
+	Problems []ProblemView  `json:"problems,omitempty"`
+	Warnings []ReminderView `json:"warnings,omitempty"` // logins that need a person, now or soon
+	Error    *ErrorView     `json:"error,omitempty"`    // one that belongs to no profile
+	Release  string         `json:"release,omitempty"`  // version: this program's
 }
 
 // ProfileView is one profile in a [View].
@@ -32,6 +33,15 @@ type ProfileView struct {
 	Token   *TokenView   `json:"token,omitempty"`
 	Outputs []OutputView `json:"outputs,omitempty"`
 	Error   *ErrorView   `json:"error,omitempty"`
+}
+
+// ReminderView is a login that needs a person, now or soon.
+type ReminderView struct {
+	Code     string `json:"code"` // login_ending, login_refused, login_needed
+	Profile  string `json:"profile"`
+	DaysLeft int    `json:"days_left"` // zero if a person is needed now
+	Message  string `json:"message"`
+	Hint     string `json:"hint,omitempty"`
 }
 
 // TokenView is what may be told of a token. Times are RFC 3339 in UTC.

@@ -55,7 +55,7 @@ type Voice interface {
 	Validated(profiles []config.Profile, warnings config.Problems) // validate
 	Planned(outcomes []flow.Outcome, changes bool)                 // plan
 	Applied(outcomes []flow.Outcome)                               // apply
-	Status(outcomes []flow.Outcome)                                // status
+	Status(outcomes []flow.Outcome, ok bool)                       // status
 	Failed(outcomes []flow.Outcome)                                // token and exec, if one failed
 	Imported(outcome flow.Outcome, next string)                    // import
 	Destroyed(outcomes []flow.Outcome)                             // destroy
@@ -84,7 +84,7 @@ type Options struct {
 func New(o Options) Voice {
 	l := &lines{Options: o}
 	if o.JSON {
-		return &jsonVoice{l}
+		return &jsonVoice{lines: l}
 	}
 	return &human{l}
 }

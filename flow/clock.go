@@ -1,0 +1,67 @@
+package flow
+
+import (
+	"fmt"
+	"time"
+)
+
+// Reminder says that a person must log in, now or soon. Spotify ends a login six months
+// after the consent, and nothing that the server sends says when.
+type Reminder struct {
+	Code    string // what it is about, for programs: one of the codes below
+	Profile string
+	Left    time.Duration // that the login has; zero if a person is needed now
+	Text    string
+	Hint    string
+}
+
+// The codes of a [Reminder]. They are part of the interface.
+const (
+	LoginEnding  = "login_ending"  // the login ends within the profile's login_warning
+	LoginRefused = "login_refused" // the server has refused the refresh token
+	LoginNeeded  = "login_needed"  // without a login nothing can be done
+)
+
+// Reminders returns what is to be said of the logins of outcomes. A login that ends within
+// the time within, which may be zero, is near, whatever its profile's login_warning. What
+// an outcome is itself about, as a first login, is no reminder but with needed.
+func (r *Runner) Reminders(outcomes []Outcome, within time.Duration, needed bool) (list []Reminder) {
+	for i := range outcomes {
+		if m, ok := r.reminder(&outcomes[i], within, needed); ok {
+			list = append(list, m)
+		}
+	}
+	return list
+}
+
+func (r *Runner) reminder(o *Outcome, within time.Duration, needed bool) (m Reminder, ok bool) {
+	t, now := o.Token, r.now()
+	m = Reminder{Profile: o.Profile.Name, Hint: "log in again: " + r.command(o.Profile, "apply", "--renew")}
+	switch {
+	case !o.Profile.Grant.User() || o.Decision.Action == Delete || o.Decision.Action == Leave:
+		return m, false
+	case o.Decision.Action == Login && !o.Done:
+		m.Code, m.Text, m.Hint = LoginNeeded, "a person must log in: "+o.Decision.Reason, "log in: "+r.command(o.Profile, "apply")
+		return m, needed
+	case t == nil:
+		return m, false
+	case !t.Rejected.IsZero():
+		m.Code, m.Text = LoginRefused, "the server refused the refresh token on "+day(t.Rejected)
+		return m, true
+	}
+	end := LoginUntil(o.Profile, t)
+	left := end.Sub(now)
+	if end.IsZero() || left <= 0 || left >= max(within, o.Profile.LoginWarning) {
+		return m, false
+	}
+	m.Code, m.Left, m.Text = LoginEnding, left, fmt.Sprintf("the login ends on %s, in %s", day(end), Span(left))
+	m.Hint = "log in again before that: " + r.command(o.Profile, "apply", "--renew")
+	return m, true
+}
+
+// Remind says the reminders of outcomes.
+func (r *Runner) Remind(outcomes []Outcome) {
+	for _, m := range r.Reminders(outcomes, 0, false) {
+		r.world.Voice.Remind(m)
+	}
+}

@@ -1,0 +1,91 @@
+package flow_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"tokenform/config"
+	"tokenform/config/fault"
+	"tokenform/flow"
+	"tokenform/flow/sandbox"
+	"tokenform/flow/sandbox/faults"
+)
+
+// TestReminders checks what is said of a login in each stage of its life, by plan and status.
+func TestReminders(t *testing.T) {
+	w := newWorld(t, sandbox.Options{})
+	p := w.profile()
+	said := func(within time.Duration, needed bool) string {
+		t.Helper()
+		var lines []string
+		for _, m := range w.runner().Reminders(w.runner().Plan([]config.Profile{p}), within, needed) {
+			lines = append(lines, fmt.Sprintf("%s %s %.0fd: %s", m.Code, m.Profile, m.Left.Hours()/24, m.Text))
+		}
+		return strings.Join(lines, "\n")
+	}
+	is := func(got, want string) {
+		t.Helper()
+		if got != want {
+			t.Errorf("said %q, want %q", got, want)
+		}
+	}
+	is(said(0, false), "")
+	is(said(0, true), "login_needed dev 0d: a person must log in: never logged in")
+	w.must(p, flow.Login)
+	is(said(0, true), "")
+	is(said(179*24*time.Hour, true), "")
+	is(said(181*24*time.Hour, true), "login_ending dev 180d: the login ends on 2027-05-22, in 180d")
+	w.pass(166*24*time.Hour + time.Hour)
+	is(said(0, false), "login_ending dev 14d: the login ends on 2027-05-22, in 13d")
+	w.server.Inject("/api/token", faults.FalseInvalidGrant(), 1)
+	w.unattended()
+	w.fails(w.apply(p), fault.LoginNeeded, "invalid_grant")
+	is(said(0, false), "")
+	is(said(0, true), "login_needed dev 0d: a person must log in: refresh token refused on 2027-05-08, asked again on 2027-05-09")
+	w.pass(24 * time.Hour)
+	is(said(0, true), "login_refused dev 0d: the server refused the refresh token on 2027-05-08")
+	w.must(p, flow.Refresh)
+	is(said(0, true), "login_ending dev 13d: the login ends on 2027-05-22, in 12d")
+	w.pass(13 * 24 * time.Hour)
+	is(said(0, false), "")
+	is(said(0, true), "login_needed dev 0d: a person must log in: login expired on 2027-05-22")
+	p = w.profile(credentials)
+	is(said(365*24*time.Hour, true), "")
+}
+
+// TestWatchYear checks what watch says in a year of a login that nobody renews: once a day in
+// the last two weeks, however often it refreshes, and then that a person is needed.
+func TestWatchYear(t *testing.T) {
+	w := newWorld(t, sandbox.Options{})
+	p := w.profile()
+	w.must(p, flow.Login)
+	w.unattended()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	start, failures := w.clock(), 0
+	w.runner().Watch(ctx, []config.Profile{p}, flow.Watch{
+		Tell: func(o flow.Outcome) {
+			if o.Err != nil {
+				failures++
+			}
+		},
+		Sleep: func(_ context.Context, _ time.Duration, _ <-chan os.Signal) bool {
+			if w.pass(3 * time.Hour); w.clock().Sub(start) > 365*24*time.Hour {
+				cancel()
+			}
+			return false
+		},
+	})
+	said := w.texts("remind")
+	if len(said) != 14 || said[0] != "login_ending: the login ends on 2027-05-22, in 13d" || said[13] != "login_ending: the login ends on 2027-05-22, in 21h" {
+		t.Errorf("said %d times: %q", len(said), said)
+	}
+	if refreshes := w.server.Count("/api/token") - 1; refreshes < 1400 || failures == 0 {
+		t.Errorf("%d refreshes, %d failures", refreshes, failures)
+	}
+	t.Logf("a year: %d refreshes, %d reminders, from %q to %q, %d failures told", w.server.Count("/api/token")-1, len(said), said[0], said[len(said)-1], failures)
+}

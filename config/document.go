@@ -6,12 +6,14 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"tokenform/config/fault"
 )
 
 // profileKeys are the keys of a document, in the order of SPEC section 2.
 var profileKeys = []string{
 	"profile", "client", "grant", "scopes", "redirect_uri", "show_dialog",
-	"min_ttl", "login_lifetime", "login_warning", "refresh_token", "env_file",
+	"min_ttl", "login_lifetime", "login_warning", "refresh_token", "authorized_at", "env_file",
 	"verify", "account", "listen", "state", "outputs",
 }
 
@@ -161,7 +163,7 @@ func (d *document) grant(fs fields, secret bool) Grant {
 func (d *document) noLogin(fs fields) {
 	for _, f := range fs {
 		switch f.name {
-		case "scopes", "redirect_uri", "refresh_token", "account", "listen":
+		case "scopes", "redirect_uri", "refresh_token", "authorized_at", "account", "listen":
 			d.report(f.key, "take it out, or use another grant: client_credentials logs nobody in", "%s has no meaning with grant client_credentials", f.name)
 		case "show_dialog", "login_lifetime", "login_warning":
 			d.warn(f.key, "take it out: client_credentials logs nobody in", "%s has no meaning with grant client_credentials", f.name)
@@ -186,6 +188,15 @@ func (d *document) login(p *Profile, fs fields) {
 			d.report(f.node, "write the account's id, as status shows it", "account: %s", wrong.message)
 		}
 		p.Account = s
+	}
+	if f := fs.get("authorized_at"); f != nil {
+		s, ok := d.text(f.node, "authorized_at")
+		if ok && s != "" {
+			var err error
+			if p.AuthorizedAt, err = ParseAuthorized(s); err != nil {
+				d.report(f.node, fault.HintOf(err), "authorized_at: %s", err)
+			}
+		}
 	}
 	if f := fs.get("listen"); f != nil {
 		s, ok := d.shown(f.node, "listen")

@@ -53,7 +53,7 @@ func outputWords() (types, keys []string) {
 	return types, keys
 }
 
-var stdoutFormats = []string{"token", "env", "export", "json"}
+var stdoutFormats = []string{"token", "header", "env", "export", "fish", "powershell", "json", "seed", "refresh_token"}
 
 // JSONFormats are the formats of json outputs: our own, and the token files of
 // the Spotify clients that these names are of.
@@ -112,8 +112,11 @@ func (d *document) json(o *Output, _ *node, fs fields, p Profile) {
 	d.refreshToken(*o, fs, p)
 }
 
-func (d *document) stdout(o *Output, _ *node, fs fields, _ Profile) {
+func (d *document) stdout(o *Output, _ *node, fs fields, p Profile) {
 	o.Format = d.format(fs, "stdout", stdoutFormats)
+	if f := fs.get("format"); f != nil && p.Grant == ClientCredentials && (o.Format == "seed" || o.Format == "refresh_token") {
+		d.report(f.node, "take it out", "grant client_credentials has no refresh token")
+	}
 }
 
 // refreshToken checks that json output o, the profile's grant and the wish for a

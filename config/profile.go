@@ -46,6 +46,7 @@ type Profile struct {
 	LoginWarning  time.Duration // warn this long before LoginLifetime ends
 	RefreshToken  *Value        // the seed; nil if none is declared, or the declared one is empty
 	NoSeed        string        // why the declared seed is empty: the place, the variable; empty if the seed is not, or none is declared
+	AuthorizedAt  time.Time     // when the seed's login was made, if the seed does not say; zero means not known
 	Verify        bool
 	Account       string // id or account_id of the only account that may log in; empty means any account
 	Listen        string // host:port to bind; empty means that of RedirectURI

@@ -42,7 +42,7 @@ func (d *document) command(o *Output, n *node, fs fields, p Profile) {
 	}
 	o.Shown, o.Dir = strings.Join(o.Command, " "), d.file.dir
 	o.Value = "access_token"
-	known := slices.Concat(Fields, stdoutFormats)
+	known := slices.Concat(Fields, without(stdoutFormats, Fields))
 	if f := fs.get("value"); f != nil {
 		s, ok := d.shown(f.node, "value")
 		switch {

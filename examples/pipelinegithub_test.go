@@ -61,7 +61,7 @@ func TestPipelineGitHub(t *testing.T) {
 // exit code 4, says what to do, and starts no browser.
 func TestPipelineGitHubNeedsAPerson(t *testing.T) {
 	t.Parallel()
-	steps := `hint: log in where a browser is: tokenform token -p github --format refresh_token spotify/github.yaml
+	steps := `hint: log in where a browser is: tokenform token -p github --format seed spotify/github.yaml
 hint: store what that prints as a secret here: SPOTIFY_REFRESH_TOKEN
 
 Applied: 1 failed

@@ -89,3 +89,50 @@ func TestWatchYear(t *testing.T) {
 	}
 	t.Logf("a year: %d refreshes, %d reminders, from %q to %q, %d failures told", w.server.Count("/api/token")-1, len(said), said[0], said[len(said)-1], failures)
 }
+
+// TestSeedWithDate checks that a seed brings the clock along to a machine without state, and
+// that a bare refresh token has it from authorized_at.
+func TestSeedWithDate(t *testing.T) {
+	w := newWorld(t, sandbox.Options{})
+	login := w.must(w.profile(func(p *config.Profile) { p.Name = "laptop" }), flow.Login)
+	w.unattended()
+	w.pass(170 * 24 * time.Hour)
+	seed := config.Seed{Refresh: login.Refresh, Authorized: login.Authorized, ClientID: "app", Grant: config.AuthorizationCode, Account: "sandbox-user", Scopes: login.Scopes}
+	for name, c := range map[string]struct {
+		text    string
+		more    func(*config.Profile)
+		account string
+		said    bool
+	}{
+		"a seed":                     {seed.Encode(), nil, "sandbox-user", true},
+		"a seed, account declared":   {seed.Encode(), func(p *config.Profile) { p.Account = "21sandboxaccount" }, "sandbox-user", true},
+		"a bare token":               {login.Refresh, nil, "", false},
+		"a bare token and its date":  {login.Refresh, func(p *config.Profile) { p.AuthorizedAt = login.Authorized }, "", true},
+		"a seed wins over the date":  {seed.Encode(), func(p *config.Profile) { p.AuthorizedAt = w.clock() }, "sandbox-user", true},
+		"a date, and a seed without": {config.Seed{Refresh: login.Refresh}.Encode(), func(p *config.Profile) { p.AuthorizedAt = login.Authorized }, "", true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := w.profile(func(p *config.Profile) {
+				p.Name, p.RefreshToken = strings.ReplaceAll(strings.ReplaceAll(name, " ", "-"), ",", ""), config.Literal(c.text)
+				if c.more != nil {
+					c.more(p)
+				}
+			})
+			before := len(w.texts("remind"))
+			tok := w.must(p, flow.Refresh)
+			if said := w.texts("remind")[before:]; (len(said) == 1 && said[0] == "login_ending: the login ends on 2027-05-22, in 10d") != c.said || len(said) > 1 {
+				t.Errorf("said %q", said)
+			}
+			if tok.Account == nil && c.account != "" || tok.Account != nil && tok.Account.ID != c.account || tok.Refresh != login.Refresh {
+				t.Errorf("account %v", tok.Account)
+			}
+			w.must(p, flow.Keep) // the seed is known
+		})
+	}
+	other := w.profile(func(p *config.Profile) {
+		p.Name = "other"
+		seed.ClientID = "another"
+		p.RefreshToken = config.Literal(seed.Encode())
+	})
+	w.fails(w.apply(other), fault.Invalid, "is of the app another, and the profile is of app")
+}

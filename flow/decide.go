@@ -49,7 +49,7 @@ func Decide(p config.Profile, t *state.Token, now time.Time) Decision {
 	switch {
 	case t == nil && p.RefreshToken != nil:
 		return Decision{Refresh, "from the profile's refresh_token", true}
-	case t != nil && p.RefreshToken != nil && seedKnown && state.Digest(seed) != t.Seed && state.Digest(seed) != t.RefusedSeed && seed != t.Refresh:
+	case t != nil && p.RefreshToken != nil && seedKnown && state.Digest(seed) != t.Seed && state.Digest(seed) != t.RefusedSeed && config.ParseSeed(seed).Refresh != t.Refresh:
 		return Decision{Refresh, "refresh_token changed", true}
 	case t == nil:
 		return Decision{Action: Login, Reason: "never logged in"}

@@ -63,11 +63,11 @@ func TestC4FalseUnauthorized(t *testing.T) {
 		}},
 		{"import", "/v1/me", fine, 1, func(w *world) flow.Outcome {
 			p := w.profile(func(p *config.Profile) { p.Name = "imported" })
-			return w.runner().Import(w.Context(), p, w.stored(w.profile()).Refresh, true)
+			return w.runner().Import(w.Context(), p, config.Seed{Refresh: w.stored(w.profile()).Refresh}, true)
 		}},
 		{"import, verify: true", "/v1/me", warned, 1, func(w *world) flow.Outcome {
 			p := w.profile(verified, func(p *config.Profile) { p.Name = "imported" })
-			return w.runner().Import(w.Context(), p, w.stored(w.profile()).Refresh, true)
+			return w.runner().Import(w.Context(), p, config.Seed{Refresh: w.stored(w.profile()).Refresh}, true)
 		}},
 	} {
 		for _, times := range []int{1, 3, -1} {

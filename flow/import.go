@@ -8,18 +8,17 @@ import (
 	"tokenform/flow/state"
 )
 
-// Import makes refresh the login of p, which must not have a login yet. With try,
+// Import makes seed the login of p, which must not have a login yet. With try,
 // Import refreshes once and stores what comes of that. Without, Import stores the
-// refresh token as it is, and the next apply uses it. When the login was made is
-// not known.
-func (r *Runner) Import(ctx context.Context, p config.Profile, refresh string, try bool) Outcome {
+// refresh token as it is, and the next apply uses it.
+func (r *Runner) Import(ctx context.Context, p config.Profile, seed config.Seed, try bool) Outcome {
 	o := Outcome{Profile: p, Decision: Decision{Action: Refresh, Reason: "imported"}}
-	o.Token, o.Err = r.importToken(ctx, p, refresh, try)
+	o.Token, o.Err = r.importToken(ctx, p, seed, try)
 	o.Done = o.Err == nil && try
 	return o
 }
 
-func (r *Runner) importToken(ctx context.Context, p config.Profile, refresh string, try bool) (*state.Token, error) {
+func (r *Runner) importToken(ctx context.Context, p config.Profile, seed config.Seed, try bool) (*state.Token, error) {
 	if !p.Grant.User() {
 		return nil, &fault.Error{Kind: fault.Invalid, Message: "grant client_credentials has no refresh token to import", Hint: "run tokenform apply: it needs no login"}
 	}
@@ -38,7 +37,10 @@ func (r *Runner) importToken(ctx context.Context, p config.Profile, refresh stri
 	if s.token != nil {
 		return nil, &fault.Error{Message: "there is a login already", Hint: "if it may go, run " + r.command(p, "destroy") + " first"}
 	}
-	from := refreshSource{refresh: refresh, seed: seedDigest(p), foreign: true}
+	from, err := s.seeded(seed, seedDigest(p))
+	if err != nil {
+		return nil, err
+	}
 	if !try {
 		n := s.expired(app, from, r.now())
 		return n, s.store(n, "nothing is lost: import it again")

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"time"
 
+	"tokenform/config"
 	"tokenform/config/fault"
 	"tokenform/flow/oauth"
 	"tokenform/flow/state"
@@ -30,11 +31,31 @@ func (s *session) refreshSource(ctx context.Context, d Decision) (refreshSource,
 		if s.world.Realm != state.Real && s.world.Realm != state.Sandbox {
 			s.warn(s.profile.Name, "the profile's refresh_token goes to "+s.world.Endpoints.Accounts+", which is not Spotify", "unset TOKENFORM_ACCOUNTS_URL, unless that server gave it")
 		}
-		return refreshSource{refresh: seed, base: carryOver(s.token), seed: state.Digest(seed), foreign: true}, nil
-	case seed != "" && seed == s.token.Refresh:
+		return s.seeded(config.ParseSeed(seed), state.Digest(seed))
+	case seed != "" && config.ParseSeed(seed).Refresh == s.token.Refresh:
 		return refreshSource{refresh: s.token.Refresh, base: s.token, seed: state.Digest(seed)}, nil
 	}
 	return refreshSource{refresh: s.token.Refresh, base: s.token}, nil
+}
+
+// seeded returns a seed as what a refresh begins with. digest is that of the profile's
+// refresh_token, or "".
+func (s *session) seeded(seed config.Seed, digest string) (refreshSource, error) {
+	if id, known := s.profile.Client.ID.Known(); known && seed.ClientID != "" && seed.ClientID != id {
+		return refreshSource{}, &fault.Error{Kind: fault.Invalid, Message: "the refresh token is of the app " + seed.ClientID + ", and the profile is of " + id, Hint: "a refresh token works only with the app it was made for: correct client.id"}
+	}
+	base := carryOver(s.token)
+	if base == nil {
+		base = &state.Token{}
+	}
+	base.Authorized, base.Scopes = seed.Authorized, seed.Scopes
+	if base.Authorized.IsZero() {
+		base.Authorized = s.profile.AuthorizedAt
+	}
+	if seed.Account != "" && s.profile.Account == "" { // else the Web API is asked
+		base.Account = &state.Account{ID: seed.Account}
+	}
+	return refreshSource{refresh: seed.Refresh, base: base, seed: digest, foreign: true}, nil
 }
 
 // refresh trades the refresh token for a new access token. An invalid_grant

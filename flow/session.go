@@ -257,7 +257,7 @@ func lessGranted(missing []string) error {
 // unattendedHint says how to log in if nobody can at this machine: one line for
 // each step.
 func (s *session) unattendedHint() string {
-	hint := "log in where a browser is: " + s.options.Invocation.Elsewhere().Command("token", "-p", s.profile.Name, "--format", "refresh_token") + `
+	hint := "log in where a browser is: " + s.options.Invocation.Elsewhere().Command("token", "-p", s.profile.Name, "--format", "seed") + `
 store what that prints as a secret here: SPOTIFY_REFRESH_TOKEN`
 	if s.profile.NoSeed == "" && s.profile.RefreshToken == nil {
 		hint += "\nlet the profile read it: refresh_token: ${SPOTIFY_REFRESH_TOKEN}"

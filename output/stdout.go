@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"strings"
 
 	"tokenform/config"
 	"tokenform/config/fault"
@@ -31,28 +32,44 @@ var stdoutKeys = [...]config.Key{
 // WriteToken prints t in one of the formats of the stdout output, in one write:
 //
 //   - token: the access token and a newline
-//   - refresh_token: that one, for the secrets of a pipeline
+//   - header: a line of HTTP, Authorization: Bearer …
 //   - env: NAME=value lines as in an env file, SPOTIFY_ACCESS_TOKEN and
 //     SPOTIFY_TOKEN_EXPIRES_AT
-//   - export: the same for a shell's eval
+//   - export, fish, powershell: the same for a shell's eval, fish's source and
+//     PowerShell's Invoke-Expression
 //   - json: the object of the json output, on one line
+//   - seed, refresh_token: the login, for the secrets of a pipeline, with and without
+//     what is known of it
 func WriteToken(w io.Writer, p config.Profile, t *state.Token, format string) error {
 	var b bytes.Buffer
 	switch format {
 	case "token":
 		fmt.Fprintln(&b, t.Access)
-	case "refresh_token":
+	case "header":
+		fmt.Fprintln(&b, "Authorization: Bearer "+t.Access)
+	case "seed", "refresh_token":
 		if t.Refresh == "" {
 			return &fault.Error{Message: "there is no refresh token", Hint: "grant client_credentials needs none"}
 		}
-		fmt.Fprintln(&b, t.Refresh)
+		text := t.Refresh
+		if format == "seed" {
+			text = seedOf(t).Encode()
+		}
+		fmt.Fprintln(&b, text)
 	case "json":
 		b.Write(tokenJSON(p, t, false, ""))
-	case "env", "export":
+	case "env", "export", "fish", "powershell":
 		for _, k := range stdoutKeys {
 			text, _ := value(p, t, k.Field) // both are always known
-			if format == "export" {
+			switch format {
+			case "export":
 				fmt.Fprintf(&b, "export %s=%s\n", k.Variable, config.ShellWord(text))
+				continue
+			case "fish":
+				fmt.Fprintf(&b, "set -gx %s '%s'\n", k.Variable, strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(text))
+				continue
+			case "powershell":
+				fmt.Fprintf(&b, "$env:%s = '%s'\n", k.Variable, strings.ReplaceAll(text, "'", "''"))
 				continue
 			}
 			quoted, err := dotenvValue(assignment{k.Variable, text}, "")
@@ -62,10 +79,19 @@ func WriteToken(w io.Writer, p config.Profile, t *state.Token, format string) er
 			fmt.Fprintf(&b, "%s=%s\n", k.Variable, quoted)
 		}
 	default:
-		return &fault.Error{Kind: fault.Invalid, Message: fmt.Sprintf("unknown format %q", format), Hint: "one of token, env, export, json"}
+		return &fault.Error{Kind: fault.Invalid, Message: fmt.Sprintf("unknown format %q", format), Hint: "one of token, header, env, export, fish, powershell, json, seed, refresh_token"}
 	}
 	if _, err := w.Write(b.Bytes()); err != nil {
 		return &fault.Error{Message: "standard output", Err: fault.Cause(err)}
 	}
 	return nil
+}
+
+// seedOf returns the login of t, to be taken to another machine.
+func seedOf(t *state.Token) config.Seed {
+	s := config.Seed{Refresh: t.Refresh, Authorized: t.Authorized, ClientID: t.ClientID, Grant: config.Grant(t.Grant), Scopes: t.Scopes}
+	if t.Account != nil {
+		s.Account = t.Account.ID
+	}
+	return s
 }

@@ -35,10 +35,13 @@ func TestWriteToken(t *testing.T) {
 	t.Parallel()
 	p := config.Profile{Name: "dev"}
 	for format, want := range map[string]string{
-		"token":  "BQaccess-1_x\n",
-		"env":    "SPOTIFY_ACCESS_TOKEN=BQaccess-1_x\nSPOTIFY_TOKEN_EXPIRES_AT=2026-11-23T20:04:05Z\n",
-		"export": "export SPOTIFY_ACCESS_TOKEN=BQaccess-1_x\nexport SPOTIFY_TOKEN_EXPIRES_AT=2026-11-23T20:04:05Z\n",
-		"json":   `{"access_token":"BQaccess-1_x","token_type":"Bearer","scope":"streaming user-top-read","expires_at":"2026-11-23T20:04:05Z","profile":"dev"}` + "\n",
+		"token":      "BQaccess-1_x\n",
+		"env":        "SPOTIFY_ACCESS_TOKEN=BQaccess-1_x\nSPOTIFY_TOKEN_EXPIRES_AT=2026-11-23T20:04:05Z\n",
+		"export":     "export SPOTIFY_ACCESS_TOKEN=BQaccess-1_x\nexport SPOTIFY_TOKEN_EXPIRES_AT=2026-11-23T20:04:05Z\n",
+		"header":     "Authorization: Bearer BQaccess-1_x\n",
+		"fish":       "set -gx SPOTIFY_ACCESS_TOKEN 'BQaccess-1_x'\nset -gx SPOTIFY_TOKEN_EXPIRES_AT '2026-11-23T20:04:05Z'\n",
+		"powershell": "$env:SPOTIFY_ACCESS_TOKEN = 'BQaccess-1_x'\n$env:SPOTIFY_TOKEN_EXPIRES_AT = '2026-11-23T20:04:05Z'\n",
+		"json":       `{"access_token":"BQaccess-1_x","token_type":"Bearer","scope":"streaming user-top-read","expires_at":"2026-11-23T20:04:05Z","profile":"dev"}` + "\n",
 	} {
 		var w writes
 		if err := WriteToken(&w, p, someToken(), format); err != nil {
@@ -58,13 +61,20 @@ func TestExportIsSafe(t *testing.T) {
 	t.Parallel()
 	tok := someToken()
 	tok.Access = "a'b\"c $HOME `id` ;&|\n\\"
-	var w strings.Builder
-	if err := WriteToken(&w, config.Profile{}, tok, "export"); err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command(program(t, "sh"), "-c", `eval "$1"; printf %s "$SPOTIFY_ACCESS_TOKEN"`, "sh", w.String())
-	if got := string(output(t, cmd)); got != tok.Access {
-		t.Errorf("the shell has %q, want %q", got, tok.Access)
+	for format, shell := range map[string][]string{
+		"export": {"sh", "-c", `eval "$1"; printf %s "$SPOTIFY_ACCESS_TOKEN"`, "sh"},
+		"fish":   {"fish", "-c", `echo -n "$argv[1]" | source; printf %s "$SPOTIFY_ACCESS_TOKEN"`},
+	} {
+		t.Run(format, func(t *testing.T) {
+			var w strings.Builder
+			if err := WriteToken(&w, config.Profile{}, tok, format); err != nil {
+				t.Fatal(err)
+			}
+			cmd := exec.Command(program(t, shell[0]), append(shell[1:], w.String())...)
+			if got := string(output(t, cmd)); got != tok.Access {
+				t.Errorf("the shell has %q, want %q", got, tok.Access)
+			}
+		})
 	}
 }
 

@@ -163,7 +163,7 @@ func TestCommands(t *testing.T) {
 		{line: "plan --sandbox", out: "dev: log in, never logged in\n  + .env: missing"},
 		{line: "plan --sandbox --detailed-exitcode", code: 2, out: "Plan: 1 to log in"},
 		{line: "status", code: 4, out: "dev      authorization_code  none", err: "a person must log in: never logged in\nhint: log in: tokenform apply -p dev"},
-		{line: "apply", code: 4, err: "hint: log in where a browser is: tokenform token -p dev --format refresh_token\n", guard: true},
+		{line: "apply", code: 4, err: "hint: log in where a browser is: tokenform token -p dev --format seed\n", guard: true},
 		{line: "apply --sandbox", err: "dev: logged in, valid for 59m", guard: true},
 		{line: "apply --sandbox", err: "Applied: 1 unchanged"},
 		{line: "plan --sandbox --detailed-exitcode", out: "Plan: 1 unchanged"},

@@ -15,8 +15,9 @@ import (
 
 const longImport = `Stores a refresh token for one profile: the one on standard input, or the one in
 the token file of another Spotify client. It is tried with one refresh first.
-When the login was made is not known then, so the warning before it ends is not
-given. A profile that has a login keeps it: destroy that first.
+What token --format seed prints says when the login was made; with a bare refresh
+token --authorized-at says so, and else the warning before it ends is not given. A
+profile that has a login keeps it: destroy that first.
 
   tokenform import < refresh-token.txt
   tokenform import --from ~/.cache/spotify-player/user_client_token.json`
@@ -24,6 +25,7 @@ given. A profile that has a login keeps it: destroy that first.
 type importCommand struct {
 	selection
 	from        string // a file; empty means standard input
+	authorized  string // when the login was made; empty means not known
 	noVerify    bool
 	lockTimeout time.Duration
 }
@@ -31,6 +33,7 @@ type importCommand struct {
 func (c *importCommand) flags(f flags) {
 	c.selection.flags(f)
 	f.StringVar(&c.from, "from", "", "read the token `FILE` of another Spotify client")
+	f.StringVar(&c.authorized, "authorized-at", "", "the `DATE` of the login, for example 2026-11-23")
 	f.BoolVar(&c.noVerify, "no-verify", false, "store it without trying it")
 	lockTimeoutFlag(f, &c.lockTimeout)
 }
@@ -57,7 +60,13 @@ func (c *importCommand) run(ctx context.Context, p *program) int {
 	if err != nil {
 		return p.refuse(err)
 	}
-	o := j.Import(ctx, j.profiles[0], refresh, !c.noVerify)
+	seed := config.ParseSeed(refresh)
+	if c.authorized != "" {
+		if seed.Authorized, err = config.ParseAuthorized(c.authorized); err != nil {
+			return p.refuse(usage("--authorized-at: "+err.Error(), fault.HintOf(err)))
+		}
+	}
+	o := j.Import(ctx, j.profiles[0], seed, !c.noVerify)
 	p.voice.Imported(o, p.invocation(c.selection).Command("apply")+" writes the outputs")
 	return exitCode(o.Err)
 }

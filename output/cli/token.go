@@ -21,7 +21,7 @@ type token struct {
 
 func (c *token) flags(f flags) {
 	c.selection.flags(f)
-	f.choice(&c.format, "format", "what to print", "token", "env", "export", "json", "refresh_token")
+	f.choice(&c.format, "format", "what to print", "token", "header", "env", "export", "fish", "powershell", "json", "seed", "refresh_token")
 	c.login.flags(f)
 	c.sandboxFlag(f)
 }

@@ -31,7 +31,9 @@ for. Relative paths are relative to the profile's file.
   min_ttl: 5m                        # refresh with less than this left
   login_lifetime: 180d               # Spotify ends a login at six months
   login_warning: 14d
-  refresh_token: ${SPOTIFY_REFRESH_TOKEN:-}   # a seed where nobody can log in
+  refresh_token: ${SPOTIFY_REFRESH_TOKEN:-}   # a seed where nobody can log in:
+                                     # what token --format seed prints elsewhere
+  authorized_at: 2026-11-23          # when the login of a bare refresh token was made
   env_file: [.env]                   # more variables for ${...}
   verify: false                      # check each new token at the Web API
   account: 21abc                     # only this account may log in

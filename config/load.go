@@ -37,7 +37,7 @@ type Sources struct {
 const many = 2_000
 
 // Load reads the profiles in args: files, directories and "-" for standard input.
-// Without args Load reads tokenform.yaml or tokenform.yml in the current directory.
+// Without args Load reads [DefaultFiles].
 // The profiles are in the order of the arguments, of the files in a directory, and
 // of the documents in a file.
 //
@@ -87,14 +87,55 @@ type loader struct {
 	real     paths.Cache
 }
 
+// defaultFile is [DefaultFiles], and reports what is wrong.
 func (l *loader) defaultFile() []string {
-	for _, name := range []string{"tokenform.yaml", "tokenform.yml"} {
-		if _, err := os.Stat(filepath.Join(l.src.Dir, name)); err == nil {
-			return []string{name}
+	files := DefaultFiles(l.src)
+	switch len(files) {
+	case 0:
+		l.report(Pos{}, "name a file or a directory, or write a first profile with tokenform init", "no tokenform.yaml in the current directory, nor above it in the same repository")
+	case 2:
+		l.report(Pos{File: files[0]}, "remove one of the two, or name the one that is meant", files[1]+" is there too, and is not read")
+		l.problems[len(l.problems)-1].Warning = true
+		files = files[:1]
+	}
+	return files
+}
+
+// DefaultFiles returns what stands for arguments if there are none: what TOKENFORM_FILE
+// names, or else tokenform.yaml or tokenform.yml in the current directory or in the
+// nearest one above it. If a directory has both, the second one is not read. The search
+// ends at the root of a git repository and at the home directory; outside of both, other
+// users may have put a file above.
+func DefaultFiles(src Sources) []string {
+	if file, _ := src.Env("TOKENFORM_FILE"); file != "" {
+		return []string{file}
+	}
+	home, _ := src.Env("HOME")
+	within := func(dir string) bool {
+		for ; ; dir = filepath.Dir(dir) {
+			if _, err := os.Lstat(filepath.Join(dir, ".git")); err == nil || dir == home {
+				return true
+			}
+			if dir == filepath.Dir(dir) {
+				return false
+			}
 		}
 	}
-	l.report(Pos{}, "name a file or a directory, or write a first profile with tokenform init", "no tokenform.yaml in the current directory")
-	return nil
+	for dir := src.Dir; ; dir = filepath.Dir(dir) {
+		var found []string
+		for _, name := range []string{"tokenform.yaml", "tokenform.yml"} {
+			path := filepath.Join(dir, name)
+			if _, err := os.Stat(path); err == nil {
+				if shown, err := filepath.Rel(src.Dir, path); err == nil {
+					path = shown
+				}
+				found = append(found, path)
+			}
+		}
+		if _, err := os.Lstat(filepath.Join(dir, ".git")); len(found) > 0 || err == nil || dir == home || dir == filepath.Dir(dir) || !within(filepath.Dir(dir)) {
+			return found
+		}
+	}
 }
 
 // open adds the files that an argument stands for.

@@ -242,7 +242,7 @@ func TestLoadRefuses(t *testing.T) {
 		stdin string
 		want  string
 	}{
-		{"nothing named", nil, "", "no tokenform.yaml in the current directory"},
+		{"nothing named", nil, "", "no tokenform.yaml in the current directory, nor above it in the same repository"},
 		{"not there", []string{"b.yaml"}, "", "b.yaml: no such file or directory"},
 		{"no profile in a directory", []string{"empty"}, "", "empty: no *.yaml or *.yml file in this directory"},
 		{"too large", []string{"big.yaml"}, "", "big.yaml: larger than 1 MiB"},
@@ -398,4 +398,34 @@ outputs:
 		load(b, Sources{Dir: dir}, "a.yaml")
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/1000, "ns/profile")
+}
+
+// TestDefaultFiles checks where profiles are looked for if no file is named.
+func TestDefaultFiles(t *testing.T) {
+	t.Parallel()
+	dir := write(t, map[string]string{
+		"tokenform.yaml": "", "repo/.git/HEAD": "", "repo/tokenform.yml": "", "repo/a/b/x": "", "repo/both/tokenform.yaml": "", "repo/both/tokenform.yml": "",
+		"empty/.git": "", "empty/a/x": "", "home/tokenform.yaml": "", "home/a/x": "", "outside/a/x": "", "outside/tokenform.yaml": "",
+	})
+	for at, want := range map[string]string{
+		".": "tokenform.yaml", "repo": "tokenform.yml", "repo/a/b": "../../tokenform.yml", "repo/both": "tokenform.yaml tokenform.yml",
+		"empty/a": "", "empty": "", // not above the repository, although a file is there
+		"home/a": "../tokenform.yaml", "home": "tokenform.yaml",
+		"outside/a": "", "outside": "tokenform.yaml", // whose file is above?
+	} {
+		env := func(name string) (string, bool) {
+			return map[string]string{"HOME": filepath.Join(dir, "home")}[name], true
+		}
+		if got := strings.Join(DefaultFiles(Sources{Dir: filepath.Join(dir, at), Env: env}), " "); got != filepath.FromSlash(want) {
+			t.Errorf("%s: %q, want %q", at, got, want)
+		}
+		named := func(name string) (string, bool) { return map[string]string{"TOKENFORM_FILE": "x.yaml"}[name], true }
+		if got := DefaultFiles(Sources{Dir: filepath.Join(dir, at), Env: named}); len(got) != 1 || got[0] != "x.yaml" {
+			t.Errorf("%s, named: %q", at, got)
+		}
+	}
+	_, problems := Load(t.Context(), Sources{Dir: filepath.Join(dir, "repo/both"), Env: testEnv}, nil)
+	if got := show(problems); !strings.Contains(got, "warning: tokenform.yaml: tokenform.yml is there too, and is not read") {
+		t.Error(got)
+	}
 }

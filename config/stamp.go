@@ -15,9 +15,12 @@ import (
 	"tokenform/config/paths"
 )
 
-// Directories returns those of args that are directories, absolute.
+// Directories returns those of args, or of [DefaultFiles], that are directories, absolute.
 func Directories(src Sources, args []string) []string {
 	var dirs []string
+	if len(args) == 0 {
+		args = DefaultFiles(src)
+	}
 	for _, arg := range args {
 		path := absolute(src.Dir, arg)
 		if info, err := os.Stat(path); arg != "-" && err == nil && info.IsDir() {
@@ -40,7 +43,7 @@ type Stamps map[string]string
 func Stamp(src Sources, args []string, profiles []Profile) Stamps {
 	s := Stamps{}
 	if len(args) == 0 {
-		args = []string{"tokenform.yaml", "tokenform.yml"}
+		args = append(DefaultFiles(src), "tokenform.yaml", "tokenform.yml") // one may come
 	}
 	for _, arg := range args {
 		if arg != "-" {

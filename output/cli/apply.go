@@ -11,7 +11,8 @@ const longApply = `Brings the token of every profile to a valid state, with what
 takes, stores it, and writes the outputs that differ. A second apply does
 nothing.
 
-Without FILE it reads tokenform.yaml in the current directory; a directory
+Without FILE it reads $TOKENFORM_FILE, or tokenform.yaml in the current directory or
+the nearest one above it in the same repository or home directory. A directory
 stands for its *.yaml and *.yml files, - for standard input.
 
 A profile that was taken out of its file stays in state until --prune, or
@@ -32,6 +33,7 @@ func (c *apply) flags(f flags) {
 	pruneFlag(f, &c.prune)
 	verifyFlag(f, &c.verify)
 	c.sandboxFlag(f)
+	c.minTTLFlag(f)
 }
 
 func (c *apply) check(args, _ []string) error {

@@ -24,6 +24,7 @@ func (c *execCommand) flags(f flags) {
 	c.selection.flags(f)
 	c.login.flags(f)
 	c.sandboxFlag(f)
+	c.minTTLFlag(f)
 }
 
 func (c *execCommand) check(args, dashed []string) error {

@@ -21,6 +21,9 @@ func (l *login) flags(f flags) {
 // check checks the flags, and takes the arguments for the selection.
 func (l *login) check(s *selection, args []string) error {
 	s.files, s.robot = args, l.mode == "auto"
+	if err := s.checkMinTTL(); err != nil {
+		return err
+	}
 	if err := checkTimeouts(l.lockTimeout, l.timeout); err != nil {
 		return err
 	}

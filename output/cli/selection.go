@@ -1,12 +1,14 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
 	"runtime/debug"
 	"slices"
 	"strings"
+	"time"
 
 	"tokenform/config"
 	"tokenform/config/fault"
@@ -18,8 +20,9 @@ import (
 // selection says which profiles a command is about: its arguments, --profile, and
 // --sandbox for commands that have the flag.
 type selection struct {
-	files    []string // files, directories and "-"; none means tokenform.yaml
-	patterns []string // of names; nil means all
+	files    []string      // files, directories and "-"; none means tokenform.yaml
+	patterns []string      // of names; nil means all, or what TOKENFORM_PROFILE says
+	minTTL   time.Duration // instead of the profiles' own; zero means their own
 	sandbox  bool
 	robot    bool // with --sandbox: nobody is asked to log in
 	orphans  bool // the command is about profiles that are no longer declared, too
@@ -31,6 +34,18 @@ func (s *selection) flags(f flags) {
 
 func (s *selection) sandboxFlag(f flags) {
 	f.BoolVar(&s.sandbox, "sandbox", false, "use a stand-in Spotify server, with state kept apart")
+}
+
+func (s *selection) minTTLFlag(f flags) {
+	f.long(&s.minTTL, "min-ttl", "refresh a token with less than this left, instead of min_ttl")
+}
+
+// checkMinTTL refuses what would renew a token at each run.
+func (s *selection) checkMinTTL() error {
+	if s.minTTL >= time.Hour {
+		return usage("--min-ttl must be less than 1h, an access token's whole life", "write for example --min-ttl 30m")
+	}
+	return nil
 }
 
 func (s *selection) check(args, _ []string) error {
@@ -81,6 +96,9 @@ type selected struct {
 // selection, the problems that make the profiles unusable, or ctx's.
 func (p *program) read(ctx context.Context, s selection) (selected, error) {
 	from := p.sources()
+	if pattern, _ := p.Env("TOKENFORM_PROFILE"); pattern != "" && s.patterns == nil {
+		s.patterns = []string{pattern}
+	}
 	accounts, _ := p.Env("TOKENFORM_ACCOUNTS_URL")
 	from.Only, from.Spotify = s.patterns, accounts == "" && !s.sandbox
 	all, problems := config.Load(ctx, from, s.files)
@@ -105,6 +123,10 @@ func (p *program) read(ctx context.Context, s selection) (selected, error) {
 		return selected{problems: problems}, err
 	}
 	p.declared.Store(&all)
+	found.profiles = slices.Clone(found.profiles)
+	for i := range found.profiles {
+		found.profiles[i].MinTTL = cmp.Or(s.minTTL, found.profiles[i].MinTTL)
+	}
 	if s.sandbox {
 		found.profiles = forSandbox(found.profiles, s.robot)
 	}

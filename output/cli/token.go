@@ -24,6 +24,7 @@ func (c *token) flags(f flags) {
 	f.choice(&c.format, "format", "what to print", "token", "header", "env", "export", "fish", "powershell", "json", "seed", "refresh_token")
 	c.login.flags(f)
 	c.sandboxFlag(f)
+	c.minTTLFlag(f)
 }
 
 func (c *token) check(args, _ []string) error { return c.login.check(&c.selection, args) }

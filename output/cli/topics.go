@@ -62,6 +62,8 @@ const topicEnvironment = `  BROWSER                 program that opens the login
   GITHUB_ACTIONS          true: warnings are annotations, too
   CI                      set: nobody is asked to log in (--login auto)
   NO_COLOR                set: no colours (--color auto)
+  TOKENFORM_FILE          the profiles, if no FILE is named
+  TOKENFORM_PROFILE       which of them, if there is no -p
   TOKENFORM_ACCOUNTS_URL  instead of https://accounts.spotify.com
   TOKENFORM_API_URL       instead of https://api.spotify.com
   HTTPS_PROXY, HTTP_PROXY, NO_PROXY, SSL_CERT_FILE, SSL_CERT_DIR

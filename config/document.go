@@ -12,7 +12,7 @@ import (
 
 // profileKeys are the keys of a document, in the order of SPEC section 2.
 var profileKeys = []string{
-	"profile", "client", "grant", "scopes", "redirect_uri", "show_dialog",
+	"profile", "moved_from", "client", "grant", "scopes", "redirect_uri", "show_dialog",
 	"min_ttl", "login_lifetime", "login_warning", "refresh_token", "authorized_at", "env_file",
 	"verify", "account", "listen", "state", "outputs",
 }
@@ -39,6 +39,13 @@ func (d *document) profile(root *node, single bool) (p Profile, ok bool) {
 	}
 	// The secrets are marked now, so that no later message quotes one through an alias.
 	p.Name, p.namePos = d.name(root, fs, single)
+	if f := fs.get("moved_from"); f != nil {
+		s, ok := d.shown(f.node, "moved_from")
+		if ok && (!IsProfileName(s) || s == p.Name) {
+			d.report(f.node, "write the name that the profile had before", "%s cannot be the profile's former name", f.node.quoted())
+		}
+		p.MovedFrom = s
+	}
 	p.Grant = d.grant(fs, p.Client.Secret != nil)
 	if p.Grant == ClientCredentials {
 		d.noLogin(fs)
@@ -88,7 +95,7 @@ func (d *document) name(root *node, fs fields, single bool) (string, Pos) {
 	const hint = "use a-z, 0-9, dot, underscore and hyphen, beginning with a letter or digit"
 	if f := fs.get("profile"); f != nil {
 		s, ok := d.shown(f.node, "profile")
-		if ok && !isProfileName(s) {
+		if ok && !IsProfileName(s) {
 			d.report(f.node, hint, "%s cannot be a profile's name", f.node.quoted())
 		}
 		return s, d.file.at(f.node)
@@ -99,7 +106,7 @@ func (d *document) name(root *node, fs fields, single bool) (string, Pos) {
 		d.report(root, "add profile: NAME; standard input has no file name to take it from", "the profile has no name")
 	case !single:
 		d.report(root, "add profile: NAME; only where a file holds one document, its base name will do", "the profile has no name")
-	case !isProfileName(base):
+	case !IsProfileName(base):
 		d.report(root, "add profile: NAME, or rename the file; "+hint, "the profile has no name, and its file's cannot be one")
 	default:
 		return base, d.file.at(root)
@@ -107,9 +114,9 @@ func (d *document) name(root *node, fs fields, single bool) (string, Pos) {
 	return "", d.file.at(root)
 }
 
-// isProfileName reports whether s can name a profile. The length is limited
+// IsProfileName reports whether s can name a profile. The length is limited
 // because the name becomes a file's name.
-func isProfileName(s string) bool {
+func IsProfileName(s string) bool {
 	for i := range len(s) {
 		c := s[i]
 		if !('a' <= c && c <= 'z' || '0' <= c && c <= '9' || i > 0 && (c == '.' || c == '_' || c == '-')) {

@@ -36,6 +36,7 @@ const (
 // paths made absolute.
 type Profile struct {
 	Name          string
+	MovedFrom     string // the name under which its state may still be kept; empty if there is none
 	Client        Client
 	Grant         Grant
 	Scopes        []string // as declared; nil for client credentials

@@ -20,8 +20,9 @@ import (
 // ones and are no longer declared: those that came from a file of the declared
 // ones, or from a file that has left one of dirs, the directories that were read
 // as a whole. Whether a profile of any other file is still declared cannot be
-// known. A profile from standard input is an orphan only if named has its name.
-func Orphans(declared []config.Profile, dirs, named []string, realm state.Realm) []config.Profile {
+// known. A profile from standard input is an orphan only if named has its name. With
+// every, all profiles that no file declares any more are orphans, wherever they came from.
+func Orphans(declared []config.Profile, dirs, named []string, every bool, realm state.Realm) []config.Profile {
 	var cache paths.Cache
 	files, names, stores := map[string]bool{}, map[[2]string]bool{}, []string{}
 	for _, p := range declared {
@@ -29,6 +30,7 @@ func Orphans(declared []config.Profile, dirs, named []string, realm state.Realm)
 			files[cache.File(p.File())] = true
 		}
 		names[[2]string{p.State, p.Name}] = true
+		names[[2]string{p.State, p.MovedFrom}] = true // until the next apply
 		if !slices.Contains(stores, p.State) {
 			stores = append(stores, p.State)
 		}
@@ -45,7 +47,11 @@ func Orphans(declared []config.Profile, dirs, named []string, realm state.Realm)
 				continue // not the state of a profile
 			}
 			source := sourceFile(t, dir)
-			if source == "" && !slices.Contains(named, name) || source != "" && !files[cache.File(source)] && !left(source, dirs, &cache) {
+			switch {
+			case every && (source == "" || !config.Declares(source, name)):
+			case source == "" && slices.Contains(named, name):
+			case source != "" && (files[cache.File(source)] || left(source, dirs, &cache)):
+			default:
 				continue
 			}
 			p := config.Profile{Name: name, Grant: config.Grant(t.Grant), LoginLifetime: config.DefaultLoginLifetime, State: dir}
@@ -74,6 +80,14 @@ func sourceFile(t *state.Token, dir string) string {
 		return path
 	}
 	return filepath.Join(dir, path)
+}
+
+// sourceDir returns the project of t: the directory of the file that declares it, or "".
+func sourceDir(t *state.Token, dir string) string {
+	if file := sourceFile(t, dir); file != "" {
+		return filepath.Dir(file)
+	}
+	return ""
 }
 
 // declaredIn returns what state must remember of the file that declares p. moved
@@ -119,6 +133,23 @@ func (r *Runner) checkOwner(p config.Profile, t *state.Token) error {
 		Kind:    fault.Invalid,
 		Message: fmt.Sprintf("the login in %s is of the profile %s in %s, and this is the one in %s", p.State, p.Name, other, p.File()),
 		Hint:    "give one of the two another name (profile: NAME), or another directory for its tokens (state: DIR, --state DIR)",
+	}
+}
+
+// SuggestMoves tells of each profile without a login that a login which no file declares any
+// more may be its own: it is of the same app.
+func (r *Runner) SuggestMoves(outcomes []Outcome, orphans []config.Profile) {
+	for _, o := range outcomes {
+		id, known := o.Profile.Client.ID.Known()
+		if o.Err != nil || o.Token != nil || !known || o.Decision.Action != Login {
+			continue
+		}
+		for _, old := range orphans {
+			if t, err := r.open(old).Read(old.Name); err == nil && t != nil && t.ClientID == id && old.State == o.Profile.State {
+				r.warn(o.Profile.Name, "the login of "+old.Name+", which no file declares any more, is of the same app", "if the profile was renamed: moved_from: "+old.Name+" in it, or tokenform state mv "+old.Name+" "+o.Profile.Name)
+				break
+			}
+		}
 	}
 }
 

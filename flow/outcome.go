@@ -13,6 +13,7 @@ type Outcome struct {
 	Decision Decision
 	Outputs  []Change // planned, or made
 	Done     bool     // the decision was carried out and its token is stored
+	Moves    bool     // the state is still kept under the profile's former name
 	Refused  bool     // the Web API refuses the token, as [Runner.Check] found
 	Litter   bool     // destroy: a killed process has left a token, or part of one
 	Err      error    // why the rest cannot be said, or done
@@ -23,7 +24,7 @@ type Outcome struct {
 // Due reports whether apply would change anything: a token or an output.
 // Printing is no change.
 func (o Outcome) Due() bool {
-	if o.Err == nil && o.Decision.Action != Keep && o.Decision.Action != Leave {
+	if o.Moves || o.Err == nil && o.Decision.Action != Keep && o.Decision.Action != Leave {
 		return true
 	}
 	for _, c := range o.Outputs {

@@ -48,6 +48,9 @@ func (r *Runner) forecast(p config.Profile) Outcome {
 		return o
 	}
 	o.Decision = r.decide(p, o.Token)
+	if o.Moves = o.Token != nil && o.Token.Profile != p.Name; o.Moves {
+		o.Decision.Reason += "; moved from " + p.MovedFrom
+	}
 	if r.writes() {
 		o.Outputs, o.Err = r.world.Outputs.Stale(p, o.Token, o.recorded, o.Decision.grants())
 	}
@@ -66,6 +69,9 @@ func (r *Runner) forecast(p config.Profile) Outcome {
 func (r *Runner) read(p config.Profile) (t *state.Token, recorded []state.Written, err error) {
 	store := r.open(p)
 	if t, err = store.Read(p.Name); err == nil {
+		if t == nil && p.MovedFrom != "" {
+			return r.readMoved(p)
+		}
 		err = r.checkOwner(p, t)
 	}
 	if err != nil || r.options.Outputs == IgnoreOutputs {

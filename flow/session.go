@@ -55,6 +55,11 @@ func (r *Runner) lock(ctx context.Context, p config.Profile, yield func()) (*ses
 
 // read reads what state has of the profile, under the lock.
 func (s *session) read() (err error) {
+	if s.profile.MovedFrom != "" {
+		if err := s.takeOver(); err != nil {
+			return err
+		}
+	}
 	if s.token, err = s.entry.Token(); err == nil {
 		err = s.checkOwner(s.profile, s.token)
 	}

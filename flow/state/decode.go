@@ -6,6 +6,19 @@ import (
 	"fmt"
 )
 
+// Decode reads the content of a state file from another machine, which is to be that of the
+// profile name.
+func Decode(name string, b []byte) (*Token, error) {
+	var t Token
+	if json.Unmarshal(b, &t) == nil && t.Profile != "" { // renamed on the way
+		t.Profile = name
+		if again, err := json.Marshal(t); err == nil {
+			b = again
+		}
+	}
+	return decode("standard input", name, b)
+}
+
 const repair = "restore the file from a backup, or delete it and log in again"
 
 // decode reads a state file's content. A file that decode cannot vouch for is an

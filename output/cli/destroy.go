@@ -15,19 +15,20 @@ The app stays allowed at Spotify: https://www.spotify.com/account/apps/`
 
 type destroy struct {
 	selection
-	yes         bool
+	yes, all    bool
 	lockTimeout time.Duration
 }
 
 func (c *destroy) flags(f flags) {
 	c.selection.flags(f)
+	f.BoolVar(&c.all, "all", false, "also what no file declares any more")
 	f.BoolVarP(&c.yes, "yes", "y", false, "do not ask")
 	lockTimeoutFlag(f, &c.lockTimeout)
 	c.sandboxFlag(f)
 }
 
 func (c *destroy) check(args, _ []string) error {
-	c.files, c.orphans = args, c.patterns != nil
+	c.files, c.orphans, c.every = args, c.patterns != nil || c.all, c.all
 	return checkTimeouts(c.lockTimeout)
 }
 

@@ -25,6 +25,7 @@ type selection struct {
 	minTTL   time.Duration // instead of the profiles' own; zero means their own
 	sandbox  bool
 	robot    bool // with --sandbox: nobody is asked to log in
+	every    bool // orphans of other files, too
 	orphans  bool // the command is about profiles that are no longer declared, too
 }
 
@@ -114,7 +115,7 @@ func (p *program) read(ctx context.Context, s selection) (selected, error) {
 		if err != nil {
 			return selected{problems: problems}, err
 		}
-		found.orphans = flow.Orphans(all, config.Directories(p.sources(), s.files), s.patterns, realm)
+		found.orphans = flow.Orphans(all, config.Directories(p.sources(), s.files), s.patterns, s.every, realm)
 	}
 	others := names(found.orphans)
 	found.orphans, _ = config.Select(found.orphans, s.patterns, names(all)...) // the next selection reports a wrong pattern

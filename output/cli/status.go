@@ -26,13 +26,19 @@ func (c *status) flags(f flags) {
 	c.sandboxFlag(f)
 }
 
+func (c *status) check(args, _ []string) error {
+	c.files, c.orphans, c.every = args, true, true
+	return nil
+}
+
 func (c *status) run(ctx context.Context, p *program) int {
 	j, code := p.begin(ctx, c.selection, login{}, flow.Options{}, nil)
 	if code != 0 {
 		return code
 	}
 	defer j.end()
-	outcomes := p.forecast(ctx, j, c.verify)
+	outcomes := append(p.forecast(ctx, j, c.verify), j.PlanOrphans(j.orphans, false)...)
+	j.SuggestMoves(outcomes, j.orphans)
 	reminders := j.Reminders(outcomes, c.within, true)
 	for _, m := range reminders {
 		p.voice.Remind(m)

@@ -21,6 +21,7 @@ const topicProfiles = `A profile is one YAML document. Only client.id must be th
 for. Relative paths are relative to the profile's file.
 
   profile: dev                       # default: the file's base name
+  moved_from: old                    # the name that the profile had before
   client:
     id: ${SPOTIFY_CLIENT_ID}
     secret: ${SPOTIFY_CLIENT_SECRET} # leave out for a public client (PKCE)

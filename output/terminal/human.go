@@ -50,6 +50,12 @@ func (h *human) Failed(outcomes []flow.Outcome) { h.errors(outcomes) }
 
 func (h *human) Imported(outcome flow.Outcome, next string) { h.imported(outcome, next) }
 
+func (h *human) Listed(names []string) {
+	for _, name := range names {
+		h.Print(visible(name) + "\n")
+	}
+}
+
 func (h *human) Destroyed(outcomes []flow.Outcome) { h.destroyed(outcomes) }
 
 // Watched prints an event as a line on standard error.

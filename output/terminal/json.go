@@ -89,6 +89,8 @@ func (j *jsonVoice) Imported(outcome flow.Outcome, next string) {
 	j.print(View{OK: outcome.Err == nil, Profiles: []ProfileView{viewOutcome(outcome)}})
 }
 
+func (j *jsonVoice) Listed(names []string) { j.print(View{OK: true, Kept: names}) }
+
 func (j *jsonVoice) Destroyed(outcomes []flow.Outcome) {
 	j.destroyed(outcomes)
 	j.print(View{OK: ok(outcomes), Profiles: viewOutcomes(outcomes)})

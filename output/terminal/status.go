@@ -60,6 +60,8 @@ func (l *lines) cells(o flow.Outcome) []string {
 func (l *lines) loginColumn(o flow.Outcome, t *state.Token, now time.Time) string {
 	end := flow.LoginUntil(o.Profile, t)
 	switch {
+	case o.Decision.Action == flow.Leave:
+		return flow.NotDeclared
 	case !o.Profile.Grant.User():
 		return "-"
 	case !t.Rejected.IsZero():

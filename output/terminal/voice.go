@@ -58,6 +58,7 @@ type Voice interface {
 	Status(outcomes []flow.Outcome, ok bool)                       // status
 	Failed(outcomes []flow.Outcome)                                // token and exec, if one failed
 	Imported(outcome flow.Outcome, next string)                    // import
+	Listed(names []string)                                         // state list
 	Destroyed(outcomes []flow.Outcome)                             // destroy
 
 	// WillDestroy says what destroy is about to take away, before it asks. Watched

@@ -1,0 +1,44 @@
+package flow
+
+import (
+	"context"
+
+	"tokenform/config/fault"
+	"tokenform/flow/state"
+)
+
+// Forget deletes what is kept of a profile in the directory dir: its login and the record of
+// its outputs. The outputs stay as they are.
+func (r *Runner) Forget(ctx context.Context, dir, name string) error {
+	entry, err := r.kept(ctx, dir, name)
+	if err != nil {
+		return err
+	}
+	defer entry.Unlock()
+	return entry.Delete()
+}
+
+// Push makes t what is kept of a profile in the directory dir. A login that is there already,
+// and is not older, is replaced only with force.
+func (r *Runner) Push(ctx context.Context, dir, name string, t *state.Token, force bool) error {
+	entry, err := r.kept(ctx, dir, name)
+	if err != nil {
+		return err
+	}
+	defer entry.Unlock()
+	now, err := entry.Token()
+	if err != nil {
+		return err
+	}
+	if now != nil && now.Serial >= t.Serial && !force {
+		return &fault.Error{Message: name + " has a login that is as new, or newer", Hint: "--force replaces it; its refresh token is lost then"}
+	}
+	if here := r.world.Endpoints.Accounts; r.world.Realm != state.Sandbox && t.Server != "" && t.Server != here {
+		return &fault.Error{Message: "the login was granted by " + t.Server + ", and is never sent to " + here, Hint: "set or unset TOKENFORM_ACCOUNTS_URL to reach the server that granted it"}
+	}
+	return entry.Save(t)
+}
+
+func (r *Runner) kept(ctx context.Context, dir, name string) (*state.Entry, error) {
+	return r.world.Realm.Open(dir).Lock(ctx, name, r.holder(), state.Waiting{Timeout: r.options.LockTimeout})
+}

@@ -1,0 +1,93 @@
+package flow
+
+import (
+	"cmp"
+	"context"
+
+	"tokenform/config"
+	"tokenform/config/fault"
+	"tokenform/flow/state"
+)
+
+// readMoved is read for a profile whose state is still kept under its former name.
+func (r *Runner) readMoved(p config.Profile) (t *state.Token, recorded []state.Written, err error) {
+	former := p
+	former.Name, former.MovedFrom = p.MovedFrom, ""
+	if t, recorded, err = r.read(former); err != nil {
+		return nil, nil, &fault.Error{Message: "moved_from: " + p.MovedFrom, Err: err}
+	}
+	return t, recorded, nil
+}
+
+// takeOver moves the state of the profile's former name to its own, if there is none yet.
+// What a killed process has already moved is deleted under the former name.
+func (s *session) takeOver() error {
+	former := s.profile
+	former.Name, former.MovedFrom = s.profile.MovedFrom, ""
+	if t, err := s.open(former).Read(former.Name); t == nil && err == nil {
+		return nil
+	}
+	old, err := s.open(former).Lock(context.Background(), former.Name, s.holder(), state.Waiting{Timeout: s.options.LockTimeout})
+	if err != nil {
+		return err
+	}
+	defer old.Unlock()
+	t, err := old.Token()
+	if err != nil || t == nil {
+		return err
+	}
+	if err := s.checkOwner(former, t); err != nil {
+		return &fault.Error{Message: "moved_from: " + former.Name, Err: err}
+	}
+	return move(old, s.entry, t, s.profile.Dir)
+}
+
+// move makes old's state that of to, which has none yet, and then deletes it. t is old's
+// token. If to has the same login already, a process was killed between the two.
+func move(old, to *state.Entry, t *state.Token, project string) error {
+	now, err := to.Token()
+	switch {
+	case err != nil:
+		return err
+	case now == nil:
+		recorded, _, err := old.Outputs(project, t)
+		if err != nil {
+			return err
+		}
+		if err := to.SaveOutputs(recorded, project); err != nil {
+			return err
+		}
+		if err := to.Save(t); err != nil {
+			return err
+		}
+	case !now.Had(t.Refresh):
+		return nil // another login: the old one stays where it is
+	}
+	return old.Delete()
+}
+
+// Move renames the state of a profile in the directory dir.
+func (r *Runner) Move(ctx context.Context, dir, from, to string) error {
+	store, waiting := r.world.Realm.Open(dir), state.Waiting{Timeout: r.options.LockTimeout}
+	old, err := store.Lock(ctx, from, r.holder(), waiting)
+	if err != nil {
+		return err
+	}
+	defer old.Unlock()
+	target, err := store.Lock(ctx, to, r.holder(), waiting)
+	if err != nil {
+		return err
+	}
+	defer target.Unlock()
+	t, err := old.Token()
+	if t == nil {
+		return cmp.Or(err, error(&fault.Error{Message: "nothing is kept of " + from, Hint: "tokenform state list says of what"}))
+	}
+	if now, err := target.Token(); err != nil || now != nil {
+		if err == nil {
+			err = &fault.Error{Message: to + " has a login already", Hint: "tokenform state rm " + to + " removes it, if nobody needs it"}
+		}
+		return err
+	}
+	return move(old, target, t, sourceDir(t, dir))
+}

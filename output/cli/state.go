@@ -1,0 +1,202 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"tokenform/config"
+	"tokenform/config/fault"
+	"tokenform/flow"
+	"tokenform/flow/state"
+)
+
+const longState = `Looks after what tokenform keeps, in the state directories of the profiles of
+tokenform.yaml, or in --state DIR.
+
+  tokenform state list             the names, one a line
+  tokenform state show NAME        what is kept of one, as JSON without secrets
+  tokenform state mv OLD NEW       rename it: after the profile was renamed
+  tokenform state rm NAME...       forget it; the outputs stay as they are
+  tokenform state pull NAME        print it with its secrets, to take it elsewhere
+  tokenform state push NAME        store what pull printed, from standard input
+
+destroy takes the outputs back, too. A lock needs no unlocking: it ends with its
+process.`
+
+type stateCommand struct {
+	selection
+	does        string
+	names       []string
+	yes, force  bool
+	lockTimeout time.Duration
+}
+
+func (c *stateCommand) flags(f flags) {
+	f.BoolVarP(&c.yes, "yes", "y", false, "do not ask before rm")
+	f.BoolVar(&c.force, "force", false, "push over a login that is not older")
+	lockTimeoutFlag(f, &c.lockTimeout)
+	c.sandboxFlag(f)
+}
+
+func (c *stateCommand) check(args, _ []string) error {
+	if len(args) == 0 {
+		return usage("state needs to know what to do", "one of list, show, mv, rm, pull, push; tokenform state --help says more")
+	}
+	c.does, c.names = args[0], args[1:]
+	names, known := map[string]int{"list": 0, "show": 1, "mv": 2, "rm": -1, "pull": 1, "push": 1}[c.does]
+	switch {
+	case c.does == "unlock":
+		return usage("there is nothing to unlock: a lock ends with its process", "a run that waits names the process that holds the lock")
+	case !known:
+		return usage(fmt.Sprintf("unknown: state %s", clip(c.does)), "one of list, show, mv, rm, pull, push")
+	case names >= 0 && len(c.names) != names, names < 0 && len(c.names) == 0:
+		return usage("state "+c.does+" takes other arguments", "tokenform state --help shows which")
+	}
+	return checkTimeouts(c.lockTimeout)
+}
+
+func (c *stateCommand) run(ctx context.Context, p *program) int {
+	r, end, err := p.runner(c.selection, login{lockTimeout: c.lockTimeout}, flow.Options{Outputs: flow.IgnoreOutputs}, nil)
+	if err != nil {
+		return p.refuse(err)
+	}
+	defer end()
+	if err := c.do(ctx, p, r); err != nil {
+		return p.refuse(err)
+	}
+	return 0
+}
+
+func (c *stateCommand) do(ctx context.Context, p *program, r *flow.Runner) error {
+	realm, err := p.realm(c.selection)
+	if err != nil {
+		return err
+	}
+	dirs := p.stateDirs(ctx)
+	switch c.does {
+	case "list":
+		var names []string
+		for _, dir := range dirs {
+			names = append(names, realm.Open(dir).Names()...)
+		}
+		slices.Sort(names)
+		p.voice.Listed(slices.Compact(names))
+		return nil
+	case "push":
+		return c.push(ctx, p, r, dirs)
+	}
+	dir, t, err := find(realm, dirs, c.names[0])
+	if err != nil {
+		return err
+	}
+	switch c.does {
+	case "show", "pull":
+		shown := *t
+		if c.does == "show" {
+			shown.Access, shown.Refresh = "", ""
+		}
+		b, err := json.MarshalIndent(shown, "", "  ")
+		if err != nil {
+			return err
+		}
+		p.voice.Print(string(b) + "\n")
+		return nil
+	case "mv":
+		p.guard()
+		if !config.IsProfileName(c.names[1]) {
+			return usage(fmt.Sprintf("%q cannot be a profile's name", clip(c.names[1])), "use a-z, 0-9, dot, underscore and hyphen")
+		}
+		if err := r.Move(ctx, dir, c.names[0], c.names[1]); err != nil {
+			return err
+		}
+		p.voice.Say(c.names[0] + " is kept as " + c.names[1] + " now")
+		return nil
+	}
+	p.guard()
+	if !c.yes {
+		if err := p.confirm(ctx, "state rm asks before it deletes", "Forget "+strings.Join(c.names, ", ")+"? The logins cannot be restored."); err != nil {
+			return err
+		}
+	}
+	for _, name := range c.names {
+		dir, _, err := find(realm, dirs, name)
+		if err == nil {
+			err = r.Forget(ctx, dir, name)
+		}
+		if err != nil {
+			return err
+		}
+		p.voice.Say(name + ": forgotten; its outputs stay as they are")
+	}
+	return nil
+}
+
+// push stores what pull printed.
+func (c *stateCommand) push(ctx context.Context, p *program, r *flow.Runner, dirs []string) error {
+	if len(dirs) != 1 {
+		return usage("the profiles have several state directories", "name one with --state DIR")
+	}
+	b, err := await(ctx, func() ([]byte, error) { return io.ReadAll(io.LimitReader(p.In, 1<<20)) })
+	if err != nil {
+		return err
+	}
+	t, err := state.Decode(c.names[0], b)
+	if err != nil {
+		return err
+	}
+	p.guard()
+	if err := r.Push(ctx, dirs[0], c.names[0], t, c.force); err != nil {
+		return err
+	}
+	p.voice.Say(c.names[0] + ": stored")
+	return nil
+}
+
+// find returns what is kept of a profile, and the directory that has it.
+func find(realm state.Realm, dirs []string, name string) (dir string, t *state.Token, err error) {
+	for _, d := range dirs {
+		found, err := realm.Open(d).Read(name)
+		switch {
+		case err != nil:
+			return "", nil, err
+		case found != nil && t != nil:
+			return "", nil, usage(name+" is kept in "+dir+" and in "+d, "name one of the two with --state DIR")
+		case found != nil:
+			dir, t = d, found
+		}
+	}
+	if t == nil {
+		return "", nil, &fault.Error{Kind: fault.Invalid, Message: fmt.Sprintf("nothing is kept of %q", clip(name)), Hint: "tokenform state list says of what"}
+	}
+	return dir, t, nil
+}
+
+// stateDirs returns the state directories that the call is about. No variable of a profile
+// need be set for that.
+func (p *program) stateDirs(ctx context.Context) []string {
+	from := p.sources()
+	if p.state != "" {
+		if filepath.IsAbs(p.state) {
+			return []string{p.state}
+		}
+		return []string{filepath.Join(from.Dir, p.state)}
+	}
+	from.Only = []string{"-"} // no profile's name
+	var dirs []string
+	profiles, _ := config.Load(ctx, from, nil)
+	for _, x := range profiles {
+		if !slices.Contains(dirs, x.State) {
+			dirs = append(dirs, x.State)
+		}
+	}
+	if dirs == nil {
+		dirs = []string{filepath.Join(from.Dir, config.DefaultState)}
+	}
+	return dirs
+}

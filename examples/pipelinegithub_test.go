@@ -94,6 +94,9 @@ Applied: 1 failed
 			if p.server.Count("/authorize") != asked {
 				t.Error("a login was begun")
 			}
+			if len(r.errors) != 1 || !strings.HasPrefix(r.errors[0], "github: ") || !strings.Contains(r.errors[0], "%0Ahint: store what that prints") {
+				t.Errorf("the annotations are %q", r.errors)
+			}
 			p.quiet("the log", r.log.String())
 		})
 	}
@@ -116,7 +119,7 @@ func TestPipelineGitHubWarns(t *testing.T) {
 	if code := r.job(actions); code != 0 {
 		t.Fatalf("exit %d\n%s", code, &r.log)
 	}
-	if want := regexp.MustCompile(`^github: the login ends on 20[0-9-]+, in \d+d$`); len(r.warnings) != 1 || !want.MatchString(r.warnings[0]) {
+	if want := regexp.MustCompile(`^github: the login ends on 20[0-9-]+, in \d+d%0Ahint: log in again before that: tokenform apply --renew -p github`); len(r.warnings) != 1 || !want.MatchString(r.warnings[0]) {
 		t.Errorf("the annotations are %q, want one like %s", r.warnings, want)
 	}
 	if want := "hint: log in again before that: tokenform apply --renew -p github"; !strings.Contains(r.log.String(), want) {

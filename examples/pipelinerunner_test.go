@@ -46,6 +46,7 @@ type gitHubRunner struct {
 	masks    []string
 	log      strings.Builder // as people can read it
 	warnings []string        // the annotations
+	errors   []string
 }
 
 func newGitHubRunner(p *pipeline) *gitHubRunner {
@@ -142,6 +143,9 @@ func (r *gitHubRunner) hear(line string) {
 	case m[1] == "warning":
 		r.quiet("an annotation", line)
 		r.warnings = append(r.warnings, m[2])
+	case m[1] == "error":
+		r.quiet("an annotation", line)
+		r.errors = append(r.errors, m[2])
 	default:
 		r.Errorf("no such command: %s", m[1])
 	}

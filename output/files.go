@@ -106,6 +106,9 @@ func (f *Files) Remembered(p config.Profile, t *state.Token, recorded []state.Wr
 // Write implements [flow.Outputs]. Files come first, then commands, and streams
 // last: what a command starts, and who reads a stream, may count on the files.
 func (f *Files) Write(ctx context.Context, p config.Profile, t *state.Token, recorded []state.Written) ([]flow.Change, error) {
+	if err := f.mask(t); err != nil {
+		return nil, err
+	}
 	targets := f.targets(p, t, recorded)
 	var jobs []job
 	for _, x := range targets {
@@ -129,7 +132,7 @@ func (f *Files) Write(ctx context.Context, p config.Profile, t *state.Token, rec
 			changes, errs = append(changes, ran...), append(errs, err)
 		}
 	}
-	printed, err := f.Print(p, t)
+	printed, err := f.print(p, t)
 	return append(changes, printed...), errors.Join(append(errs, err)...)
 }
 
@@ -147,8 +150,16 @@ func writing(ctx context.Context, sink fileSink, x target) job {
 	}}
 }
 
-// Print implements [flow.Outputs].
+// Print implements [flow.Outputs]. Files hold the token already, and a later step of the
+// job may print them.
 func (f *Files) Print(p config.Profile, t *state.Token) ([]flow.Change, error) {
+	if err := f.mask(t); err != nil {
+		return nil, err
+	}
+	return f.print(p, t)
+}
+
+func (f *Files) print(p config.Profile, t *state.Token) ([]flow.Change, error) {
 	f.out.Lock()
 	defer f.out.Unlock()
 	var changes []flow.Change

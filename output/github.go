@@ -3,11 +3,13 @@ package output
 import (
 	"crypto/rand"
 	"fmt"
+	"io"
 	"os"
 	"strings"
 
 	"tokenform/config"
 	"tokenform/config/fault"
+	"tokenform/flow/state"
 )
 
 // gitHubSink hands values to the later steps of a GitHub Actions job.
@@ -45,14 +47,14 @@ func (s gitHubSink) print(f *Files, x target) error {
 			return &fault.Error{Message: fmt.Sprintf("%s: %s has no value that fits on a line", o.Shown, k.Variable)}
 		}
 		if secret(k.Field) && text != "" {
-			fmt.Fprintf(&masks, "::add-mask::%s\n", strings.ReplaceAll(text, "%", "%25"))
+			masks.WriteString(masking(text))
 		}
 		// The delimiter cannot be guessed, so that no value can end it.
 		end := "tokenform_" + rand.Text()
 		fmt.Fprintf(&values, "%s<<%s\n%s\n%s\n", k.Variable, end, text, end)
 	}
-	if _, err := f.Err.Write([]byte(masks.String())); err != nil {
-		return &fault.Error{Message: "standard error", Err: fault.Cause(err)} // nothing unmasked goes on
+	if err := f.masked(masks.String()); err != nil {
+		return err
 	}
 	file, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
 	if err != nil {
@@ -64,3 +66,35 @@ func (s gitHubSink) print(f *Files, x target) error {
 	}
 	return nil
 }
+
+// Mask hides the secrets of t in the log of a GitHub Actions job, before they leave this
+// process: on standard error, whose lines that mask the runner swallows. Elsewhere Mask
+// does nothing.
+func Mask(err io.Writer, env func(string) (string, bool), t *state.Token) error {
+	if env == nil || t == nil {
+		return nil
+	}
+	if actions, _ := env("GITHUB_ACTIONS"); actions != "true" {
+		return nil
+	}
+	masks := masking(t.Access)
+	if t.Refresh != "" {
+		masks += masking(t.Refresh) + masking(seedOf(t).Encode())
+	}
+	return (&Files{Err: err}).masked(masks)
+}
+
+func (f *Files) mask(t *state.Token) error { return Mask(f.Err, f.Env, t) }
+
+// masked writes lines that mask. An error stops what would go out unmasked.
+func (f *Files) masked(lines string) error {
+	if lines == "" {
+		return nil
+	}
+	if _, err := f.Err.Write([]byte(lines)); err != nil {
+		return &fault.Error{Message: "standard error", Err: fault.Cause(err)}
+	}
+	return nil
+}
+
+func masking(text string) string { return "::add-mask::" + strings.ReplaceAll(text, "%", "%25") + "\n" }

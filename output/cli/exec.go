@@ -51,6 +51,11 @@ func (c *execCommand) run(ctx context.Context, p *program) int {
 	if err := ctx.Err(); err != nil { // the stored tokens stay, and the command does not start
 		return p.refuse(err)
 	}
+	for _, o := range outcomes {
+		if err := output.Mask(p.Err, p.Env, o.Token); err != nil {
+			return p.refuse(err)
+		}
+	}
 	env, err := output.Environment(ctx, p.Environ(), outcomes)
 	if err != nil {
 		return p.refuse(err)

@@ -40,6 +40,9 @@ func (c *token) run(ctx context.Context, p *program) int {
 	}
 	outcomes := j.Apply(ctx, j.profiles)
 	if o := &outcomes[0]; o.Err == nil {
+		o.Err = output.Mask(p.Err, p.Env, o.Token)
+	}
+	if o := &outcomes[0]; o.Err == nil {
 		o.Err = output.WriteToken(p.Out, o.Profile, o.Token, c.format)
 	}
 	return p.failed(outcomes)

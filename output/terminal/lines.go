@@ -85,8 +85,36 @@ func (l *lines) Error(profile string, err error) {
 	if profile != "" {
 		text = profile + ": " + text
 	}
+	at := config.Pos{}
+	if x, ok := errors.AsType[*config.Problem](err); ok {
+		at = x.Pos
+	}
+	l.annotate("error", at, text, fault.HintOf(err))
 	l.line(paint(l.Color, red, "error:") + " " + visible(text))
 	l.Hint(fault.HintOf(err))
+}
+
+// annotate puts an error or a warning on the page of a GitHub Actions run, at its place in
+// the file if it has one (Workflow commands, "Setting an error message"). Such a line is
+// read from standard error, too.
+func (l *lines) annotate(level string, at config.Pos, text, hint string) {
+	if !l.GitHub {
+		return
+	}
+	data := strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A")
+	property := strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A", ":", "%3A", ",", "%2C")
+	where := ""
+	if at.File != "" && at.File != "-" {
+		where = "file=" + property.Replace(visible(at.File)) + ","
+		if at.Line > 0 {
+			where += fmt.Sprintf("line=%d,col=%d,", at.Line, at.Col)
+		}
+	}
+	text = visible(text)
+	for step := range strings.Lines(hint) {
+		text += "\nhint: " + visible(strings.TrimSuffix(step, "\n"))
+	}
+	l.line("::" + level + " " + where + "title=tokenform::" + data.Replace(text))
 }
 
 // message is an error's text, in which an interrupted run is called so.
@@ -108,11 +136,7 @@ func (l *lines) Warn(profile, text, hint string) {
 	if profile != "" {
 		text = profile + ": " + text
 	}
-	if l.GitHub {
-		// An annotation on the run's page (workflow commands, "Setting a warning
-		// message"). It is read from standard error, too.
-		l.line("::warning title=tokenform::" + strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A").Replace(visible(text)))
-	}
+	l.annotate("warning", config.Pos{}, text, hint)
 	l.line(paint(l.Color, yellow, "warning:") + " " + visible(text))
 	l.Hint(hint)
 }
@@ -150,6 +174,11 @@ func (l *lines) Problems(problems config.Problems) {
 		if x.Warning {
 			label = paint(l.Color, yellow, "warning:")
 		}
+		level := "error"
+		if x.Warning {
+			level = "warning"
+		}
+		l.annotate(level, x.Pos, x.Message, x.Hint)
 		l.line(label + " " + visible(x.Error()))
 		if l.Live && x.Line != "" && x.Pos.Col > 0 {
 			l.line("  " + visible(strings.ReplaceAll(x.Line, "\t", " ")))

@@ -83,7 +83,7 @@ func Run(ctx context.Context, process Process) int {
 	defer fault.Crash()
 	out := &errWriter{Writer: process.Out}
 	process.Out = out
-	called, err := parse(process.Args)
+	called, err := parse(process.Args, func(files []string) []string { return completions(process, files) })
 	p := &program{Process: process, global: called.global, voice: voice(process, called), commandName: called.name, stdin: config.ReadOnce(process.In)}
 	if err == nil {
 		err = enoughFiles()

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strconv"
 	"strings"
@@ -39,14 +40,19 @@ func usage(message, hint string) error {
 
 // parse takes the arguments of the program apart. The error is [fault.Invalid],
 // and never quotes the value of a flag, which may be a secret put in the wrong
-// place. Beside an error, the call has what is known of how to report the error.
-func parse(args []string) (call, error) {
+// place. Beside an error, the call has what is known of how to report the error. names
+// returns the profiles of the files in args, for a shell that completes a word.
+func parse(args []string, names func(files []string) []string) (call, error) {
 	var c call
 	var out bytes.Buffer
 	root := tree(&c, args)
 	root.SetArgs(args)
 	root.SetOut(&out)
 	root.SetErr(&out)
+	if len(args) > 0 && strings.HasPrefix(args[0], cobra.ShellCompRequestCmd) {
+		root.SetErr(io.Discard) // what cobra says there is for those who write completions
+		complete(root, names)
+	}
 	ran, err := root.ExecuteC()
 	if err != nil {
 		c.name, c.json = "", asksForJSON(ran, args)
@@ -182,6 +188,77 @@ func leaf(c *call, e entry) *cobra.Command {
 	cmd.Flags().SortFlags = false
 	does.flags(flags{cmd.Flags()})
 	return cmd
+}
+
+// complete lets the commands of root answer a shell that completes a word: with profiles,
+// the words of a flag, and files.
+func complete(root *cobra.Command, names func(files []string) []string) {
+	fixed := func(words []string) cobra.CompletionFunc {
+		return func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+			return words, cobra.ShellCompDirectiveNoFileComp
+		}
+	}
+	profiles := func(_ *cobra.Command, files []string, _ string) ([]string, cobra.ShellCompDirective) {
+		return names(files), cobra.ShellCompDirectiveNoFileComp
+	}
+	directories := func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+		return nil, cobra.ShellCompDirectiveFilterDirs
+	}
+	flag := func(cmd *cobra.Command) func(*pflag.Flag) {
+		return func(f *pflag.Flag) {
+			answer := fixed(nil) // a duration, an address
+			switch v := f.Value.(type) {
+			case *choiceValue:
+				answer = fixed(v.words)
+			default:
+				switch f.Name {
+				case "profile":
+					answer = profiles
+				case "state":
+					answer = directories
+				case "from":
+					return // any file
+				}
+			}
+			_ = cmd.RegisterFlagCompletionFunc(f.Name, answer) // fails only if the flag does not exist
+		}
+	}
+	root.PersistentFlags().VisitAll(flag(root))
+	for _, cmd := range root.Commands() {
+		cmd.Flags().VisitAll(flag(cmd))
+		cmd.ValidArgsFunction = arguments(cmd, names)
+	}
+	root.InitDefaultHelpCmd()
+	if help, _, err := root.Find([]string{"help"}); err == nil {
+		var words []string
+		for _, e := range commands {
+			words = append(words, e.name+"\t"+e.short)
+		}
+		for _, t := range topics {
+			words = append(words, t.name+"\t"+t.short)
+		}
+		help.ValidArgsFunction = fixed(words)
+	}
+}
+
+// arguments answers for the arguments of a command.
+func arguments(cmd *cobra.Command, names func(files []string) []string) cobra.CompletionFunc {
+	return func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+		_, usage, _ := strings.Cut(cmd.Use, " ")
+		switch {
+		case cmd.Name() == "exec" && cmd.ArgsLenAtDash() >= 0:
+			return nil, cobra.ShellCompDirectiveDefault // its command
+		case strings.HasPrefix(usage, "[FILE"):
+			return []string{"yaml", "yml"}, cobra.ShellCompDirectiveFilterFileExt
+		case cmd.Name() == "schema" && len(args) == 0:
+			return []string{"profile", "output"}, cobra.ShellCompDirectiveNoFileComp
+		case cmd.Name() == "state" && len(args) == 0:
+			return strings.Split("list|show|mv|rm|pull|push", "|"), cobra.ShellCompDirectiveNoFileComp
+		case cmd.Name() == "state":
+			return names(nil), cobra.ShellCompDirectiveNoFileComp
+		}
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
 }
 
 // text is a command that prints what cobra has written: help, or a completion

@@ -218,3 +218,17 @@ func (p *program) bothWantStdout(profiles []config.Profile) error {
 	}
 	return nil
 }
+
+// completions returns the names of the profiles in files. No variable of a profile need be
+// set for that.
+func completions(process Process, files []string) []string {
+	p := &program{Process: process, stdin: func() ([]byte, error) { return nil, nil }}
+	from := p.sources()
+	from.Only = []string{"-"} // no profile's name
+	profiles, _ := config.Load(context.Background(), from, slices.DeleteFunc(slices.Clone(files), func(f string) bool { return f == "-" }))
+	var list []string
+	for _, x := range profiles {
+		list = append(list, x.Name)
+	}
+	return list
+}

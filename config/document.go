@@ -14,7 +14,7 @@ import (
 var profileKeys = []string{
 	"profile", "moved_from", "client", "grant", "scopes", "redirect_uri", "show_dialog",
 	"min_ttl", "login_lifetime", "login_warning", "refresh_token", "authorized_at", "env_file",
-	"verify", "account", "listen", "state", "outputs",
+	"verify", "account", "listen", "state", "notify", "outputs",
 }
 
 // profile decodes a document. single says that the document is alone in its file;
@@ -58,6 +58,9 @@ func (d *document) profile(root *node, single bool) (p Profile, ok bool) {
 	}
 	p.Verify = d.boolean(fs, "verify")
 	p.State = d.state(fs)
+	if f := fs.get("notify"); f != nil {
+		p.Notify = d.notifiers(f)
+	}
 	if f := fs.get("outputs"); f != nil {
 		p.Outputs = d.outputs(f, p)
 	}

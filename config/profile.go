@@ -54,6 +54,7 @@ type Profile struct {
 	State         string // absolute path of the state directory
 	Dir           string // absolute path of the project: the directory of the profile's file
 	Outputs       []Output
+	Notify        []Notifier
 	Pos           Pos // where the document starts
 
 	path      string   // the profile's file, absolute; empty if it is standard input
@@ -96,6 +97,24 @@ func (o Output) NeedsSecret() bool {
 	return o.Value == "client_secret" || o.Format == "spotify-web-api-node" || o.Format == "tekore" ||
 		slices.ContainsFunc(o.Keys, func(k Key) bool { return k.Field == "client_secret" })
 }
+
+// Notifier is a command that tells people of events.
+type Notifier struct {
+	On      []string // some of NotifyEvents
+	Command []string // the program and its arguments
+	Dir     string   // where it runs, the profile's directory
+}
+
+// The events that people can be told of.
+const (
+	LoginEnding = "login_ending" // the login ends within login_warning
+	LoginNeeded = "login_needed" // a person must log in
+	Failing     = "failing"      // it has not worked for hours
+	Recovered   = "recovered"    // it works again
+)
+
+// NotifyEvents are the words of a notifier's on.
+var NotifyEvents = []string{LoginEnding, LoginNeeded, Failing, Recovered}
 
 // Key maps a field of the token to a variable of an env file.
 type Key struct {

@@ -18,6 +18,9 @@ func (r *Runner) Apply(ctx context.Context, profiles []config.Profile) []Outcome
 	alone := len(profiles) == 1 // the stack of another goroutine would have to grow first
 	outcomes, wait := r.start(ctx, profiles, alone, func(Outcome) {})
 	wait()
+	for _, o := range outcomes {
+		r.notify(ctx, o)
+	}
 	r.Remind(slices.DeleteFunc(slices.Clone(outcomes), func(o Outcome) bool { return o.Err != nil }))
 	return outcomes
 }

@@ -3,6 +3,7 @@ package flow
 import (
 	"context"
 	"net/http"
+	"sync"
 	"time"
 
 	"tokenform/config"
@@ -57,6 +58,7 @@ type Runner struct {
 	world   World
 	options Options
 	logins  chan struct{} // holds one element while a person is asked
+	telling sync.Mutex    // held while people are told of a profile: what one call tells, the next one remembers
 }
 
 // New returns a Runner.

@@ -42,7 +42,7 @@ func (r *Runner) Watch(ctx context.Context, profiles []config.Profile, w Watch) 
 	if w.Sleep == nil {
 		w.Sleep = sleep
 	}
-	x := watcher{Runner: r, tell: w.Tell, waits: map[string]*wait{}, busy: map[string]bool{}, reminded: map[string]reminded{}}
+	x := watcher{Runner: r, ctx: ctx, tell: w.Tell, waits: map[string]*wait{}, busy: map[string]bool{}, reminded: map[string]reminded{}}
 	defer x.people.Wait()
 	for ctx.Err() == nil {
 		x.round(ctx, profiles)
@@ -67,6 +67,7 @@ func (r *Runner) Watch(ctx context.Context, profiles []config.Profile, w Watch) 
 // watcher is one call of Watch.
 type watcher struct {
 	*Runner
+	ctx    context.Context // of Watch, for what outlives a round
 	tell   func(Outcome)
 	people sync.WaitGroup // the profiles that wait for a person
 
@@ -92,6 +93,7 @@ func (x *watcher) remind(o Outcome) {
 	case !said || last.code != m.Code || x.clock().Sub(last.at) >= 24*time.Hour:
 		x.reminded[m.Profile] = reminded{m.Code, x.clock()}
 		x.world.Voice.Remind(m)
+		x.people.Go(func() { x.notify(x.ctx, o) })
 	}
 }
 
@@ -135,6 +137,7 @@ func (x *watcher) round(ctx context.Context, profiles []config.Profile) {
 		if ctx.Err() == nil || fault.KindOf(o.Err) != fault.Interrupted {
 			x.tell(o)
 			x.postpone(o)
+			x.people.Go(func() { x.notify(ctx, o) }) // a notifier may take its time
 		}
 	})
 	x.people.Go(wait)

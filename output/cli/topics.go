@@ -40,6 +40,8 @@ for. Relative paths are relative to the profile's file.
   account: 21abc                     # only this account may log in
   listen: 0.0.0.0:8888               # bind here (containers)
   state: .tokenform                  # where tokens are kept
+  notify:                            # who is told, by a command (JSON on its input)
+    - {on: [login_ending, login_needed], command: [notify-send, tokenform]}
   outputs:
     - {type: env, path: .env, keys: {access_token: SPOTIFY_ACCESS_TOKEN}}
     - {type: json, path: token.json}
@@ -76,6 +78,7 @@ const topicState = `Beside each profile, in .tokenform (state: or --state elsewh
 
   NAME.json      the login: server, app, account, tokens. Private (0600).
   NAME.outputs   what tokenform wrote on this machine, as digests
+  NAME.told      what people were told, by notify
   NAME.lock      who is at work; free as soon as that process ends
 
 A login is of a server, an app and an account: another server, as

@@ -1,0 +1,154 @@
+package flow
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os/exec"
+	"slices"
+	"strings"
+	"time"
+
+	"tokenform/config"
+	"tokenform/config/fault"
+	"tokenform/flow/state"
+)
+
+// Notice is what a notifier gets on its standard input, as JSON. It holds no secret.
+type Notice struct {
+	Version  int       `json:"version"`
+	Time     time.Time `json:"time"`
+	Event    string    `json:"event"` // one of config.NotifyEvents
+	Profile  string    `json:"profile"`
+	DaysLeft int       `json:"days_left"` // of the login, for login_ending
+	Message  string    `json:"message"`
+	Hint     string    `json:"hint,omitempty"`
+}
+
+// How often people are told.
+const (
+	failingAfter = 3 * time.Hour  // trouble that passes sooner is nobody's business
+	tellAgain    = 24 * time.Hour // an event that goes on
+	tellTried    = time.Hour      // an event of which telling failed
+	notifierTime = 30 * time.Second
+)
+
+// notify tells people of what became of a profile, by the commands of its notify. What they
+// were told is remembered in state. Whatever a notifier does, the outcome stays as it is.
+func (r *Runner) notify(ctx context.Context, o Outcome) {
+	p := o.Profile
+	if len(p.Notify) == 0 || !r.writes() || r.world.Realm == state.Sandbox || fault.KindOf(o.Err) == fault.Interrupted && o.Err != nil {
+		return
+	}
+	r.telling.Lock()
+	defer r.telling.Unlock()
+	entry, err := r.open(p).Lock(ctx, p.Name, r.holder(), state.Waiting{Timeout: 2 * time.Second})
+	if err != nil {
+		return // another process is at work, and tells
+	}
+	told := entry.Told()
+	entry.Unlock() // nobody waits for a notifier
+	notices := r.notices(o, &told)
+	for _, n := range notices {
+		now := r.now()
+		if now.Sub(told.Last[n.Event]) < tellAgain || now.Sub(told.Tried[n.Event]) < tellTried {
+			continue
+		}
+		var errs []error
+		asked := false
+		for _, notifier := range p.Notify {
+			if slices.Contains(notifier.On, n.Event) {
+				asked = true
+				errs = append(errs, tell(ctx, notifier, n))
+			}
+		}
+		switch err := errors.Join(errs...); {
+		case !asked:
+		case err != nil:
+			told.Tried[n.Event] = now.UTC().Truncate(time.Second)
+			r.warn(p.Name, "notify: "+err.Error(), "run the command by hand to see why; it is tried again in an hour")
+		default:
+			told.Last[n.Event] = now.UTC().Truncate(time.Second)
+			delete(told.Tried, n.Event)
+		}
+	}
+	if o.Err == nil {
+		delete(told.Last, config.Recovered) // the next trouble is another one
+	}
+	if entry, err = r.open(p).Lock(ctx, p.Name, r.holder(), state.Waiting{Timeout: 2 * time.Second}); err != nil {
+		return
+	}
+	defer entry.Unlock()
+	if err := entry.SaveTold(told); err != nil {
+		r.warn(p.Name, "what people were told is not remembered: "+err.Error(), fault.HintOf(err))
+	}
+}
+
+// notices says what there is to tell of o. told is brought in line with it.
+func (r *Runner) notices(o Outcome, told *state.Told) []Notice {
+	now := r.now()
+	notice := func(event, message, hint string) Notice {
+		return Notice{Version: 1, Time: now.UTC().Truncate(time.Second), Event: event, Profile: o.Profile.Name, Message: message, Hint: hint}
+	}
+	var list []Notice
+	switch kind := fault.KindOf(o.Err); {
+	case o.Err == nil:
+		_, failed := told.Last[config.Failing]
+		_, needed := told.Last[config.LoginNeeded]
+		if failed || needed {
+			list = append(list, notice(config.Recovered, "it works again", ""))
+		}
+		told.Failing = time.Time{}
+		for _, event := range []string{config.Failing, config.LoginNeeded} {
+			delete(told.Last, event)
+			delete(told.Tried, event)
+		}
+		switch m, ok := r.reminder(&o, 0, false); {
+		case !ok:
+			delete(told.Last, config.LoginEnding)
+		case m.Code == LoginEnding:
+			n := notice(config.LoginEnding, m.Text, m.Hint)
+			n.DaysLeft = int(m.Left / (24 * time.Hour))
+			list = append(list, n)
+		default:
+			list = append(list, notice(config.LoginNeeded, m.Text, m.Hint))
+		}
+	case kind == fault.LoginNeeded:
+		list = append(list, notice(config.LoginNeeded, o.Err.Error(), fault.HintOf(o.Err)))
+	default:
+		if told.Failing.IsZero() {
+			told.Failing = now.UTC().Truncate(time.Second)
+		}
+		if since := now.Sub(told.Failing); since >= failingAfter {
+			list = append(list, notice(config.Failing, fmt.Sprintf("for %s: %s", Span(since), o.Err), fault.HintOf(o.Err)))
+		}
+	}
+	return list
+}
+
+// tell runs a notifier. Nobody reads what it prints.
+func tell(ctx context.Context, n config.Notifier, notice Notice) error {
+	b, err := json.Marshal(notice)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, notifierTime)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, n.Command[0], n.Command[1:]...)
+	cmd.Dir = n.Dir
+	cmd.Stdin = bytes.NewReader(append(b, '\n'))
+	cmd.WaitDelay = time.Second
+	err = cmd.Run()
+	exit, exited := errors.AsType[*exec.ExitError](err)
+	switch {
+	case err == nil || errors.Is(err, exec.ErrWaitDelay):
+		return nil
+	case ctx.Err() != nil:
+		return fmt.Errorf("%s did not end within %s", strings.Join(n.Command, " "), notifierTime)
+	case exited:
+		return fmt.Errorf("%s failed (%s)", n.Command[0], exit.ProcessState)
+	}
+	return fmt.Errorf("cannot run %s: %w", n.Command[0], fault.Cause(err))
+}

@@ -1,0 +1,174 @@
+package flow_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"tokenform/config"
+	"tokenform/flow"
+	"tokenform/flow/sandbox"
+	"tokenform/flow/sandbox/faults"
+	"tokenform/flow/state"
+)
+
+// notified adds a notifier that appends what it gets to a file.
+func (w *world) notified(on ...string) func(*config.Profile) {
+	if on == nil {
+		on = config.NotifyEvents
+	}
+	return func(p *config.Profile) {
+		p.Notify = append(p.Notify, config.Notifier{On: on, Command: []string{"sh", "-c", `cat >>"$1"`, "sh", filepath.Join(w.dir, "notices")}, Dir: w.dir})
+	}
+}
+
+// notices returns what was told since the last call.
+func (w *world) notices() (list []string) {
+	w.Helper()
+	b, _ := os.ReadFile(filepath.Join(w.dir, "notices"))
+	for line := range strings.Lines(string(b)) {
+		var n flow.Notice
+		if err := json.Unmarshal([]byte(line), &n); err != nil {
+			w.Fatal(err)
+		}
+		if strings.Contains(line, "AQ") || strings.Contains(line, "BQ") || strings.Contains(line, "app-secret") {
+			w.Errorf("a secret: %s", line)
+		}
+		list = append(list, fmt.Sprintf("%s %s %dd", n.Event, n.Profile, n.DaysLeft))
+	}
+	_ = os.Remove(filepath.Join(w.dir, "notices"))
+	return list
+}
+
+func (w *world) gets(want ...string) {
+	w.Helper()
+	if got := w.notices(); strings.Join(got, "\n") != strings.Join(want, "\n") {
+		w.Errorf("told %q, want %q", got, want)
+	}
+}
+
+// TestNotify follows a profile whose cron job runs each hour.
+func TestNotify(t *testing.T) {
+	w := newWorld(t, sandbox.Options{})
+	p := w.profile(w.notified())
+	w.must(p, flow.Login)
+	w.gets()
+	w.unattended()
+	hours := func(n int) {
+		for range n {
+			w.pass(time.Hour)
+			w.apply(p)
+		}
+	}
+	hours(24)
+	w.gets()
+
+	// Trouble that passes is nobody's business; trouble that stays is told of once a day.
+	w.server.Inject("/api/token", faults.HTML(200), -1)
+	hours(2)
+	w.server.Inject("/api/token", faults.Fault{}, 0)
+	hours(2)
+	w.gets()
+	w.server.Inject("/api/token", faults.HTML(200), -1)
+	hours(50)
+	w.gets("failing dev 0d", "failing dev 0d")
+	w.server.Inject("/api/token", faults.Fault{}, 0)
+	hours(24)
+	w.gets("recovered dev 0d")
+
+	// The login's last two weeks.
+	w.pass(166*24*time.Hour - (24+2+2+50+24)*time.Hour)
+	hours(48)
+	w.gets("login_ending dev 13d", "login_ending dev 12d")
+	w.pass(13 * 24 * time.Hour)
+	hours(30)
+	w.gets("login_needed dev 0d", "login_needed dev 0d")
+	w.scene.Browse = func(ctx context.Context, url string) error { _, err := flow.Robot(ctx, url); return err }
+	hours(2)
+	w.gets("recovered dev 0d")
+	if _, err := os.Stat(filepath.Join(p.State, "dev.told")); err == nil {
+		t.Error("what is over is still remembered")
+	}
+
+	// Only what is asked for; nothing for a run without outputs, or with the stand-in.
+	w.unattended()
+	p = w.profile(w.notified(config.Failing))
+	p.Name = "other"
+	hours(1)
+	w.gets()
+	p = w.profile(w.notified())
+	p.Name = "third"
+	w.options.Outputs = flow.LookAtOutputs
+	hours(1)
+	w.options.Outputs = flow.WriteOutputs
+	w.scene.Realm = state.Sandbox
+	hours(1)
+	w.gets()
+}
+
+// TestNotifierTrouble checks that a notifier which fails, hangs or floods hurts nothing.
+func TestNotifierTrouble(t *testing.T) {
+	for name, c := range map[string]struct {
+		command []string
+		warns   string
+	}{
+		"fails":          {[]string{"sh", "-c", "exit 7"}, "notify: sh failed (exit status 7)"},
+		"is missing":     {[]string{"/nowhere/tell"}, "notify: cannot run /nowhere/tell"},
+		"floods":         {[]string{"sh", "-c", "head -c 100000000 /dev/zero; head -c 100000000 /dev/zero >&2"}, ""},
+		"reads not":      {[]string{"true"}, ""},
+		"leaves a child": {[]string{"sh", "-c", "sleep 5 &"}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, sandbox.Options{})
+			p := w.profile(func(p *config.Profile) {
+				p.Notify = []config.Notifier{{On: config.NotifyEvents, Command: c.command, Dir: w.dir}}
+			})
+			w.must(p, flow.Login)
+			w.pass(170 * 24 * time.Hour)
+			for range 3 { // it is tried again in an hour, and told once a day
+				w.must(p, map[bool]flow.Action{true: flow.Refresh, false: flow.Keep}[w.stored(p).Expires.Before(w.clock())])
+			}
+			said := strings.Join(w.warnings(), "\n")
+			if strings.Count(said, "notify: ") != strings.Count(c.warns, "notify: ") || !strings.Contains(said, c.warns) {
+				t.Errorf("warned %q", said)
+			}
+		})
+	}
+	t.Run("hangs", func(t *testing.T) {
+		w := newWorld(t, sandbox.Options{})
+		p := w.profile(func(p *config.Profile) {
+			p.Notify = []config.Notifier{{On: config.NotifyEvents, Command: []string{"sleep", "600"}, Dir: w.dir}}
+		})
+		w.must(p, flow.Login)
+		w.pass(170 * 24 * time.Hour)
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second) // as a person who presses Ctrl-C
+		defer cancel()
+		begun := time.Now()
+		o := w.runner().Apply(ctx, []config.Profile{p})[0]
+		if took := time.Since(begun); o.Err != nil || took > 10*time.Second || !strings.Contains(w.env(), w.stored(p).Access) {
+			t.Errorf("after %s: %v", took, o.Err)
+		}
+	})
+}
+
+// TestNotifyWatch checks that watch tells once a day as well, whether it has something to do
+// or not, and remembers what was told when it is started again.
+func TestNotifyWatch(t *testing.T) {
+	w := newWorld(t, sandbox.Options{})
+	p := w.profile(w.notified())
+	w.must(p, flow.Login)
+	w.unattended()
+	w.pass(167 * 24 * time.Hour)
+	for range 3 {
+		w.watching([]config.Profile{p}, 30, func(int) { w.pass(30 * time.Minute); time.Sleep(20 * time.Millisecond) })
+	}
+	// The clock runs on while a notifier is at work, so the days are not certain.
+	if got := w.notices(); len(got) != 2 || !strings.HasPrefix(got[0], "login_ending dev 1") || !strings.HasPrefix(got[1], "login_ending dev 1") {
+		t.Errorf("told %q", got)
+	}
+}

@@ -122,5 +122,5 @@ func sing() error {
 // under exec prints is its own affair.
 func meant(args []byte) bool {
 	words := strings.Fields(string(args))
-	return slices.ContainsFunc([]string{"token", "apply", "exec"}, func(s string) bool { return slices.Contains(words, s) }) && !slices.Contains(words, "--json")
+	return slices.ContainsFunc([]string{"token", "apply", "exec", "pull"}, func(s string) bool { return slices.Contains(words, s) }) && !slices.Contains(words, "--json")
 }

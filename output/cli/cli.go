@@ -92,10 +92,10 @@ func Run(ctx context.Context, process Process) int {
 		return p.refuse(err)
 	}
 	code := called.command.run(ctx, p)
-	if err := out.failed(); err != nil && code == 0 {
+	if err := out.failed(); err != nil {
 		err := &fault.Error{Kind: fault.Failed, Message: "standard output", Err: fault.Cause(err), Hint: "what was to be printed is not complete: make room for it, or print it elsewhere"}
 		p.voice.Error("", err)
-		return exitCode(err)
+		return cmp.Or(code, exitCode(err))
 	}
 	return code
 }

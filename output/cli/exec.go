@@ -2,7 +2,11 @@ package cli
 
 import (
 	"context"
+	"os"
+	"sync"
+	"time"
 
+	"tokenform/flow"
 	"tokenform/output"
 )
 
@@ -12,12 +16,22 @@ outputs name; a profile without any gives SPOTIFY_ACCESS_TOKEN and
 SPOTIFY_TOKEN_EXPIRES_AT. No outputs are written. The exit code is COMMAND's;
 127 where there is no such command.
 
-  tokenform exec -- node index.js`
+A command that runs longer than a token: with --restart, tokenform stays, keeps the
+tokens valid, and starts COMMAND anew when they change (SIGTERM, and SIGKILL after
+--grace). With --signal it gets a signal instead, and reads the token anew itself,
+for example with tokenform token. Its own end is the end of exec.
+
+  tokenform exec -- node index.js
+  tokenform exec --restart -- node server.js`
 
 type execCommand struct {
 	selection
 	login
 	command []string // the program and its arguments
+	restart bool
+	signal  string // a name; empty means none
+	grace   time.Duration
+	sends   os.Signal
 }
 
 func (c *execCommand) flags(f flags) {
@@ -25,6 +39,9 @@ func (c *execCommand) flags(f flags) {
 	c.login.flags(f)
 	c.sandboxFlag(f)
 	c.minTTLFlag(f)
+	f.BoolVar(&c.restart, "restart", false, "stay, and start COMMAND anew when a token changes")
+	f.StringVar(&c.signal, "signal", "", "stay, and send COMMAND the signal `NAME` when a token changes")
+	f.DurationVar(&c.grace, "grace", 10*time.Second, "with --restart: wait this long before SIGKILL")
 }
 
 func (c *execCommand) check(args, dashed []string) error {
@@ -32,6 +49,18 @@ func (c *execCommand) check(args, dashed []string) error {
 		return usage("exec needs a command", "write it behind --: tokenform exec -- COMMAND ARG...")
 	}
 	c.command = dashed
+	if c.restart && c.signal != "" {
+		return usage("--restart and --signal exclude each other", "give one of the two")
+	}
+	if err := checkTimeouts(c.grace); err != nil {
+		return err
+	}
+	if c.signal != "" {
+		var err error
+		if c.sends, err = output.ParseSignal(c.signal); err != nil {
+			return err
+		}
+	}
 	return c.login.check(&c.selection, args)
 }
 
@@ -56,12 +85,63 @@ func (c *execCommand) run(ctx context.Context, p *program) int {
 			return p.refuse(err)
 		}
 	}
+	if c.restart || c.signal != "" {
+		return c.supervise(ctx, p, j, outcomes)
+	}
 	env, err := output.Environment(ctx, p.Environ(), outcomes)
 	if err != nil {
 		return p.refuse(err)
 	}
 	stdout := p.Out.(*errWriter).Writer // the command gets the stream itself
 	code, err = output.Exec(c.command, env, p.In, stdout, p.Err)
+	if err != nil {
+		p.refuse(err)
+	}
+	return code
+}
+
+// supervise runs the command beside a watch that keeps its tokens valid.
+func (c *execCommand) supervise(ctx context.Context, p *program, j job, outcomes []flow.Outcome) int {
+	var mu sync.Mutex // guards outcomes
+	changed := make(chan struct{}, 1)
+	watching, stop := context.WithCancel(ctx)
+	var watch sync.WaitGroup
+	watch.Go(func() {
+		j.Watch(watching, j.profiles, flow.Watch{
+			Tell: func(o flow.Outcome) {
+				if o.Err != nil {
+					p.voice.Error(o.Profile.Name, o.Err)
+					return
+				}
+				if err := output.Mask(p.Err, p.Env, o.Token); err != nil || !o.Done {
+					return
+				}
+				mu.Lock()
+				defer mu.Unlock()
+				for i := range outcomes {
+					if outcomes[i].Profile.Name == o.Profile.Name {
+						outcomes[i].Token = o.Token
+					}
+				}
+				select {
+				case changed <- struct{}{}:
+				default: // a change is waiting already
+				}
+			},
+			Error: func(err error) { p.voice.Error("", err) },
+		})
+	})
+	// A signal goes on to the command, whose end is the end of all.
+	code, err := output.Supervise(context.WithoutCancel(ctx), c.command, output.Supervision{
+		Env: func() ([]string, error) {
+			mu.Lock()
+			defer mu.Unlock()
+			return output.Environment(ctx, p.Environ(), outcomes)
+		},
+		Changed: changed, Signal: c.sends, Grace: c.grace,
+	})
+	stop()
+	watch.Wait()
 	if err != nil {
 		p.refuse(err)
 	}

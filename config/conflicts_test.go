@@ -8,7 +8,7 @@ import (
 )
 
 // TestD14OutputOverInput: an output may not replace what a profile reads, whatever
-// the file is called (field.md D6, D14).
+// the file is called.
 func TestD14OutputOverInput(t *testing.T) {
 	for name, c := range map[string]struct {
 		profile string

@@ -10,7 +10,7 @@ import (
 	"tokenform/config/fault"
 )
 
-// profileKeys are the keys of a document, in the order of SPEC section 2.
+// profileKeys are the keys of a document.
 var profileKeys = []string{
 	"profile", "moved_from", "client", "grant", "scopes", "redirect_uri", "show_dialog",
 	"min_ttl", "login_lifetime", "login_warning", "refresh_token", "authorized_at", "env_file",

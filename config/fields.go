@@ -211,7 +211,7 @@ func (d *document) text(n *node, name string) (s string, ok bool) {
 	return s, ok
 }
 
-// expand is text. literal is that of the function [expand].
+// expand is like text. literal says that a part of s is written in the profile itself.
 func (d *document) expand(n *node, name string) (s string, literal, ok bool) {
 	switch {
 	case n.kind != scalar:

@@ -56,7 +56,7 @@ func Load(ctx context.Context, src Sources, args []string) (profiles []Profile, 
 		args = l.defaultFile()
 	}
 	for _, arg := range args {
-		l.open(arg)
+		l.add(arg)
 	}
 	profiles = make([]Profile, 0, len(l.files)) // most files hold one profile
 	take := func(f *file, docs iter.Seq[tree], end func() ending) {
@@ -92,7 +92,7 @@ func (l *loader) defaultFile() []string {
 	files := DefaultFiles(l.src)
 	switch len(files) {
 	case 0:
-		l.report(Pos{}, "name a file or a directory, or write a first profile with tokenform init", "no tokenform.yaml in the current directory, nor above it in the same repository")
+		l.report(Pos{}, "name a file or a directory, or write a first profile with tokenform init", "no tokenform.yaml in the current directory, nor above it in the repository or the home directory")
 	case 2:
 		l.report(Pos{File: files[0]}, "remove one of the two, or name the one that is meant", files[1]+" is there too, and is not read")
 		l.problems[len(l.problems)-1].Warning = true
@@ -138,8 +138,8 @@ func DefaultFiles(src Sources) []string {
 	}
 }
 
-// open adds the files that an argument stands for.
-func (l *loader) open(arg string) {
+// add adds the files that an argument stands for.
+func (l *loader) add(arg string) {
 	if arg == "-" {
 		l.stdin()
 		return
@@ -157,7 +157,7 @@ func (l *loader) open(arg string) {
 	case info.IsDir():
 		l.directory(arg, path)
 	default:
-		l.read(arg, path, info.Size())
+		l.addFile(arg, path, info.Size())
 	}
 }
 
@@ -184,7 +184,7 @@ func (l *loader) directory(arg, path string) {
 			continue
 		}
 		found = true
-		l.read(filepath.Join(arg, name), file, 0)
+		l.addFile(filepath.Join(arg, name), file, 0)
 	}
 	if !found {
 		l.report(Pos{File: arg}, "put profiles in it, or name a file", "no *.yaml or *.yml file in this directory")
@@ -198,9 +198,9 @@ func isProfileFile(name string) bool {
 	return (ext == ".yaml" || ext == ".yml") && !strings.HasPrefix(name, ".")
 }
 
-// read adds a file, which is read later. size is about the file's size; zero means
+// addFile adds a file, which is read later. size is about the file's size; zero means
 // not known.
-func (l *loader) read(shown, path string, size int64) {
+func (l *loader) addFile(shown, path string, size int64) {
 	if first, twice := l.seen[path]; twice {
 		message := "named twice on the command line"
 		if first != shown {

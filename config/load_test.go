@@ -242,7 +242,7 @@ func TestLoadRefuses(t *testing.T) {
 		stdin string
 		want  string
 	}{
-		{"nothing named", nil, "", "no tokenform.yaml in the current directory, nor above it in the same repository"},
+		{"nothing named", nil, "", "no tokenform.yaml in the current directory, nor above it in the repository or the home directory"},
 		{"not there", []string{"b.yaml"}, "", "b.yaml: no such file or directory"},
 		{"no profile in a directory", []string{"empty"}, "", "empty: no *.yaml or *.yml file in this directory"},
 		{"too large", []string{"big.yaml"}, "", "big.yaml: larger than 1 MiB"},

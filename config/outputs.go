@@ -10,7 +10,7 @@ import (
 // OutputType is what an output is, by the name in a profile.
 type OutputType string
 
-// The output types of SPEC section 6. Package output has a sink for each.
+// The output types. Package output has a sink for each.
 const (
 	EnvOutput      OutputType = "env"
 	JSONOutput     OutputType = "json"

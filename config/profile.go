@@ -116,14 +116,13 @@ const (
 // NotifyEvents are the words of a notifier's on.
 var NotifyEvents = []string{LoginEnding, LoginNeeded, Failing, Recovered}
 
-// Key maps a field of the token to a variable of an env file.
+// Key maps a field of the token to a variable, of an env file or of GitHub Actions.
 type Key struct {
 	Field    string // one of Fields
 	Variable string
 }
 
-// Fields are the names by which outputs refer to parts of a token, as in SPEC
-// section 6.
+// Fields are the names by which outputs refer to parts of a token.
 var Fields = []string{
 	"access_token", "token_type", "scope", "expires_at", "refresh_token",
 	"authorized_at", "client_id", "client_secret", "profile",

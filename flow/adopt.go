@@ -31,7 +31,7 @@ func (f Found) Format(s fmt.State, _ rune) { fmt.Fprintf(s, "token in %s (redact
 const longestLife = 24 * time.Hour
 
 // adoptable looks for a token that a client got when it refreshed on its own, if
-// the decision d is to keep or to refresh t. Such a token is adopted and not
+// the decision d is to keep, to verify or to refresh t. Such a token is adopted and not
 // overwritten: its refresh token may be the only one that still works. Then the
 // decision is to adopt, and next is what t becomes. Else adoptable returns d.
 func (r *Runner) adoptable(p config.Profile, t *state.Token, recorded []state.Written, d Decision) (_ Decision, found Found, next *state.Token) {

@@ -142,11 +142,11 @@ func (r *Runner) begin(due []dueForecast) {
 // profiles can go on.
 func (r *Runner) apply(ctx context.Context, forecast Outcome, yield func()) Outcome {
 	o := Outcome{Profile: forecast.Profile, Token: forecast.Token, Decision: forecast.Decision}
-	o.Err = r.applyLocked(ctx, forecast, &o, yield)
+	o.Err = r.applyUnderLock(ctx, forecast, &o, yield)
 	return o
 }
 
-func (r *Runner) applyLocked(ctx context.Context, forecast Outcome, o *Outcome, yield func()) error {
+func (r *Runner) applyUnderLock(ctx context.Context, forecast Outcome, o *Outcome, yield func()) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}

@@ -34,11 +34,11 @@ type Decision struct {
 
 // grants reports whether the decision replaces the token by a new one of the server.
 func (d Decision) grants() bool {
-	return d.Action != Keep && d.Action != Adopt && d.Action != Verify
+	return d.Action == Refresh || d.Action == Login || d.Action == Request
 }
 
 // Decide compares what p declares with what is in state, and says what to do. t is
-// nil if nothing is in state. Decide is the table of SPEC section 3, in its order,
+// nil if nothing is in state. Decide is a table, in its order,
 // and depends on nothing but its arguments. Decide takes a value that only a
 // command can tell to be unchanged, so that a plan runs no command.
 func Decide(p config.Profile, t *state.Token, now time.Time) Decision {

@@ -39,7 +39,7 @@ func machineToken() *state.Token {
 	return t
 }
 
-// TestDecide has a case for every row of SPEC section 3 and for every trap of
+// TestDecide has a case for every row of Decide and for every trap of
 // spotify.md that a decision can fall into.
 func TestDecide(t *testing.T) {
 	with := func(p config.Profile, change func(*config.Profile)) config.Profile { change(&p); return p }

@@ -13,9 +13,10 @@ import (
 // Date header has a resolution of one second, and an answer takes some.
 const maxSkew = time.Minute
 
-// fromWire makes our token from the wire's. Only fromWire turns a relative lifetime
-// into an absolute time, and keeps from old what an answer leaves out. The expiry counts from sent, the moment before the request,
-// so that a slow answer never makes a token look longer-lived than it is.
+// fromWire makes our token from the wire's, with what old has if the answer leaves it
+// out. Only fromWire turns a relative lifetime into an absolute time. The lifetime counts
+// from sent, the moment before the request, so that a slow answer never makes a token
+// look longer-lived than it is.
 func (s *session) fromWire(app oauth.App, old *state.Token, w oauth.Token, sent time.Time) *state.Token {
 	n := &state.Token{
 		Server:   s.world.Endpoints.Accounts,

@@ -5,8 +5,7 @@ import (
 	"tokenform/flow/state"
 )
 
-// Outcome is what a run found out about one profile, decided and did. Plan
-// fills in everything but Done; apply and destroy go on from there.
+// Outcome is what a run found out about one profile, decided and did.
 type Outcome struct {
 	Profile  config.Profile
 	Token    *state.Token // in state now; nil if there is none

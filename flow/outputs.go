@@ -10,7 +10,7 @@ import (
 // OutputAction is what becomes of one output.
 type OutputAction string
 
-// The actions of SPEC section 3. Print happens at every apply and changes nothing.
+// The actions. Print happens at every apply and changes nothing.
 const (
 	Create       OutputAction = "create"
 	Update       OutputAction = "update"
@@ -22,7 +22,7 @@ const (
 // Change says what writing would do, or did, to one output.
 type Change struct {
 	Type   config.OutputType
-	Path   string // absolute; empty for an output that is no file
+	Path   string // of a file absolute; of a command its words; empty for a stream
 	Shown  string // the path as people know it
 	Action OutputAction
 	Reason string   // for people, without values: "SPOTIFY_ACCESS_TOKEN differs", "missing"
@@ -46,7 +46,7 @@ type Outputs interface {
 	// as missing.
 	Foreign(p config.Profile, t *state.Token, recorded []state.Written) []Found
 
-	// Missing says what Write for p would want for, if that is known without a token:
+	// Missing says what Write for p would lack, if that is known without a token:
 	// a person must not log in for an output that cannot be written.
 	Missing(p config.Profile) error
 

@@ -55,7 +55,7 @@ func (r *Runner) forecast(p config.Profile) Outcome {
 		o.Outputs, o.Err = r.world.Outputs.Stale(p, o.Token, o.recorded, o.Decision.grants())
 	}
 	if !o.Decision.grants() && !slices.ContainsFunc(o.Outputs, rewrites) {
-		return o // every file is as it should be, so no client has written one
+		return o // no JSON file is to be rewritten, so no client has written one
 	}
 	d, _, next := r.adoptable(p, o.Token, o.recorded, o.Decision)
 	o.Decision = d

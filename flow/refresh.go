@@ -121,7 +121,7 @@ func (s *session) refresh(ctx context.Context, app oauth.App, from refreshSource
 		if err := s.storeRotated(app, from, n.Refresh, sent); err != nil {
 			return nil, err
 		}
-		n.Serial++
+		n.Serial++ // storeRotated has saved one
 	}
 	switch {
 	case asked:
@@ -178,9 +178,12 @@ func rotatedIn(err error) string {
 // storeRotated stores a refresh token that the server sent instead of from's,
 // and nothing else of the answer. The next apply refreshes with it.
 func (s *session) storeRotated(app oauth.App, from refreshSource, rotated string, sent time.Time) error {
-	n := s.expired(app, from, sent)
-	if !from.foreign {
-		*n = *from.base // its access token is as good as it was
+	var n *state.Token
+	if from.foreign {
+		n = s.expired(app, from, sent)
+	} else {
+		stored := *from.base // its access token is as good as it was
+		n = &stored
 	}
 	if from.client {
 		n.Account = nil // not known until the Web API says it

@@ -26,8 +26,8 @@ type World struct {
 	Browse func(ctx context.Context, url string) error
 	Pasted func() <-chan string
 
-	// Begin is called once, before the first profile is changed, with every profile
-	// that has something to do. Begin may be nil.
+	// Begin is called once in each Apply, before the first profile is changed, with every
+	// profile that has something to do. Begin may be nil.
 	Begin func([]config.Profile)
 }
 

@@ -15,8 +15,8 @@ import (
 	"tokenform/flow/state"
 )
 
-// session is one profile under its lock: everything that grants or stores a
-// token is a method of session.
+// session is one profile under its lock: every grant is a method of session, and
+// stores what it yields.
 type session struct {
 	*Runner
 	profile  config.Profile
@@ -238,16 +238,15 @@ func (s *session) reserve() error {
 	return nil
 }
 
-// store saves n. Once store has returned nil, the
-// token survives a kill and a power cut. The caller must show n to nobody if store
-// fails; cure says what is lost then.
-func (s *session) store(n *state.Token, cure string) error {
+// store saves n. Once store has returned nil, the token survives a kill and a power cut.
+// If store fails, the caller must show n to nobody; loss says what is lost then.
+func (s *session) store(n *state.Token, loss string) error {
 	n.Source, _ = declaredIn(s.profile, n)
 	if s.token != nil {
 		n.Retire(s.token.Refresh)
 	}
 	if err := s.entry.Save(n); err != nil {
-		return &fault.Error{Kind: fault.Failed, Message: "the token was granted but cannot be stored", Err: err, Hint: "make room or make it writable, then apply again; " + cure}
+		return &fault.Error{Kind: fault.Failed, Message: "the token was granted but cannot be stored", Err: err, Hint: "make room or make it writable, then apply again; " + loss}
 	}
 	return nil
 }

@@ -14,7 +14,7 @@ import (
 
 // Check asks the Web API about every stored token that has not expired. A token
 // that the Web API refuses is marked so, and is replaced instead of kept. If there is
-// no answer, Check warns: no answer proves nothing.
+// no answer, Check warns: silence says nothing about the token.
 func (r *Runner) Check(ctx context.Context, outcomes []Outcome) {
 	slots := make(chan struct{}, max(r.options.Parallelism, 1))
 	var wg sync.WaitGroup
@@ -65,7 +65,7 @@ func replaceRefused(p config.Profile, t *state.Token) Decision {
 }
 
 // verify asks the Web API whether it takes the new token t, if the profile has
-// verify: true. No answer proves nothing: the token is used, and the next apply
+// verify: true. Silence says nothing: the token is used, and the next apply
 // asks again.
 func (s *session) verify(ctx context.Context, app oauth.App, t *state.Token) error {
 	if !s.profile.Verify || t.Verified {

@@ -36,7 +36,7 @@ type world struct {
 
 // saying is one call of the voice.
 type saying struct {
-	what string // "warn", "waiting", "ask", "asked", "misanswered" or "logged in"
+	what string // "warn", "remind", "waiting", "ask", "asked", "misanswered" or "logged in"
 	text string
 }
 
@@ -162,7 +162,7 @@ func (w *world) requests() int { return len(w.server.Requests()) }
 
 func (w *world) unattended() { w.scene.Browse, w.scene.Pasted = nil, nil }
 
-// saves is what the error must say and of what kind it must be.
+// fails checks that r failed, with an error of the kind that has the words and no secret.
 func (w *world) fails(r flow.Outcome, kind fault.Kind, words ...string) {
 	w.Helper()
 	if r.Err == nil {

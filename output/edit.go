@@ -7,7 +7,7 @@ import (
 )
 
 // edit is what is to become of one file. Plan and apply both get it from the same
-// pure function of the old bytes and the token, so that they cannot disagree.
+// function, which may read but never writes, so that they cannot disagree.
 type edit struct {
 	change  flow.Change
 	content []byte // what the file will hold, if every value is known

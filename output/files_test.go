@@ -558,7 +558,7 @@ func TestErrors(t *testing.T) {
 	tok := someToken()
 	want := []string{
 		"dir: is a directory | name another path in the profile, or move away what is there",
-		"file/.env: its directory does not exist | mkdir -p DIR/file",
+		"file/.env: file is a file, and not a directory | name another path in the profile, or move that file away",
 		"utf16.env: is not a text file in UTF-8 | save it as UTF-8; PowerShell's > writes UTF-16",
 		"value.env: a dotenv file cannot hold the value of C: it contains a single quote | use a json output for it",
 	}

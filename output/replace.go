@@ -326,10 +326,19 @@ func (at place) wrap(err error) error {
 	return e
 }
 
-// homeless is the error for a file whose directory is not there. It is not made:
-// a typing mistake in a path must not leave a token in a new place.
+// homeless is the error for a link into a directory that does not exist, and for a path
+// on which a file stands where a directory should. Other directories are made.
 func (at place) homeless() error {
 	dir := filepath.Dir(at.path)
+	for above := dir; ; above = filepath.Dir(above) {
+		info, err := os.Stat(above)
+		if err == nil && !info.IsDir() {
+			return &fault.Error{Message: at.shown + ": " + filepath.Base(above) + " is a file, and not a directory", Hint: "name another path in the profile, or move that file away"}
+		}
+		if err == nil || above == filepath.Dir(above) {
+			break
+		}
+	}
 	if target, err := os.Readlink(at.path); err == nil {
 		if dir = filepath.Dir(target); !filepath.IsAbs(dir) {
 			dir = filepath.Join(filepath.Dir(at.path), dir)

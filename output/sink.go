@@ -66,7 +66,7 @@ type streamSink interface {
 	// shown is what people call the stream.
 	shown(o config.Output) string
 
-	// missing says what print would want for, if that is known without a token.
+	// missing says what print would lack, if that is known without a token.
 	missing(f *Files, o config.Output) error
 
 	print(f *Files, x target) error

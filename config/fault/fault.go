@@ -55,7 +55,7 @@ func (e *Error) Unwrap() error { return e.Err }
 
 // KindOf returns the kind of err: Interrupted for a canceled context, else the
 // first kind that an [*Error] in err's chain names, else Failed. Of several
-// joined errors KindOf returns the kind to deal with first (SPEC section 7).
+// joined errors KindOf returns the kind to deal with first.
 func KindOf(err error) Kind {
 	if list := Split(err); list != nil {
 		kinds := map[Kind]bool{}

@@ -1,6 +1,7 @@
 // Package atomicfile is the one way a file is replaced: at every moment the
 // path holds all of the old content or all of the new, and once [Write] has
-// said so the new content survives a power cut.
+// said so the new content survives a power cut. A file that cannot be replaced, as
+// a mount point cannot, is rewritten in place; only then is that not so.
 //
 // The temporary file has one name per target, so that what a killed process
 // leaves behind is recognised and goes with the next write. The price is that

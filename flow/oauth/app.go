@@ -28,7 +28,7 @@ type Token struct {
 	Type      string        // "Bearer": the server's "bearer" is the same, but not to every client
 	Refresh   string        // empty means that the answer had none, so the one at hand stays valid
 	Scopes    []string      // sorted; nil means that the server did not say; empty means that it said none
-	ExpiresIn time.Duration // always positive
+	ExpiresIn time.Duration // of an answer always positive
 	Date      time.Time     // the answer's Date; zero means that it had none
 }
 

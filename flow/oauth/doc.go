@@ -3,7 +3,7 @@
 // listener that the browser comes back to.
 //
 // Its rules:
-//   - Nothing here has a clock: a [Token] is as the server sent it.
+//   - A [Token] is as the server sent it: it has no absolute time.
 //   - A failure is an [Error]: one line, fit for a terminal, without a secret
 //     even if the server echoes one. No error of x/oauth2 or net/http is
 //     passed on, because theirs quote bodies and URLs.

@@ -11,8 +11,8 @@ import (
 	"tokenform/flow/atomicfile"
 )
 
-// Written is an output as tokenform last wrote it, so that an output that is no
-// longer declared can be taken back.
+// Written is an output as tokenform last wrote it, or was about to write it, so that an
+// output that is no longer declared can be taken back.
 type Written struct {
 	Type    string            `json:"type"`
 	Path    string            `json:"path,omitempty"`           // of a file absolute; of a command its words

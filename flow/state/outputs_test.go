@@ -9,7 +9,7 @@ import (
 )
 
 // TestOutputs: what was written goes along with the project, and a project that was
-// moved or copied does not own what is outside (field.md D2, D13).
+// moved or copied does not own what is outside.
 func TestOutputs(t *testing.T) {
 	root := t.TempDir()
 	project, outside := filepath.Join(root, "project"), filepath.Join(root, "outside.env")

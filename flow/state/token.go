@@ -12,7 +12,8 @@ import (
 // it writes.
 const Version = 1
 
-// Token is a profile's login, complete and with absolute times. The wire's token, in
+// Token is a profile's token and login, with absolute times. Client credentials have no
+// login, and a login that is yet to be refreshed has no access token. The wire's token, in
 // package oauth, has relative times and may lack a refresh token.
 type Token struct {
 	Version     int       `json:"version"`

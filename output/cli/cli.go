@@ -47,7 +47,7 @@ type Process struct {
 	Hangups func() (hangups <-chan os.Signal, stop func())
 }
 
-// The exit codes of SPEC section 7.
+// The exit codes, as README has them.
 const (
 	exitChanges     = 2
 	exitInterrupted = 130
@@ -92,7 +92,7 @@ func Run(ctx context.Context, process Process) int {
 		return p.refuse(err)
 	}
 	code := called.command.run(ctx, p)
-	if err := out.failed(); err != nil {
+	if err := out.failed(); err != nil && code != exitCode(err) { // else an output has said it
 		err := &fault.Error{Kind: fault.Failed, Message: "standard output", Err: fault.Cause(err), Hint: "what was to be printed is not complete: make room for it, or print it elsewhere"}
 		p.voice.Error("", err)
 		return cmp.Or(code, exitCode(err))

@@ -17,8 +17,8 @@ import (
 	"tokenform/flow/state"
 )
 
-// selection says which profiles a command is about: its arguments, --profile, and
-// --sandbox for commands that have the flag.
+// selection says which profiles a command is about, and in which world: its arguments
+// and the flags that more than one command has.
 type selection struct {
 	files    []string      // files, directories and "-"; none means tokenform.yaml
 	patterns []string      // of names; nil means all, or what TOKENFORM_PROFILE says

@@ -65,7 +65,7 @@ func (p *program) endpoints() (oauth.Endpoints, error) {
 	return endpoints, nil
 }
 
-// people says how a person can be asked to log in (SPEC section 5).
+// people says how a person can be asked to log in.
 func (p *program) people(s selection, l login) (browse func(context.Context, string) error, pasted func() <-chan string) {
 	mode := l.mode
 	if mode == "auto" {

@@ -23,8 +23,8 @@ import (
 	"tokenform/flow"
 )
 
-// Voice is all that a run says. It has two forms: Human writes text, and JSON
-// one object for each command. Both are safe for concurrent use.
+// Voice is all that a run says. It has two forms: one for people, and one for
+// programs, which prints one JSON object for each command. Both are safe for concurrent use.
 type Voice interface {
 	flow.Voice
 

@@ -88,7 +88,7 @@ func TestCallbackUnderAttack(t *testing.T) {
 	}
 
 	w.agree(server)
-	want := []string{".env", ".tokenform", ".tokenform/.gitignore", ".tokenform/dev.json", ".tokenform/dev.lock", ".tokenform/dev.outputs", "token.json", "tokenform.yaml", "vault"}
+	want := []string{".env", ".tokenform", ".tokenform/.gitignore", ".tokenform/dev.json", ".tokenform/dev.lock", ".tokenform/dev.outputs", ".tokenform/log.jsonl", "token.json", "tokenform.yaml", "vault"}
 	if got := private(t, dir); !slices.Equal(got, want) {
 		t.Errorf("there is %q, want %q", got, want)
 	}

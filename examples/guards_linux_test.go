@@ -177,5 +177,5 @@ outputs:
 const (
 	maxApplyCalls   = 21
 	maxTokenCalls   = 15
-	maxRefreshCalls = 98
+	maxRefreshCalls = 101 // three of them for the log
 )

@@ -5,9 +5,11 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"time"
 
 	"tokenform/config"
 	"tokenform/config/fault"
+	"tokenform/flow/state"
 )
 
 // Apply brings every profile to its declared state, at most Options.Parallelism
@@ -177,6 +179,7 @@ func (r *Runner) applyUnderLock(ctx context.Context, forecast Outcome, o *Outcom
 		n, err := s.carryOut(ctx, &o.Decision)
 		if n != nil {
 			o.Token, o.Done = n, true
+			s.entry.Log(state.Event{Time: s.now().UTC().Truncate(time.Second), Action: string(o.Decision.Action), Serial: n.Serial, Command: s.options.Command})
 		}
 		if err != nil {
 			return err

@@ -8,6 +8,7 @@ import (
 
 	"tokenform/config"
 	"tokenform/config/fault"
+	"tokenform/flow/atomicfile"
 	"tokenform/flow/state"
 )
 
@@ -94,4 +95,13 @@ func seedOf(t *state.Token) config.Seed {
 		s.Account = t.Account.ID
 	}
 	return s
+}
+
+// WriteReport writes a text without secrets to a file that other users may read, in one
+// step: nobody reads half of it.
+func WriteReport(path, text string) error {
+	if _, err := atomicfile.Write(path, []byte(text), 0o644); err != nil {
+		return &fault.Error{Message: "--output " + path, Err: fault.Cause(err), Hint: "name a file in a directory that exists and that this user can write"}
+	}
+	return nil
 }

@@ -30,11 +30,19 @@ func (h Holder) String() string {
 	if h.PID == 0 {
 		return "another process"
 	}
-	where := ""
+	return fmt.Sprintf("tokenform %s (process %d%s, since %s)", h.Command, h.PID, h.where(), h.Since.Local().Format(time.DateTime))
+}
+
+// Who is String without the time: "tokenform apply (process 4711)".
+func (h Holder) Who() string {
+	return fmt.Sprintf("tokenform %s (process %d%s)", h.Command, h.PID, h.where())
+}
+
+func (h Holder) where() string {
 	if here, err := os.Hostname(); err == nil && h.Host != "" && h.Host != here {
-		where = " on " + h.Host
+		return " on " + h.Host
 	}
-	return fmt.Sprintf("tokenform %s (process %d%s, since %s)", h.Command, h.PID, where, h.Since.Local().Format(time.DateTime))
+	return ""
 }
 
 // held is the error for a lock that another process did not release in time.

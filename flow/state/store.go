@@ -154,6 +154,8 @@ func (s *Store) foreign() string {
 			ours = err == nil && wrong == nil
 		case ".outputs", ".told":
 			ours = err == nil && shape(b) == damaged // an object
+		case ".jsonl":
+			ours = err == nil && strings.HasPrefix(name, "log") // see Log
 		case ".lock":
 			ours = err == nil && (len(b) == 0 || b[0] == 0) // see sign
 		}

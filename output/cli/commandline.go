@@ -254,7 +254,7 @@ func arguments(cmd *cobra.Command, names func(files []string) []string) cobra.Co
 			return []string{"profile", "output"}, cobra.ShellCompDirectiveNoFileComp
 		case cmd.Name() == "state" && len(args) == 0:
 			return strings.Split("list|show|mv|rm|pull|push", "|"), cobra.ShellCompDirectiveNoFileComp
-		case cmd.Name() == "state":
+		case cmd.Name() == "state", cmd.Name() == "log":
 			return names(nil), cobra.ShellCompDirectiveNoFileComp
 		}
 		return nil, cobra.ShellCompDirectiveNoFileComp

@@ -39,6 +39,7 @@ var commands = [...]entry{
 	{"import", files, "take over a refresh token from standard input or another client", longImport, false, func() command { return &importCommand{} }},
 	{"destroy", files, "delete state and the outputs tokenform wrote", longDestroy, false, func() command { return &destroy{} }},
 	{"state", "list|show|mv|rm|pull|push [NAME]...", "look after what is kept", longState, false, func() command { return &stateCommand{} }},
+	{"log", "[NAME]...", "show what runs did to tokens", longLog, false, func() command { return &logCommand{} }},
 	{"sandbox", "", "run the stand-in Spotify server on a loopback port", longSandbox, false, func() command { return &sandboxCommand{} }},
 	{"schema", "[profile|output]", "print the JSON Schema of profiles, or of --json", longSchema, false, func() command { return &schema{} }},
 	{"version", "", "print the version", "", false, func() command { return &version{} }},

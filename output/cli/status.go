@@ -6,6 +6,8 @@ import (
 
 	"tokenform/config/fault"
 	"tokenform/flow"
+	"tokenform/output"
+	"tokenform/output/terminal"
 )
 
 const longStatus = `Shows for each profile how long its access token is valid and how long its
@@ -17,17 +19,24 @@ type status struct {
 	selection
 	verify bool
 	within time.Duration
+	format string
+	file   string // for format prometheus; empty means standard output
 }
 
 func (c *status) flags(f flags) {
 	c.selection.flags(f)
 	verifyFlag(f, &c.verify)
 	f.long(&c.within, "expires-within", "exit 4 where a login ends within this time, for example 30d")
+	f.choice(&c.format, "format", "how to show it", "table", "prometheus")
+	f.StringVar(&c.file, "output", "", "with --format prometheus: write to `FILE`, in one step")
 	c.sandboxFlag(f)
 }
 
 func (c *status) check(args, _ []string) error {
 	c.files, c.orphans, c.every = args, true, true
+	if c.file != "" && c.format != "prometheus" {
+		return usage("--output is for --format prometheus", "leave it out, or use > FILE")
+	}
 	return nil
 }
 
@@ -40,6 +49,9 @@ func (c *status) run(ctx context.Context, p *program) int {
 	outcomes := append(p.forecast(ctx, j, c.verify), j.PlanOrphans(j.orphans, false)...)
 	j.SuggestMoves(outcomes, j.orphans)
 	reminders := j.Reminders(outcomes, c.within, true)
+	if c.format == "prometheus" {
+		return c.prometheus(p, outcomes, reminders)
+	}
 	for _, m := range reminders {
 		p.voice.Remind(m)
 	}
@@ -62,4 +74,18 @@ func (p *program) forecast(ctx context.Context, j job, verify bool) []flow.Outco
 		j.Check(ctx, outcomes)
 	}
 	return outcomes
+}
+
+// prometheus writes the metrics. The collector reads them by another user, and a failure
+// of a profile is a metric, too.
+func (c *status) prometheus(p *program, outcomes []flow.Outcome, reminders []flow.Reminder) int {
+	text := terminal.Prometheus(outcomes, reminders, p.Now())
+	if c.file == "" {
+		p.voice.Print(text)
+		return 0
+	}
+	if err := output.WriteReport(c.file, text); err != nil {
+		return p.refuse(err)
+	}
+	return 0
 }

@@ -79,6 +79,7 @@ const topicState = `Beside each profile, in .tokenform (state: or --state elsewh
   NAME.json      the login: server, app, account, tokens. Private (0600).
   NAME.outputs   what tokenform wrote on this machine, as digests
   NAME.told      what people were told, by notify
+  log.jsonl      which run did what (tokenform log); bounded
   NAME.lock      who is at work; free as soon as that process ends
 
 A login is of a server, an app and an account: another server, as

@@ -8,6 +8,7 @@ import (
 
 	"tokenform/config"
 	"tokenform/flow"
+	"tokenform/flow/state"
 )
 
 // human is the form of [Voice] for people.
@@ -49,6 +50,13 @@ func (h *human) Applied(outcomes []flow.Outcome) { h.applied(outcomes) }
 func (h *human) Failed(outcomes []flow.Outcome) { h.errors(outcomes) }
 
 func (h *human) Imported(outcome flow.Outcome, next string) { h.imported(outcome, next) }
+
+func (h *human) Logged(events []state.Event) {
+	for _, e := range events {
+		by := state.Holder{PID: e.PID, Host: e.Host, Command: e.Command}
+		h.Print(visible(fmt.Sprintf("%s %s: %s, serial %d, by %s", e.Time.Local().Format(time.DateTime), e.Profile, deed(flow.Action(e.Action)), e.Serial, by.Who())) + "\n")
+	}
+}
 
 func (h *human) Listed(names []string) {
 	for _, name := range names {

@@ -6,6 +6,7 @@ import (
 
 	"tokenform/config"
 	"tokenform/flow"
+	"tokenform/flow/state"
 )
 
 // jsonVoice is the form of [Voice] for programs: the report is one [View] on
@@ -88,6 +89,8 @@ func (j *jsonVoice) Imported(outcome flow.Outcome, next string) {
 	j.imported(outcome, next)
 	j.print(View{OK: outcome.Err == nil, Profiles: []ProfileView{viewOutcome(outcome)}})
 }
+
+func (j *jsonVoice) Logged(events []state.Event) { j.print(View{OK: true, Events: events}) }
 
 func (j *jsonVoice) Listed(names []string) { j.print(View{OK: true, Kept: names}) }
 

@@ -17,6 +17,7 @@ type View struct {
 	OK       bool           `json:"ok"`                // the exit code is 0, or 2
 	Changes  *bool          `json:"changes,omitempty"` // plan: apply would do something
 	Profiles []ProfileView  `json:"profiles,omitempty"`
+	Events   []state.Event  `json:"events,omitempty"`  // log
 	Kept     []string       `json:"kept,omitempty"`    // state list
 	Summary  *Summary       `json:"summary,omitempty"` // plan and apply
 	Problems []ProblemView  `json:"problems,omitempty"`

@@ -21,6 +21,7 @@ import (
 
 	"tokenform/config"
 	"tokenform/flow"
+	"tokenform/flow/state"
 )
 
 // Voice is all that a run says. It has two forms: one for people, and one for
@@ -58,6 +59,7 @@ type Voice interface {
 	Status(outcomes []flow.Outcome, ok bool)                       // status
 	Failed(outcomes []flow.Outcome)                                // token and exec, if one failed
 	Imported(outcome flow.Outcome, next string)                    // import
+	Logged(events []state.Event)                                   // log
 	Listed(names []string)                                         // state list
 	Destroyed(outcomes []flow.Outcome)                             // destroy
 

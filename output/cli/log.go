@@ -1,0 +1,40 @@
+package cli
+
+import (
+	"context"
+	"slices"
+
+	"tokenform/flow/state"
+)
+
+const longLog = `Shows what runs of tokenform did to tokens: when, which command in which process,
+what, and the serial number of what was stored. Without NAME it shows all profiles
+in the state directories of tokenform.yaml, or in --state DIR. The log is bounded, and
+holds no secret.`
+
+type logCommand struct {
+	selection
+	names []string
+}
+
+func (c *logCommand) flags(f flags) { c.sandboxFlag(f) }
+
+func (c *logCommand) check(args, _ []string) error {
+	c.names = args
+	return nil
+}
+
+func (c *logCommand) run(ctx context.Context, p *program) int {
+	realm, err := p.realm(c.selection)
+	if err != nil {
+		return p.refuse(err)
+	}
+	var events []state.Event
+	for _, dir := range p.stateDirs(ctx) {
+		events = append(events, realm.Open(dir).Events()...)
+	}
+	events = slices.DeleteFunc(events, func(e state.Event) bool { return len(c.names) > 0 && !slices.Contains(c.names, e.Profile) })
+	slices.SortStableFunc(events, func(a, b state.Event) int { return a.Time.Compare(b.Time) })
+	p.voice.Logged(events)
+	return 0
+}

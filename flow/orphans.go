@@ -139,6 +139,8 @@ func (r *Runner) checkOwner(p config.Profile, t *state.Token) error {
 // SuggestMoves tells of each profile without a login that a login which no file declares any
 // more may be its own: it is of the same app.
 func (r *Runner) SuggestMoves(outcomes []Outcome, orphans []config.Profile) {
+	line := r.options.Invocation
+	line.Files = nil // state takes none
 	for _, o := range outcomes {
 		id, known := o.Profile.Client.ID.Known()
 		if o.Err != nil || o.Token != nil || !known || o.Decision.Action != Login {
@@ -146,7 +148,7 @@ func (r *Runner) SuggestMoves(outcomes []Outcome, orphans []config.Profile) {
 		}
 		for _, old := range orphans {
 			if t, err := r.open(old).Read(old.Name); err == nil && t != nil && t.ClientID == id && old.State == o.Profile.State {
-				r.warn(o.Profile.Name, "the login of "+old.Name+", which no file declares any more, is of the same app", "if the profile was renamed: moved_from: "+old.Name+" in it, or tokenform state mv "+old.Name+" "+o.Profile.Name)
+				r.warn(o.Profile.Name, "the login of "+old.Name+", which no file declares any more, is of the same app", "if the profile was renamed: moved_from: "+old.Name+" in it, or "+line.Command("state", "mv", old.Name, o.Profile.Name))
 				break
 			}
 		}

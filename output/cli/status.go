@@ -52,9 +52,6 @@ func (c *status) run(ctx context.Context, p *program) int {
 	if c.format == "prometheus" {
 		return c.prometheus(p, outcomes, reminders)
 	}
-	for _, m := range reminders {
-		p.voice.Remind(m)
-	}
 	errs := flow.Errors(outcomes)
 	for _, m := range reminders {
 		if m.Code != flow.LoginEnding || m.Left < c.within {
@@ -62,7 +59,7 @@ func (c *status) run(ctx context.Context, p *program) int {
 		}
 	}
 	code = exitCode(errs...)
-	p.voice.Status(outcomes, code == 0)
+	p.voice.Status(outcomes, reminders, code == 0)
 	return code
 }
 

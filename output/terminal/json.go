@@ -75,7 +75,10 @@ func (j *jsonVoice) Applied(outcomes []flow.Outcome) {
 	j.print(View{OK: ok(outcomes), Profiles: viewOutcomes(outcomes), Summary: resultSummary(outcomes)})
 }
 
-func (j *jsonVoice) Status(outcomes []flow.Outcome, ok bool) {
+func (j *jsonVoice) Status(outcomes []flow.Outcome, reminders []flow.Reminder, ok bool) {
+	for _, m := range reminders {
+		j.Remind(m)
+	}
 	j.errors(outcomes)
 	j.print(View{OK: ok, Profiles: viewOutcomes(outcomes)})
 }

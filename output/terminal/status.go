@@ -10,15 +10,18 @@ import (
 	"tokenform/flow/state"
 )
 
-// Status prints a table of how long tokens and logins last, on Out, and then the
-// errors of the profiles in trouble.
-func (h *human) Status(outcomes []flow.Outcome, _ bool) {
+// Status prints a table of how long tokens and logins last, on Out, and then what is to
+// be done about them.
+func (h *human) Status(outcomes []flow.Outcome, reminders []flow.Reminder, _ bool) {
 	w := tabwriter.NewWriter(h.Out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "PROFILE\tGRANT\tTOKEN\tLOGIN\tACCOUNT\tSCOPES\tOUTPUTS")
 	for _, o := range outcomes {
 		fmt.Fprintln(w, visible(o.Profile.Name)+"\t"+string(o.Profile.Grant)+"\t"+strings.Join(h.cells(o), "\t"))
 	}
 	_ = w.Flush()
+	for _, m := range reminders {
+		h.Remind(m)
+	}
 	h.errors(outcomes)
 }
 

@@ -105,7 +105,7 @@ Applied: 1 refreshed, 1 requested, 1 failed; 1 output written, 1 output deleted
 
 func TestStatusText(t *testing.T) {
 	var out, errs bytes.Buffer
-	speaking(&out, &errs).Status(outcomes(), true)
+	speaking(&out, &errs).Status(outcomes(), nil, true)
 	const want = `PROFILE  GRANT               TOKEN           LOGIN                  ACCOUNT   SCOPES         OUTPUTS
 kept     authorization_code  valid for 52m   until 2027-05-21       somebody  1 (1 missing)  1 up to date
 new      pkce                none            -                      -         -              1 of 1 to write
@@ -123,7 +123,7 @@ broken   pkce                not known       not known              -         - 
 	troubled := outcomes()[:1]
 	troubled[0].Err, troubled[0].Outputs = errors.New("cannot be read"), nil
 	out.Reset()
-	speaking(&out, &errs).Status(troubled, true)
+	speaking(&out, &errs).Status(troubled, nil, true)
 	if want := "kept     authorization_code  valid for 52m  until 2027-05-21  somebody  1 (1 missing)  see the error\n"; !strings.HasSuffix(out.String(), want) {
 		t.Errorf("standard output:\n%s\nwant:\n%s", out.String(), want)
 	}

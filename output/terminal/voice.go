@@ -49,19 +49,19 @@ type Voice interface {
 	Print(text string)
 
 	// The reports, of which a command makes one at its end.
-	Refused(err error)                                             // the run could not begin
-	Unusable(problems config.Problems)                             // the profiles are wrong
-	Version(release, build string)                                 // version
-	Wrote(file, next string)                                       // init
-	Validated(profiles []config.Profile, warnings config.Problems) // validate
-	Planned(outcomes []flow.Outcome, changes bool)                 // plan
-	Applied(outcomes []flow.Outcome)                               // apply
-	Status(outcomes []flow.Outcome, ok bool)                       // status
-	Failed(outcomes []flow.Outcome)                                // token and exec, if one failed
-	Imported(outcome flow.Outcome, next string)                    // import
-	Logged(events []state.Event)                                   // log
-	Listed(names []string)                                         // state list
-	Destroyed(outcomes []flow.Outcome)                             // destroy
+	Refused(err error)                                                  // the run could not begin
+	Unusable(problems config.Problems)                                  // the profiles are wrong
+	Version(release, build string)                                      // version
+	Wrote(file, next string)                                            // init
+	Validated(profiles []config.Profile, warnings config.Problems)      // validate
+	Planned(outcomes []flow.Outcome, changes bool)                      // plan
+	Applied(outcomes []flow.Outcome)                                    // apply
+	Status(outcomes []flow.Outcome, reminders []flow.Reminder, ok bool) // status
+	Failed(outcomes []flow.Outcome)                                     // token and exec, if one failed
+	Imported(outcome flow.Outcome, next string)                         // import
+	Logged(events []state.Event)                                        // log
+	Listed(names []string)                                              // state list
+	Destroyed(outcomes []flow.Outcome)                                  // destroy
 
 	// WillDestroy says what destroy is about to take away, before it asks. Watched
 	// tells one thing that watch did.

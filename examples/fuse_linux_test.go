@@ -26,6 +26,11 @@ type loose struct {
 	refuses bool
 }
 
+// WrapChild implements [fs.NodeWrapChilder].
+func (n *loose) WrapChild(context.Context, fs.InodeEmbedder) fs.InodeEmbedder {
+	return &loose{LoopbackNode: fs.LoopbackNode{RootData: n.RootData}, refuses: n.refuses}
+}
+
 func (n *loose) Lookup(ctx context.Context, name string, out *fuse.EntryOut) (*fs.Inode, syscall.Errno) {
 	child, errno := n.LoopbackNode.Lookup(ctx, name, out)
 	out.Mode |= 0o777
@@ -97,10 +102,7 @@ func mountLoose(t *testing.T, refuses bool) string {
 // serveLoose mounts the file system and serves it until standard input ends.
 func serveLoose() int {
 	root := &fs.LoopbackRoot{Path: os.Getenv("FUSE_BEHIND")}
-	root.NewNode = func(data *fs.LoopbackRoot, _ *fs.Inode, _ string, _ *syscall.Stat_t) fs.InodeEmbedder {
-		return &loose{LoopbackNode: fs.LoopbackNode{RootData: data}, refuses: os.Getenv("FUSE_REFUSES") != ""}
-	}
-	node := root.NewNode(root, nil, "", nil)
+	node := &loose{LoopbackNode: fs.LoopbackNode{RootData: root}, refuses: os.Getenv("FUSE_REFUSES") != ""}
 	root.RootNode = node
 	server, err := fs.Mount(os.Getenv("FUSE_DIR"), node, &fs.Options{MountOptions: fuse.MountOptions{DirectMountStrict: true, AllowOther: true}})
 	if err != nil {

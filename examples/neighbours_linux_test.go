@@ -27,7 +27,6 @@ type neighbourhood struct {
 	*testing.T
 	shared, own, url string
 	program          string
-	request          time.Duration // the longest run so far
 }
 
 func newNeighbourhood(t *testing.T) *neighbourhood {

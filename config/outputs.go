@@ -34,7 +34,7 @@ func outputKinds() []outputKind {
 		{JSONOutput, []string{"type", "path", "format", "refresh_token"}, (*document).json},
 		{StdoutOutput, []string{"type", "format"}, (*document).stdout},
 		{TemplateOutput, []string{"type", "path", "template"}, (*document).template},
-		{CommandOutput, []string{"type", "command", "value"}, (*document).command},
+		{CommandOutput, []string{"type", "command", "value", "when"}, (*document).command},
 		{GitHubOutput, []string{"type", "to", "keys"}, (*document).github},
 	}
 }

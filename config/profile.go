@@ -87,6 +87,7 @@ type Output struct {
 	Command                 []string // command: the program and its arguments
 	Dir                     string   // command: where it runs, the profile's directory
 	Value                   string   // command: one of Fields, or a format of stdout
+	Changed                 bool     // command: only if the login is not that of the profile's refresh_token
 	To                      string   // github: "env" or "output"
 
 	keyPos []Pos // of each of Keys

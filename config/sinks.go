@@ -54,6 +54,20 @@ func (d *document) command(o *Output, n *node, fs fields, p Profile) {
 			o.Value = s
 		}
 	}
+	if f := fs.get("when"); f != nil {
+		s, ok := d.shown(f.node, "when")
+		switch {
+		case !ok:
+		case s != "changed":
+			d.report(f.node, "write when: changed, or take it out", "unknown when %s", f.node.quoted())
+		case o.Value != "refresh_token" && o.Value != "seed":
+			d.report(f.node, "set value to refresh_token or seed, or take it out", "when: changed compares the login with the profile's refresh_token, and the command gets another value")
+		case p.RefreshToken == nil && p.NoSeed == "":
+			d.report(f.node, "give the profile a refresh_token, or take it out", "when: changed compares the login with the profile's refresh_token, and there is none")
+		default:
+			o.Changed = true
+		}
+	}
 }
 
 func (d *document) github(o *Output, n *node, fs fields, p Profile) {

@@ -157,7 +157,7 @@ func TestPipelineGitHubWriteback(t *testing.T) {
 				}
 				switch written := calls[1:]; {
 				case !rotates && len(written) == 0:
-				case rotates && len(written) == 1 && written[0].args == "secret set SPOTIFY_REFRESH_TOKEN" && strings.HasPrefix(written[0].stdin, "AQ") && written[0].stdin != seed:
+				case rotates && len(written) == 1 && written[0].args == "secret set SPOTIFY_REFRESH_TOKEN" && strings.HasPrefix(written[0].stdin, "eyJ") && written[0].stdin != seed:
 					seed = written[0].stdin
 				default:
 					t.Fatalf("replaced: %v, and gh was run %d times", rotates, len(written))
@@ -185,7 +185,7 @@ case`, 1))
 		seed := p.login("spotify/writeback.yaml", "SPOTIFY_CLIENT_ID=app", "SPOTIFY_CLIENT_SECRET=hush-hush")
 		asked := p.server.Count("/api/token")
 		code, r, calls := job(t, p, seed)
-		if code != 0 || len(calls) != 2 || !strings.HasPrefix(calls[1].stdin, "AQ") || calls[1].stdin == seed {
+		if code != 0 || len(calls) != 2 || !strings.HasPrefix(calls[1].stdin, "eyJ") || calls[1].stdin == seed {
 			t.Errorf("exit %d, and gh has taken %d secrets, want 2\n%s", code, len(calls), &r.log)
 		}
 		if n := p.server.Count("/api/token") - asked; n != 1 {

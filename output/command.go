@@ -41,9 +41,12 @@ func (processSink) plan(x target) (change flow.Change, text string, err error) {
 		return change, "", nil
 	}
 	text, known, err := commandValue(x)
+	seed, seedKnown := x.profile.RefreshToken.Known()
 	switch {
 	case err != nil:
 		return change, "", err
+	case o.Changed && last == nil && seedKnown && config.ParseSeed(seed).Refresh == x.token.Refresh:
+		change.Action, change.Reason = flow.KeepOutput, "" // where the seed came from has it already
 	case last == nil:
 	case !known: // only a command can tell the secret: assume that it is unchanged
 		change.Action, change.Reason = flow.KeepOutput, ""

@@ -108,3 +108,30 @@ func TestE5LeftByAKill(t *testing.T) {
 		t.Errorf("left: %q", paths)
 	}
 }
+
+// TestChanged checks that with when: changed a command runs only if the login is not that of
+// the profile's refresh_token, on a machine that keeps no state.
+func TestChanged(t *testing.T) {
+	t.Parallel()
+	tok := someToken()
+	for name, c := range map[string]struct {
+		seed string
+		ran  bool
+	}{
+		"the same token":               {tok.Refresh, false},
+		"the same token, as a seed":    {seedOf(tok).Encode(), false},
+		"another token":                {"AQother", true},
+		"another token, as a seed":     {config.Seed{Refresh: "AQother"}.Encode(), true},
+		"the access token, by mistake": {tok.Access, true},
+	} {
+		for _, value := range []string{"seed", "refresh_token"} {
+			d := newDisk(t, config.Output{Type: config.CommandOutput, Shown: "sh", Command: []string{"sh", "-c", "cat >got"}, Value: value, Changed: true})
+			d.p.Outputs[0].Path, d.p.Outputs[0].Dir, d.p.RefreshToken = "", d.dir, config.Literal(c.seed)
+			made, err := d.files.Write(t.Context(), d.p, tok, nil)
+			b, _ := os.ReadFile(d.path("got"))
+			if err != nil || (len(made) == 1) != c.ran || config.ParseSeed(strings.TrimSpace(string(b))).Refresh != map[bool]string{true: tok.Refresh}[c.ran] {
+				t.Errorf("%s, %s: made %v, %v; got %q", name, value, made, err, b)
+			}
+		}
+	}
+}

@@ -86,17 +86,18 @@ func (w *oidcWorld) page(heading string) oidcPage {
 
 	// The command line, which everybody on the machine can read, has the short
 	// address alone.
-	if len(page.Args) != 1 || !regexp.MustCompile(`^http://127\.0\.0\.1:\d+/$`).MatchString(page.Args[0]) {
+	if len(page.Args) != 1 || !regexp.MustCompile(`^http://127\.0\.0\.1:\d+/[A-Z2-7]{26}$`).MatchString(page.Args[0]) {
 		w.t.Fatalf("the browser's arguments: %q", page.Args)
 	}
+	listener := page.Args[0][:strings.LastIndex(page.Args[0], "/")+1]
 	for _, line := range page.Console {
 		// Browsers ask for an icon on their own.
-		if strings.HasPrefix(line, page.Args[0]) && !strings.HasPrefix(line, page.Args[0]+"favicon.ico") {
+		if strings.HasPrefix(line, listener) && !strings.HasPrefix(line, listener+"favicon.ico") {
 			w.t.Errorf("the browser's console: %s", line)
 		}
 	}
 	for _, request := range page.Requests {
-		if !strings.HasPrefix(request, page.Args[0]) && !strings.HasPrefix(request, w.url+"/") {
+		if !strings.HasPrefix(request, listener) && !strings.HasPrefix(request, w.url+"/") {
 			w.t.Errorf("the browser asked another server: %s", request)
 		}
 	}

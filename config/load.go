@@ -61,7 +61,7 @@ func Load(ctx context.Context, src Sources, args []string) (profiles []Profile, 
 	profiles = make([]Profile, 0, len(l.files)) // most files hold one profile
 	take := func(f *file, docs iter.Seq[tree], end func() ending) {
 		before := len(profiles)
-		profiles = l.decode(f, docs, end, profiles)
+		profiles = l.decodeProfiles(f, docs, end, profiles)
 		if before < many && len(profiles) >= many && src.Many != nil {
 			src.Many()
 		}
@@ -317,9 +317,9 @@ func (f *file) parse(take func(tree)) (e ending) {
 	return e
 }
 
-// decode appends the profiles of a file to profiles. At an error of syntax the
+// decodeProfiles appends the profiles of a file to profiles. At an error of syntax the
 // documents before the error are decoded, so that their problems are found too.
-func (l *loader) decode(f *file, docs iter.Seq[tree], end func() ending, profiles []Profile) []Profile {
+func (l *loader) decodeProfiles(f *file, docs iter.Seq[tree], end func() ending, profiles []Profile) []Profile {
 	documents := 0
 	var held tree // decoded when the next one comes: only then is it known whether it is alone
 	release := func(single bool, next []*node) {

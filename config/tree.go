@@ -101,7 +101,7 @@ func parse(data []byte, take func(tree)) (wrong *flawAt) {
 	dec := yaml.NewDecoder(bytes.NewReader(data))
 	for {
 		var doc yaml.Node
-		err := decode(dec, &doc)
+		err := nextNode(dec, &doc)
 		if errors.Is(err, io.EOF) {
 			return nil
 		}
@@ -123,9 +123,9 @@ func parse(data []byte, take func(tree)) (wrong *flawAt) {
 	}
 }
 
-// decode turns panics of yaml.v3 into errors. yaml.v3 recovers from those it
+// nextNode turns panics of yaml.v3 into errors. yaml.v3 recovers from those it
 // raises, but broken input causes others (go-yaml/yaml issues 560, 666, 855).
-func decode(dec *yaml.Decoder, doc *yaml.Node) (err error) {
+func nextNode(dec *yaml.Decoder, doc *yaml.Node) (err error) {
 	defer func() {
 		if recover() != nil {
 			err = errors.New("yaml: the parser gave up on it")

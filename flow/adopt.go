@@ -60,7 +60,7 @@ func (r *Runner) adoptable(p config.Profile, t *state.Token, recorded []state.Wr
 // clientTokens returns the tokens that clients have written into outputs after
 // t. What a run in another realm has written there is no client's.
 func (r *Runner) clientTokens(p config.Profile, t *state.Token, recorded []state.Written) []Found {
-	list := r.world.Outputs.Foreign(p, t, recorded)
+	list := r.world.Outputs.ClientTokens(p, t, recorded)
 	if len(list) == 0 {
 		return list
 	}
@@ -109,7 +109,7 @@ func (s *session) adopt(ctx context.Context, d *Decision) (*state.Token, error) 
 	var n *state.Token
 	err = s.checkAccount(ctx, app, next)
 	if err == nil {
-		if n, err = s.refresh(ctx, app, refreshSource{refresh: next.Refresh, base: next, foreign: true}); !refused(err) {
+		if n, err = s.refresh(ctx, app, refreshSource{refresh: next.Refresh, base: next, notOurs: true}); !refused(err) {
 			return n, err
 		}
 	}

@@ -90,7 +90,7 @@ func (r *Runner) forecastAll(ctx context.Context, profiles []config.Profile) (ou
 	outcomes = make([]Outcome, len(profiles))
 	var mu sync.Mutex
 	take := func(i int, f Outcome) {
-		if f.Err != nil || f.Due() || r.open(f.Profile).Littered(f.Profile.Name) {
+		if f.Err != nil || f.Due() || r.stateOf(f.Profile).Littered(f.Profile.Name) {
 			mu.Lock()
 			defer mu.Unlock()
 			due = append(due, dueForecast{f, i})
@@ -126,7 +126,7 @@ func (r *Runner) saveMemory(o *Outcome, profiles int) {
 
 func prints(c Change) bool { return c.Action == Print }
 
-// begin calls World.Begin with the profiles that have something to do.
+// begin calls World.BeforeFirstChange with the profiles that have something to do.
 func (r *Runner) begin(due []dueForecast) {
 	var profiles []config.Profile
 	for _, d := range due {
@@ -134,8 +134,8 @@ func (r *Runner) begin(due []dueForecast) {
 			profiles = append(profiles, d.Profile)
 		}
 	}
-	if r.world.Begin != nil && len(profiles) > 0 {
-		r.world.Begin(profiles)
+	if r.world.BeforeFirstChange != nil && len(profiles) > 0 {
+		r.world.BeforeFirstChange(profiles)
 	}
 }
 

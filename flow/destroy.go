@@ -11,7 +11,7 @@ import (
 func (r *Runner) PlanDestroy(profiles []config.Profile) []Outcome {
 	outcomes := make([]Outcome, len(profiles))
 	for i, p := range profiles {
-		o := Outcome{Profile: p, Litter: r.open(p).Littered(p.Name)}
+		o := Outcome{Profile: p, Litter: r.stateOf(p).Littered(p.Name)}
 		if o.Token, o.recorded, o.Err = r.read(p); o.Err == nil && (o.Token != nil || o.recorded != nil) {
 			if o.Outputs, o.Err = r.world.Outputs.Leftovers(p, o.recorded); o.Err != nil {
 				o.Outputs = nil // nothing will be done

@@ -28,7 +28,7 @@ func TestApplyMany(t *testing.T) {
 	check := func(what string, want func(i int) flow.Action) {
 		t.Helper()
 		var told, due []string
-		w.scene.Begin = func(due []config.Profile) {
+		w.scene.BeforeFirstChange = func(due []config.Profile) {
 			for _, p := range due {
 				told = append(told, p.Name)
 			}

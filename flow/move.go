@@ -24,10 +24,10 @@ func (r *Runner) readMoved(p config.Profile) (t *state.Token, recorded []state.W
 func (s *session) takeOver() error {
 	former := s.profile
 	former.Name, former.MovedFrom = s.profile.MovedFrom, ""
-	if t, err := s.open(former).Read(former.Name); t == nil && err == nil {
+	if t, err := s.stateOf(former).Read(former.Name); t == nil && err == nil {
 		return nil
 	}
-	old, err := s.open(former).Lock(context.Background(), former.Name, s.holder(), state.Waiting{Timeout: s.options.LockTimeout})
+	old, err := s.stateOf(former).Lock(context.Background(), former.Name, s.holder(), state.Waiting{Timeout: s.options.LockTimeout})
 	if err != nil {
 		return err
 	}

@@ -44,7 +44,7 @@ func (r *Runner) notify(ctx context.Context, o Outcome) {
 	}
 	r.telling.Lock()
 	defer r.telling.Unlock()
-	entry, err := r.open(p).Lock(ctx, p.Name, r.holder(), state.Waiting{Timeout: 2 * time.Second})
+	entry, err := r.stateOf(p).Lock(ctx, p.Name, r.holder(), state.Waiting{Timeout: 2 * time.Second})
 	if err != nil {
 		return // another process is at work, and tells
 	}
@@ -77,7 +77,7 @@ func (r *Runner) notify(ctx context.Context, o Outcome) {
 	if o.Err == nil {
 		delete(told.Last, config.Recovered) // the next trouble is another one
 	}
-	if entry, err = r.open(p).Lock(ctx, p.Name, r.holder(), state.Waiting{Timeout: 2 * time.Second}); err != nil {
+	if entry, err = r.stateOf(p).Lock(ctx, p.Name, r.holder(), state.Waiting{Timeout: 2 * time.Second}); err != nil {
 		return
 	}
 	defer entry.Unlock()

@@ -147,7 +147,7 @@ func (r *Runner) SuggestMoves(outcomes []Outcome, orphans []config.Profile) {
 			continue
 		}
 		for _, old := range orphans {
-			if t, err := r.open(old).Read(old.Name); err == nil && t != nil && t.ClientID == id && old.State == o.Profile.State {
+			if t, err := r.stateOf(old).Read(old.Name); err == nil && t != nil && t.ClientID == id && old.State == o.Profile.State {
 				r.warn(o.Profile.Name, "the login of "+old.Name+", which no file declares any more, is of the same app", "if the profile was renamed: moved_from: "+old.Name+" in it, or "+line.Command("state", "mv", old.Name, o.Profile.Name))
 				break
 			}
@@ -159,7 +159,7 @@ func (r *Runner) SuggestMoves(outcomes []Outcome, orphans []config.Profile) {
 // in now: else p would be pruned with the file that declared p before. An error
 // is ignored: the next apply notes the file.
 func (r *Runner) noteSource(ctx context.Context, p config.Profile) {
-	entry, err := r.open(p).Lock(ctx, p.Name, r.holder(), state.Waiting{})
+	entry, err := r.stateOf(p).Lock(ctx, p.Name, r.holder(), state.Waiting{})
 	if err != nil {
 		return
 	}

@@ -41,10 +41,10 @@ type Outputs interface {
 	// different. t may be nil, for nothing in state, only if fresh is set.
 	Stale(p config.Profile, t *state.Token, recorded []state.Written, fresh bool) ([]Change, error)
 
-	// Foreign returns the tokens that other programs have written into outputs of p
+	// ClientTokens returns the tokens that other programs have written into outputs of p
 	// and that end later than t, the last one first. A file that cannot be read counts
 	// as missing.
-	Foreign(p config.Profile, t *state.Token, recorded []state.Written) []Found
+	ClientTokens(p config.Profile, t *state.Token, recorded []state.Written) []Found
 
 	// Missing says what Write for p would lack, if that is known without a token:
 	// a person must not log in for an output that cannot be written.

@@ -67,7 +67,7 @@ func (r *Runner) forecast(p config.Profile) Outcome {
 
 // read returns what state has of p: the login, and what was written to outputs.
 func (r *Runner) read(p config.Profile) (t *state.Token, recorded []state.Written, err error) {
-	store := r.open(p)
+	store := r.stateOf(p)
 	if t, err = store.Read(p.Name); err == nil {
 		if t == nil && p.MovedFrom != "" {
 			return r.readMoved(p)

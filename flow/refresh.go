@@ -17,7 +17,7 @@ type refreshSource struct {
 	refresh string
 	base    *state.Token // what state keeps of what it has now; nil if that is nothing
 	seed    string       // the digest of the profile's refresh_token, once this token is stored; empty means the digest in base
-	foreign bool         // the token is not state's own, so it may be of any account
+	notOurs bool         // the token is not state's own, so it may be of any account
 	client  bool         // a client wrote the token into an output of a login that was state's
 }
 
@@ -55,7 +55,7 @@ func (s *session) seeded(seed config.Seed, digest string) (refreshSource, error)
 	if seed.Account != "" && s.profile.Account == "" { // else the Web API is asked
 		base.Account = &state.Account{ID: seed.Account}
 	}
-	return refreshSource{refresh: seed.Refresh, base: base, seed: digest, foreign: true}, nil
+	return refreshSource{refresh: seed.Refresh, base: base, seed: digest, notOurs: true}, nil
 }
 
 // refresh trades the refresh token for a new access token. An invalid_grant
@@ -69,7 +69,7 @@ func (s *session) refresh(ctx context.Context, app oauth.App, from refreshSource
 	sending, done := patient(ctx)
 	defer done()
 	w, err := app.Refresh(sending, from.refresh)
-	if refused(err) && !from.foreign {
+	if refused(err) && !from.notOurs {
 		// Another client may have stored a newer token meanwhile.
 		newer, readErr := s.entry.Token()
 		switch {
@@ -114,7 +114,7 @@ func (s *session) refresh(ctx context.Context, app oauth.App, from refreshSource
 	}
 	n.Retire(from.refresh)
 	asked := s.profile.Account != "" && n.Account == nil
-	if asked && n.Refresh != from.refresh && !from.foreign && !from.client {
+	if asked && n.Refresh != from.refresh && !from.notOurs && !from.client {
 		// The stored login goes on with this token, whoever turns out to have logged
 		// in: the token must not live in the memory of a process alone while the Web
 		// API is asked.
@@ -133,7 +133,7 @@ func (s *session) refresh(ctx context.Context, app oauth.App, from refreshSource
 		// The wrong account's login is not stored. If nobody said whose login it is,
 		// the next apply asks again.
 		_, silent := errors.AsType[*oauth.Error](err)
-		if n.Refresh != from.refresh && silent && (from.foreign || from.client) {
+		if n.Refresh != from.refresh && silent && (from.notOurs || from.client) {
 			err = errors.Join(err, s.storeRotated(app, from, n.Refresh, sent))
 		}
 		return nil, err
@@ -179,7 +179,7 @@ func rotatedIn(err error) string {
 // and nothing else of the answer. The next apply refreshes with it.
 func (s *session) storeRotated(app oauth.App, from refreshSource, rotated string, sent time.Time) error {
 	var n *state.Token
-	if from.foreign {
+	if from.notOurs {
 		n = s.expired(app, from, sent)
 	} else {
 		stored := *from.base // its access token is as good as it was

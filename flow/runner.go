@@ -26,9 +26,9 @@ type World struct {
 	Browse func(ctx context.Context, url string) error
 	Pasted func() <-chan string
 
-	// Begin is called once in each Apply, before the first profile is changed, with every
-	// profile that has something to do. Begin may be nil.
-	Begin func([]config.Profile)
+	// BeforeFirstChange is called once in each Apply, before the first profile is changed, with every
+	// profile that has something to do. BeforeFirstChange may be nil.
+	BeforeFirstChange func([]config.Profile)
 }
 
 // Options say how a run goes about its work.
@@ -75,8 +75,8 @@ func (r *Runner) command(p config.Profile, words ...string) string {
 	return r.options.Invocation.Command(append(words, "-p", p.Name)...)
 }
 
-// open returns the state that holds p's token.
-func (r *Runner) open(p config.Profile) *state.Store { return r.world.Realm.Open(p.State) }
+// stateOf returns the state that holds p's token.
+func (r *Runner) stateOf(p config.Profile) *state.Store { return r.world.Realm.Open(p.State) }
 
 // attended reports whether there is a person who can log in.
 func (r *Runner) attended() bool { return r.world.Browse != nil || r.world.Pasted != nil }

@@ -34,7 +34,7 @@ const noticeable = 500 * time.Millisecond
 
 // lock takes p's lock and reads p's token. The caller must unlock the session.
 func (r *Runner) lock(ctx context.Context, p config.Profile, yield func()) (*session, error) {
-	entry, err := r.open(p).Lock(ctx, p.Name, r.holder(), state.Waiting{
+	entry, err := r.stateOf(p).Lock(ctx, p.Name, r.holder(), state.Waiting{
 		Timeout: r.options.LockTimeout,
 		After:   noticeable,
 		Tell:    func(h state.Holder) { r.world.Voice.Waiting(p.Name, h) },
@@ -42,7 +42,7 @@ func (r *Runner) lock(ctx context.Context, p config.Profile, yield func()) (*ses
 	if err != nil {
 		return nil, err
 	}
-	if dir := r.open(p).Dir(); entry.Made && paths.Loose(dir) {
+	if dir := r.stateOf(p).Dir(); entry.Made && paths.Loose(dir) {
 		r.warn(p.Name, config.LooseText(dir), config.LooseHint)
 	}
 	s := &session{Runner: r, profile: p, entry: entry, yield: yield}

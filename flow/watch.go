@@ -242,7 +242,7 @@ func (x *watcher) pause(profiles []config.Profile) time.Duration {
 		if w := x.waits[p.Name]; w != nil && now.Before(w.until) {
 			earlier(w.until)
 		} else if w == nil || !w.token.IsZero() {
-			if t, err := x.open(p).Read(p.Name); err == nil && t != nil {
+			if t, err := x.stateOf(p).Read(p.Name); err == nil && t != nil {
 				earlier(t.Expires.Add(-p.MinTTL + time.Second))
 			}
 		}

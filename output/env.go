@@ -58,7 +58,7 @@ func (envSink) edit(x target, old *file) (edit, error) {
 			fresh = true
 		}
 	}
-	drop, left := takeable(data, recorded, x.output.Keys, x.others)
+	drop, left := takeable(data, recorded, x.output.Keys, x.otherProfiles)
 	e.left = strings.Join(left, ", ")
 	e.change.Vars = append(e.change.Vars, drop...)
 	switch {
@@ -100,7 +100,7 @@ func (x target) wroteWhole(old *file) bool {
 		if w.Vars == nil {
 			return w.Digest == old.digest()
 		}
-		drop, left := takeable(old.data, &w, nil, x.others)
+		drop, left := takeable(old.data, &w, nil, x.otherProfiles)
 		rest, err := mergeDotenv(old.data, nil, drop)
 		return w.Made && err == nil && len(left) == 0 && len(rest) == 0
 	})

@@ -73,7 +73,7 @@ func TestE5LeftByAKill(t *testing.T) {
 	d := newDisk(t, env(".env", "access_token=T"))
 	d.write(".env", "MINE=1\n", 0o600)
 	d.p.State = d.path(".tokenform")
-	room := d.files.room(d.p)
+	room := d.files.stagingDir(d.p)
 	if err := os.MkdirAll(room, 0o700); err != nil {
 		t.Fatal(err)
 	}

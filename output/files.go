@@ -139,7 +139,7 @@ func (f *Files) Write(ctx context.Context, p config.Profile, t *state.Token, rec
 // writing is the job of writing a file. A value that only a command can tell is
 // fetched if the edit needs it.
 func writing(ctx context.Context, sink fileSink, x target) job {
-	return job{room: x.room, place: place{x.output.Path, x.output.Shown}, plan: func(old *file) (edit, error) {
+	return job{stagingDir: x.stagingDir, place: place{x.output.Path, x.output.Shown}, plan: func(old *file) (edit, error) {
 		e, err := sink.edit(x, old)
 		if err == nil && e.unknown {
 			if err = resolve(ctx, x.profile); err == nil {
@@ -202,7 +202,7 @@ func (f *Files) takingBack(p config.Profile, recorded []state.Written) []job {
 	var jobs []job
 	for _, w := range recorded {
 		if sink, ok := sinkOf(config.OutputType(w.Type)).(fileSink); ok {
-			jobs = append(jobs, job{placeOf(w, p), func(old *file) (edit, error) { return sink.takeBack(w, old, f.others(p, w.Path)) }, f.room(p)})
+			jobs = append(jobs, job{placeOf(w, p), func(old *file) (edit, error) { return sink.takeBack(w, old, f.others(p, w.Path)) }, f.stagingDir(p)})
 		}
 	}
 	return jobs
@@ -231,7 +231,7 @@ func (f *Files) takeBack(ctx context.Context, p config.Profile, recorded []state
 	sweeping, cancel := context.WithTimeout(ctx, lockTimeout)
 	defer cancel()
 	for _, j := range f.takingBack(p, recorded) {
-		atomicfile.Sweep(sweeping, j.path, j.room)
+		atomicfile.Sweep(sweeping, j.path, j.stagingDir)
 		made, err := f.put(ctx, p.Name, j)
 		if occupied(err) {
 			continue // a directory, say: nothing of what was written is left
@@ -279,8 +279,8 @@ func recordOf(realm state.Realm, p config.Profile) []state.Written {
 	return list
 }
 
-// room returns where new content for p's files waits until it takes its place.
-func (f *Files) room(p config.Profile) string { return f.Realm.Open(p.State).Dir() }
+// stagingDir returns where new content for p's files waits until it takes its place.
+func (f *Files) stagingDir(p config.Profile) string { return f.Realm.Open(p.State).Dir() }
 
 // targets are the outputs of p for the token t, with outputs that share an env file
 // made one.
@@ -294,9 +294,9 @@ func (f *Files) targets(p config.Profile, t *state.Token, recorded []state.Writt
 			list[i].output.Keys = slices.Concat(list[i].output.Keys, o.Keys)
 			continue
 		}
-		x := target{profile: p, output: o, token: t, stored: t, recorded: recorded, others: f.others(p, o.Path), room: f.room(p)}
-		x.theirs = sync.OnceValue(func() []state.Written { return f.theirs(x) })
-		x.neighbours = func(path string) bool { return f.madeByNeighbour(p, path) }
+		x := target{profile: p, output: o, token: t, stored: t, recorded: recorded, otherProfiles: f.others(p, o.Path), stagingDir: f.stagingDir(p)}
+		x.otherRealms = sync.OnceValue(func() []state.Written { return f.theirs(x) })
+		x.sameStateDir = func(path string) bool { return f.madeByNeighbour(p, path) }
 		list = append(list, x)
 	}
 	return list

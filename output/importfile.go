@@ -58,10 +58,10 @@ func ReadClientFile(name string, data []byte) (Imported, error) {
 	return i, nil
 }
 
-// Foreign implements [flow.Outputs]. Only clients' files that were ours are looked
+// ClientTokens implements [flow.Outputs]. Only clients' files that were ours are looked
 // at, in formats that tell when the token ends: one that was never written here is
 // of somebody else's login, or another app's, for all that is known.
-func (f *Files) Foreign(p config.Profile, t *state.Token, recorded []state.Written) []flow.Found {
+func (f *Files) ClientTokens(p config.Profile, t *state.Token, recorded []state.Written) []flow.Found {
 	var list []flow.Found
 	for _, o := range p.Outputs {
 		if o.Type != config.JSONOutput || o.Format == "tokenform" {

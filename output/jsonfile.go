@@ -32,13 +32,13 @@ func (jsonSink) edit(x target, old *file) (edit, error) {
 	if old != nil && !same {
 		switch found := recognise(old.data); {
 		case atomicfile.OfAnother(x.output.Path):
-			return edit{}, x.foreign()
+			return edit{}, x.errNotOurs()
 		case x.owned(old):
 			if x.unseen(found, old) {
 				return edit{}, x.holdsLogin()
 			}
 		case !strings.Contains(found.From, o.Format):
-			return edit{}, x.foreign()
+			return edit{}, x.errNotOurs()
 		default:
 			e.before = true
 		}
@@ -60,7 +60,7 @@ func (x target) unseen(found Imported, old *file) bool {
 	if found.RefreshToken == "" || last == nil || last.Digest == old.digest() {
 		return false
 	}
-	if slices.ContainsFunc(x.theirs(), func(w state.Written) bool { return w.Digest == old.digest() }) {
+	if slices.ContainsFunc(x.otherRealms(), func(w state.Written) bool { return w.Digest == old.digest() }) {
 		return false // another realm's, which has the token in state
 	}
 	return state.Digest(found.RefreshToken) != last.Refresh && (x.stored == nil || !x.stored.Had(found.RefreshToken))

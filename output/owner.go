@@ -20,7 +20,7 @@ import (
 // owned reports whether tokenform made what the file holds: for this output, for one
 // of another type at its path, or in another realm.
 func (x target) owned(old *file) bool {
-	return x.last() != nil && !x.leadsAway(old) || x.wroteWhole(old) || slices.ContainsFunc(x.theirs(), func(w state.Written) bool {
+	return x.last() != nil && !x.leadsAway(old) || x.wroteWhole(old) || slices.ContainsFunc(x.otherRealms(), func(w state.Written) bool {
 		return w.Digest == old.digest() && paths.Same(w.Path, x.output.Path)
 	})
 }
@@ -32,8 +32,8 @@ func (x target) leadsAway(old *file) bool {
 	return err == nil && info.Mode()&fs.ModeSymlink != 0 && x.last().Digest != old.digest() && recognise(old.data).From == ""
 }
 
-// foreign is the error for a whole file that tokenform did not make.
-func (x target) foreign() error {
+// errNotOurs is the error for a whole file that tokenform did not make.
+func (x target) errNotOurs() error {
 	return &fault.Error{
 		Message: "tokenform did not make this file, so it is not replaced",
 		Hint:    "move it away, or name another path in the profile",
@@ -48,7 +48,7 @@ func (x target) made(takesOver func(old *file) bool) bool {
 	if i := slices.IndexFunc(x.recorded, func(w state.Written) bool { return w.Path == x.output.Path }); i >= 0 {
 		return x.recorded[i].Made || missing
 	}
-	return missing || x.neighbours(x.output.Path) || takesOver != nil && takesOver(x.present())
+	return missing || x.sameStateDir(x.output.Path) || takesOver != nil && takesOver(x.present())
 }
 
 // madeByNeighbour reports whether tokenform made the file for another profile of the

@@ -78,8 +78,8 @@ const patience = 20
 // job is a file, and the function that says what becomes of the file.
 type job struct {
 	place
-	plan func(*file) (edit, error)
-	room string // where the new content waits
+	plan       func(*file) (edit, error)
+	stagingDir string // where the new content waits
 }
 
 // put does all jobs, or none if one of them cannot be done, and returns what
@@ -190,7 +190,7 @@ func prepare(j job) (replacement, error) {
 	if old != nil {
 		data = old.data
 	}
-	staged, err := atomicfile.Stage(j.path, j.room, data, e.content, 0o600)
+	staged, err := atomicfile.Stage(j.path, j.stagingDir, data, e.content, 0o600)
 	if err != nil {
 		err = j.wrap(err)
 	}
@@ -246,7 +246,7 @@ func (f *Files) commit(profile string, r replacement) error {
 		}
 		// A link, a mount point, or a directory that is not ours to change: emptying the
 		// file takes the secret away as well.
-		staged, err := atomicfile.Stage(r.path, r.room, r.old.data, nil, 0o600)
+		staged, err := atomicfile.Stage(r.path, r.stagingDir, r.old.data, nil, 0o600)
 		if err != nil {
 			return err
 		}
@@ -261,7 +261,7 @@ func (f *Files) commit(profile string, r replacement) error {
 	case err != nil:
 	case taken:
 		f.Warn(profile, r.shown+" belonged to another user, who cannot change it any more: it belongs to this user now", "chown it back, or give this user the right to write it")
-	case r.staged.Foreign():
+	case r.staged.OfAnother():
 		f.Warn(profile, r.shown+" belongs to another user, who can read the token", "give it an output of your own if that is not meant")
 	case inPlace:
 		f.Warn(profile, r.shown+" cannot be replaced and was rewritten in place: a crash in that moment would have damaged it",

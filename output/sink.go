@@ -74,15 +74,15 @@ type streamSink interface {
 
 // target is one output of a profile and the token for it.
 type target struct {
-	profile    config.Profile
-	output     config.Output
-	token      *state.Token    // nil means a token that is yet to come
-	stored     *state.Token    // in state now; nil means that there is none
-	recorded   []state.Written // what was written before, to all outputs of the profile
-	others     others
-	room       string                 // where new content for files waits
-	theirs     func() []state.Written // what runs in other realms have written
-	neighbours func(path string) bool // see madeByNeighbour
+	profile       config.Profile
+	output        config.Output
+	token         *state.Token    // nil means a token that is yet to come
+	stored        *state.Token    // in state now; nil means that there is none
+	recorded      []state.Written // what was written before, to all outputs of the profile
+	otherProfiles others
+	stagingDir    string                 // where new content for files waits
+	otherRealms   func() []state.Written // what runs in other realms have written
+	sameStateDir  func(path string) bool // see madeByNeighbour
 }
 
 // last returns what was written to the output before, or nil.

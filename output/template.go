@@ -30,7 +30,7 @@ func (templateSink) edit(x target, old *file) (edit, error) {
 		same = agrees(string(old.data), string(content)) // what is not known was written before
 	}
 	if old != nil && !same && (atomicfile.OfAnother(x.output.Path) || !x.owned(old)) {
-		return edit{}, x.foreign()
+		return edit{}, x.errNotOurs()
 	}
 	e.judge(x.token, old, same)
 	return e, nil

@@ -409,10 +409,10 @@ func (p *Pending) Discard() {
 	_ = os.Remove(p.f.Name())
 }
 
-// irreplaceable reports whether err means that the file may still be written,
+// onlyInPlace reports whether err means that the file may still be written,
 // but not replaced: it is a mount point of its own (rename says EBUSY or EXDEV),
 // or its directory is not ours to change.
-func irreplaceable(err error) bool {
+func onlyInPlace(err error) bool {
 	return errors.Is(err, syscall.EBUSY) || errors.Is(err, syscall.EXDEV) ||
 		errors.Is(err, syscall.EROFS) || errors.Is(err, fs.ErrPermission)
 }

@@ -16,12 +16,12 @@ var ErrChanged = errors.New("another program is changing it")
 // Staged is new content for a file, safe on the disk: [Stage] makes it, and exactly one of
 // Commit and Discard ends it.
 type Staged struct {
-	path    string
-	data    []byte
-	exists  bool         // there is a file already
-	still   func() error // whether it may still be replaced
-	staged  *Pending     // nil means the file can only be rewritten in place
-	foreign bool         // that is so because the file belongs to another user
+	path      string
+	data      []byte
+	exists    bool         // there is a file already
+	still     func() error // whether it may still be replaced
+	staged    *Pending     // nil means the file can only be rewritten in place
+	ofAnother bool         // that is so because the file belongs to another user
 }
 
 // Stage prepares the replacement of path by data, which was made from old: what
@@ -56,7 +56,7 @@ func stage(path, room string, data []byte, mode fs.FileMode, still func() error)
 		// A file is not taken from its owner if it can be rewritten.
 		if f, err := os.OpenFile(target, os.O_WRONLY, 0); err == nil {
 			p.Discard()
-			s.foreign = true
+			s.ofAnother = true
 			return s, f.Close()
 		}
 	}
@@ -67,7 +67,7 @@ func stage(path, room string, data []byte, mode fs.FileMode, still func() error)
 		s.staged = p
 		return s, nil
 	}
-	if !exists || !irreplaceable(err) {
+	if !exists || !onlyInPlace(err) {
 		return nil, err
 	}
 	f, err := os.OpenFile(target, os.O_WRONLY, 0) // may it at least be rewritten?
@@ -91,7 +91,7 @@ func (s *Staged) Commit() (inPlace bool, err error) {
 		if errors.Is(err, syscall.EXDEV) && s.staged.f.Name() != temporary(s.staged.target) { // another mount of the same file system
 			return s.restage()
 		}
-		if !s.exists || !irreplaceable(err) {
+		if !s.exists || !onlyInPlace(err) {
 			return false, err
 		}
 	}
@@ -114,9 +114,9 @@ func (s *Staged) restage() (inPlace bool, err error) {
 	return again.Commit()
 }
 
-// Foreign reports whether the file belongs to another user, and is rewritten in place to
+// OfAnother reports whether the file belongs to another user, and is rewritten in place to
 // stay so.
-func (s *Staged) Foreign() bool { return s.foreign }
+func (s *Staged) OfAnother() bool { return s.ofAnother }
 
 // Taken reports whether the file will belong to this user, and belongs to another one now.
 func (s *Staged) Taken() bool { return s.staged != nil && s.staged.taken }

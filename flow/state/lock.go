@@ -57,11 +57,11 @@ func held(by Holder, timeout time.Duration) error {
 // Entry is a profile's state under its lock: only through it can a token be
 // stored.
 type Entry struct {
-	store *Store
-	name  string
-	lock  *flock.Flock
-	room  *atomicfile.Pending // for the next Save; nil means none reserved
-	Made  bool                // the state directory was made for this lock
+	store    *Store
+	name     string
+	lock     *flock.Flock
+	reserved *atomicfile.Pending // for the next Save; nil means none reserved
+	Made     bool                // the state directory was made for this lock
 }
 
 // Waiting says how long to wait for a lock and who is told about it.

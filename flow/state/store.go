@@ -120,8 +120,8 @@ func (s *Store) create() error {
 	if string(b) == all || errors.Is(err, fs.ErrPermission) {
 		return nil // if permissions are wrong, the lock says more
 	}
-	if foreign := s.foreign(); foreign != "" {
-		return broken(s.dir, "is no state directory: "+foreign+" in it is not tokenform's", "give the tokens a directory of their own, for example state: .tokenform")
+	if stranger := s.stranger(); stranger != "" {
+		return broken(s.dir, "is no state directory: "+stranger+" in it is not tokenform's", "give the tokens a directory of their own, for example state: .tokenform")
 	}
 	// An empty one is what a full disk has left of it.
 	if errors.Is(err, fs.ErrNotExist) || err == nil && len(b) == 0 {
@@ -137,10 +137,10 @@ func (s *Store) create() error {
 	return nil
 }
 
-// foreign returns the name of a file in the state directory that is not
+// stranger returns the name of a file in the state directory that is not
 // tokenform's, or "". What a file manager or a file system keeps for itself is
 // lost+found or has a dot before its name, and disturbs nobody.
-func (s *Store) foreign() string {
+func (s *Store) stranger() string {
 	entries, _ := os.ReadDir(s.dir)
 	for _, e := range entries {
 		name := e.Name()
@@ -178,9 +178,9 @@ func (e *Entry) Save(t *Token) error {
 	}
 	b = append(b, '\n')
 	path := e.store.path(e.name)
-	if room := e.room; room != nil {
-		e.room = nil
-		if room.Commit(b) == nil {
+	if reserved := e.reserved; reserved != nil {
+		e.reserved = nil
+		if reserved.Commit(b) == nil {
 			return nil
 		}
 		// What went wrong there may not go wrong with a file made anew.
@@ -191,18 +191,18 @@ func (e *Entry) Save(t *Token) error {
 	return nil
 }
 
-// room is more than a state file ever takes: some tokens of some hundred bytes.
-const room = 16 << 10
+// reserveBytes is more than a state file ever takes: some tokens of some hundred bytes.
+const reserveBytes = 16 << 10
 
 // Reserve makes sure, as far as that can be done, that the next Save will
 // succeed. It is called before a grant that cannot be repeated.
 func (e *Entry) Reserve() error {
-	if e.room != nil {
+	if e.reserved != nil {
 		return nil
 	}
 	var err error
 	path := e.store.path(e.name)
-	if e.room, err = atomicfile.Reserve(path, room, 0o600); err != nil {
+	if e.reserved, err = atomicfile.Reserve(path, reserveBytes, 0o600); err != nil {
 		return unusable(path, err, "")
 	}
 	return nil
@@ -210,9 +210,9 @@ func (e *Entry) Reserve() error {
 
 // Release gives back what Reserve has reserved.
 func (e *Entry) Release() {
-	if e.room != nil {
-		e.room.Discard()
-		e.room = nil
+	if e.reserved != nil {
+		e.reserved.Discard()
+		e.reserved = nil
 	}
 }
 

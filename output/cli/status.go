@@ -41,6 +41,9 @@ func (c *status) check(args, _ []string) error {
 }
 
 func (c *status) run(ctx context.Context, p *program) int {
+	if p.json && c.format == "prometheus" {
+		return p.refuse(usage("--json and --format prometheus exclude each other", "give one of the two"))
+	}
 	j, code := p.begin(ctx, c.selection, login{}, flow.Options{}, nil)
 	if code != 0 {
 		return code

@@ -26,7 +26,7 @@ func (p *program) runner(s selection, l login, o flow.Options, begin func([]conf
 	if err != nil {
 		return nil, nil, err
 	}
-	w.Begin = begin
+	w.BeforeFirstChange = begin
 	return flow.New(w, o), end, nil
 }
 

@@ -3,6 +3,8 @@ package flow
 import (
 	"fmt"
 	"time"
+
+	"tokenform/config"
 )
 
 // Reminder says that a person must log in, now or soon. Spotify ends a login six months
@@ -17,9 +19,9 @@ type Reminder struct {
 
 // The codes of a [Reminder]. They are part of the interface.
 const (
-	LoginEnding  = "login_ending"  // the login ends within the profile's login_warning
-	LoginRefused = "login_refused" // the server has refused the refresh token
-	LoginNeeded  = "login_needed"  // without a login nothing can be done
+	LoginEnding  = config.LoginEnding // the login ends within the profile's login_warning
+	LoginRefused = "login_refused"    // the server has refused the refresh token
+	LoginNeeded  = config.LoginNeeded // without a login nothing can be done
 )
 
 // Reminders returns what is to be said of the logins of outcomes. A login that ends within

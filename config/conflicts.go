@@ -23,6 +23,11 @@ func (l *loader) conflicts(ps []Profile) {
 	for i := range ps {
 		states[l.real.File(ps[i].State)] = true
 	}
+	for _, f := range l.files {
+		if f.path != "" && within(l.real.File(f.path), states) {
+			l.report(Pos{File: f.shown}, "give the tokens a directory of their own, for example state: "+DefaultState, "the profile lies in a state directory")
+		}
+	}
 	envs := map[string]bool{}
 	for path := range l.envs {
 		envs[l.real.File(path)] = true
@@ -46,9 +51,6 @@ func (l *loader) conflicts(ps []Profile) {
 			l.report(p.namePos, "give each profile a name of its own", fmt.Sprintf("the profile %s is already declared at %s", p.Name, first))
 		} else if p.Name != "" {
 			names[p.Name] = p.namePos
-		}
-		if file := p.File(); file != "" && within(l.real.File(file), states) {
-			l.report(p.Pos, "give the tokens a directory of their own, for example state: "+DefaultState, "the profile lies in a state directory")
 		}
 		for j := range p.Outputs {
 			o := &p.Outputs[j]

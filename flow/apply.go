@@ -20,10 +20,15 @@ func (r *Runner) Apply(ctx context.Context, profiles []config.Profile) []Outcome
 	alone := len(profiles) == 1 // the stack of another goroutine would have to grow first
 	outcomes, wait := r.start(ctx, profiles, alone, func(Outcome) {})
 	wait()
-	for _, o := range outcomes {
-		r.notify(ctx, o)
+	for i := range outcomes {
+		o := &outcomes[i]
+		if len(o.Profile.Notify) > 0 {
+			r.notify(ctx, *o)
+		}
+		if m, due := r.reminder(o, 0, false); due && o.Err == nil {
+			r.world.Voice.Remind(m)
+		}
 	}
-	r.Remind(slices.DeleteFunc(slices.Clone(outcomes), func(o Outcome) bool { return o.Err != nil }))
 	return outcomes
 }
 

@@ -38,7 +38,8 @@ func (r *Runner) Reminders(outcomes []Outcome, within time.Duration, needed bool
 
 func (r *Runner) reminder(o *Outcome, within time.Duration, needed bool) (m Reminder, ok bool) {
 	t, now := o.Token, r.now()
-	m = Reminder{Profile: o.Profile.Name, Hint: "log in again: " + r.command(o.Profile, "apply", "--renew")}
+	m.Profile = o.Profile.Name
+	again := func(start string) string { return start + r.command(o.Profile, "apply", "--renew") }
 	switch {
 	case !o.Profile.Grant.User() || o.Decision.Action == Delete || o.Decision.Action == Leave:
 		return m, false
@@ -48,7 +49,7 @@ func (r *Runner) reminder(o *Outcome, within time.Duration, needed bool) (m Remi
 	case t == nil:
 		return m, false
 	case !t.Rejected.IsZero():
-		m.Code, m.Text = LoginRefused, "the server refused the refresh token on "+day(t.Rejected)
+		m.Code, m.Text, m.Hint = LoginRefused, "the server refused the refresh token on "+day(t.Rejected), again("log in again: ")
 		return m, true
 	}
 	end := LoginUntil(o.Profile, t)
@@ -57,7 +58,7 @@ func (r *Runner) reminder(o *Outcome, within time.Duration, needed bool) (m Remi
 		return m, false
 	}
 	m.Code, m.Left, m.Text = LoginEnding, left, fmt.Sprintf("the login ends on %s, in %s", day(end), Span(left))
-	m.Hint = "log in again before that: " + r.command(o.Profile, "apply", "--renew")
+	m.Hint = again("log in again before that: ")
 	return m, true
 }
 

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -124,9 +123,11 @@ func (p *program) read(ctx context.Context, s selection) (selected, error) {
 		return selected{problems: problems}, err
 	}
 	p.declared.Store(&all)
-	found.profiles = slices.Clone(found.profiles)
-	for i := range found.profiles {
-		found.profiles[i].MinTTL = cmp.Or(s.minTTL, found.profiles[i].MinTTL)
+	if s.minTTL > 0 {
+		found.profiles = slices.Clone(found.profiles)
+		for i := range found.profiles {
+			found.profiles[i].MinTTL = s.minTTL
+		}
 	}
 	if s.sandbox {
 		found.profiles = forSandbox(found.profiles, s.robot)

@@ -29,8 +29,8 @@ func (l *loader) conflicts(ps []Profile) {
 		}
 	}
 	envs := map[string]bool{}
-	for path := range l.envs {
-		envs[l.real.File(path)] = true
+	for path, file := range l.envs {
+		envs[l.real.File(path)] = file.err == nil
 	}
 	read := map[string]string{} // what a file is to a profile that reads it
 	for i := range ps {
@@ -72,13 +72,21 @@ func (l *loader) conflicts(ps []Profile) {
 			if first == nil {
 				owners[path] = o
 			} else if first.Type != EnvOutput || o.Type != EnvOutput {
-				l.report(o.Pos, "give it a file of its own", fmt.Sprintf("the output at %s already writes this file", first.Pos))
+				hint, message := "give it a file of its own", fmt.Sprintf("the output at %s already writes this file", first.Pos)
+				if first.Pos == o.Pos {
+					hint, message = "declare it in each profile, with a file of its own", "several profiles with this default would write one file"
+				}
+				l.report(o.Pos, hint, message)
 				continue
 			}
 			for k, key := range o.Keys {
 				setting := [2]string{path, key.Variable}
 				if first, taken := vars[setting]; taken {
-					l.report(o.keyPos[k], "use another variable or another file", fmt.Sprintf("the same variable of the same file is already set at %s", first))
+					hint, message := "use another variable or another file", fmt.Sprintf("the same variable of the same file is already set at %s", first)
+					if first == o.keyPos[k] {
+						hint, message = "declare it in each profile, with a variable of its own", "several profiles with this default would set one variable"
+					}
+					l.report(o.keyPos[k], hint, message)
 				} else {
 					vars[setting] = o.keyPos[k]
 				}

@@ -2,8 +2,6 @@ package config
 
 import (
 	"context"
-	"path/filepath"
-	"strings"
 )
 
 // Declares reports whether the file at path declares a profile of that name. The
@@ -18,7 +16,7 @@ func Declares(path, name string) bool {
 	}
 	documents, named, found := 0, 0, false
 	parse(data, func(t tree) {
-		if t.root == nil {
+		if t.root == nil || defaultsKey(t.root) != nil {
 			return
 		}
 		documents++
@@ -29,6 +27,5 @@ func Declares(path, name string) bool {
 			}
 		}
 	})
-	base := strings.TrimSuffix(filepath.Base(path), filepath.Ext(path))
-	return found || documents == 1 && named == 0 && base == name
+	return found || documents == 1 && named == 0 && defaultName(path) == name
 }

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"path"
 	"path/filepath"
 	"slices"
@@ -17,6 +18,27 @@ var profileKeys = []string{
 	"verify", "account", "listen", "state", "notify", "outputs",
 }
 
+// document decodes one document of a file. It adds its problems to the loader.
+type document struct {
+	*loader
+	file   *file
+	lookup func(string) (string, bool) // for ${…}
+	merged int                         // keys taken from merges so far
+
+	unselected bool   // see Sources.Only
+	skipped    string // for hints: a line of an env_file that was skipped; empty means none
+}
+
+// report adds an error at a node.
+func (d *document) report(n *node, hint, format string, args ...any) {
+	d.problems = append(d.problems, &Problem{Pos: d.file.at(n), Message: fmt.Sprintf(format, args...), Hint: hint})
+}
+
+func (d *document) warn(n *node, hint, format string, args ...any) {
+	d.report(n, hint, format, args...)
+	d.problems[len(d.problems)-1].Warning = true
+}
+
 // profile decodes a document. single says that the document is alone in its file;
 // then the file's name is the profile's default name.
 func (d *document) profile(root *node, single bool) (p Profile, ok bool) {
@@ -24,9 +46,17 @@ func (d *document) profile(root *node, single bool) (p Profile, ok bool) {
 	if !ok {
 		return p, false
 	}
+	own := fs
+	fs = d.inherit(fs)
 	d.unselected = !d.selects(fs, single)
 	if f := fs.get("env_file"); f != nil {
 		p.envFiles = d.envFiles(f) // first: everything else may need its variables
+	} else if !fs.has("env_file") {
+		defer func(path string) {
+			if d.envs[path] != nil {
+				p.envFiles = []string{path}
+			}
+		}(d.defaultEnvFile())
 	}
 	p.Pos = d.file.at(root)
 	p.path, p.Dir = d.file.path, d.file.dir
@@ -45,10 +75,12 @@ func (d *document) profile(root *node, single bool) (p Profile, ok bool) {
 			d.report(f.node, "write the name that the profile had before", "%s cannot be the profile's former name", f.node.quoted())
 		}
 		p.MovedFrom = s
+	} else if p.MovedByName = !fs.has("profile") && p.Name == "default"; p.MovedByName {
+		p.MovedFrom = "tokenform"
 	}
 	p.Grant = d.grant(fs, p.Client.Secret != nil)
 	if p.Grant == ClientCredentials {
-		d.noLogin(fs)
+		d.noLogin(own)
 	} else {
 		d.login(&p, fs)
 	}
@@ -83,7 +115,7 @@ func (d *document) noSeed(n *node) string {
 // selects reports whether the profile is selected, as far as its name is known without
 // a variable.
 func (d *document) selects(fs fields, single bool) bool {
-	name := strings.TrimSuffix(filepath.Base(d.file.shown), filepath.Ext(d.file.shown))
+	name := defaultName(d.file.shown)
 	if f := fs.get("profile"); f != nil {
 		name = f.node.value
 	}
@@ -103,7 +135,7 @@ func (d *document) name(root *node, fs fields, single bool) (string, Pos) {
 		}
 		return s, d.file.at(f.node)
 	}
-	switch base := strings.TrimSuffix(filepath.Base(d.file.shown), filepath.Ext(d.file.shown)); {
+	switch base := defaultName(d.file.shown); {
 	case fs.has("profile"):
 	case d.file.path == "":
 		d.report(root, "add profile: NAME; standard input has no file name to take it from", "the profile has no name")
@@ -115,6 +147,17 @@ func (d *document) name(root *node, fs fields, single bool) (string, Pos) {
 		return base, d.file.at(root)
 	}
 	return "", d.file.at(root)
+}
+
+// defaultName returns the name of a profile that is alone in its file and has no name
+// of its own: the file's base name. tokenform.yaml is named after the program, and its
+// profile is "default".
+func defaultName(file string) string {
+	base := strings.TrimSuffix(filepath.Base(file), filepath.Ext(file))
+	if base == "tokenform" {
+		return "default"
+	}
+	return base
 }
 
 // IsProfileName reports whether s can name a profile. The length is limited
@@ -169,7 +212,7 @@ func (d *document) grant(fs fields, secret bool) Grant {
 }
 
 // noLogin refuses the keys that only a login has. Client credentials stand for
-// the app, so nobody logs in.
+// the app, so nobody logs in. Defaults may have such keys for other profiles.
 func (d *document) noLogin(fs fields) {
 	for _, f := range fs {
 		switch f.name {

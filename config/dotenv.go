@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"io/fs"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -34,9 +35,10 @@ func (d *document) envFiles(f *field) (paths []string) {
 			d.report(item, "create the file, or take it out of env_file", "cannot read it: %s", cause(file.err))
 			continue
 		}
+		d.checkEncoding(file)
 		files = append(files, file)
-		if file.skipped > 0 && d.skipped == "" {
-			d.skipped = fmt.Sprintf("; line %d of %s is not NAME=value, and is skipped", file.skipped, file.shown)
+		if d.skipped == "" {
+			d.skipped = file.skippedHint()
 		}
 	}
 	slices.Reverse(files)
@@ -45,17 +47,54 @@ func (d *document) envFiles(f *field) (paths []string) {
 			return s, true
 		}
 		for _, file := range files {
-			v, ok := file.vars[name]
-			if ok && v.wrong != nil {
-				d.loader.report(Pos{File: file.shown, Line: v.wrong.line, Col: v.wrong.col}, v.wrong.hint, name+": "+v.wrong.message)
-			}
-			if ok {
-				return v.text, true
+			if s, ok := d.variable(file, name); ok {
+				return s, true
 			}
 		}
 		return "", false
 	}
 	return paths
+}
+
+// variable returns a variable of an env file, and reports what is wrong with it.
+func (d *document) variable(file *envFile, name string) (string, bool) {
+	v, ok := file.vars[name]
+	if ok && v.wrong != nil {
+		d.loader.report(Pos{File: file.shown, Line: v.wrong.line, Col: v.wrong.col}, v.wrong.hint, name+": "+v.wrong.message)
+	}
+	return v.text, ok
+}
+
+// defaultEnvFile makes the variables of .env beside the profile known to d. The file
+// is read if a variable is not in the process environment: a secret manager may have
+// made it a pipe, and asks its user whenever the pipe is read.
+func (d *document) defaultEnvFile() (path string) {
+	if d.file.path == "" {
+		return "" // standard input is beside nothing
+	}
+	path = filepath.Join(d.file.dir, ".env")
+	d.lookup = func(name string) (string, bool) {
+		if s, ok := d.src.Env(name); ok {
+			return s, true
+		}
+		file := d.dotenv(path, filepath.Join(filepath.Dir(d.file.shown), ".env"))
+		if file.err != nil && !errors.Is(file.err, fs.ErrNotExist) {
+			d.loader.report(Pos{File: file.shown}, "make it readable, or set env_file: [] in the profile", fmt.Sprintf("cannot read it for the variable %s: %s", name, cause(file.err)))
+		}
+		d.checkEncoding(file)
+		if d.skipped == "" {
+			d.skipped = file.skippedHint()
+		}
+		return d.variable(file, name)
+	}
+	return path
+}
+
+// checkEncoding reports that a file is no text in UTF-8.
+func (d *document) checkEncoding(file *envFile) {
+	if file.wrong != nil {
+		d.loader.report(Pos{File: file.shown}, file.wrong.hint, file.wrong.message)
+	}
 }
 
 // dotenv returns an env file. dotenv reads the file once, however many profiles name
@@ -76,9 +115,9 @@ func (l *loader) dotenv(path, shown string) *envFile {
 		f.err = errors.New("larger than 1 MiB")
 	case f.err != nil:
 	case isUTF16(data):
-		l.report(Pos{File: shown}, "save it as UTF-8; PowerShell's > writes UTF-16", "the text is UTF-16")
+		f.wrong = &flaw{"the text is UTF-16", "save it as UTF-8; PowerShell's > writes UTF-16"}
 	case !utf8.Valid(data):
-		l.report(Pos{File: shown}, "save it as UTF-8", "the text is not UTF-8")
+		f.wrong = &flaw{"the text is not UTF-8", "save it as UTF-8"}
 	default:
 		f.vars, f.skipped = parseDotenv(data)
 	}
@@ -90,6 +129,15 @@ type envFile struct {
 	vars    map[string]variable
 	skipped int   // the first line that is not NAME=value; zero means none
 	err     error // why the file cannot be read
+	wrong   *flaw // why there are no vars, although the file can be read
+}
+
+// skippedHint is the end of a hint: a variable may be missing because of its line.
+func (f *envFile) skippedHint() string {
+	if f.skipped == 0 {
+		return ""
+	}
+	return fmt.Sprintf("; line %d of %s is not NAME=value, and is skipped", f.skipped, f.shown)
 }
 
 // variable is a variable of an env file.

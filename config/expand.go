@@ -67,7 +67,7 @@ func reference(inside string, lookup func(string) (string, bool)) (value string,
 	switch {
 	case operator == "":
 		if !set {
-			return "", false, &flaw{fmt.Sprintf("the variable %s is not set", name), "export it, name an env_file that has it, or give it a default: ${" + name + ":-…}"}
+			return "", false, &flaw{fmt.Sprintf("the variable %s is not set", name), "export it, put it in the env_file (.env by default), or give it a default: ${" + name + ":-…}"}
 		}
 		return value, false, nil
 	case strings.Contains(operator, "${"):
@@ -88,7 +88,7 @@ func reference(inside string, lookup func(string) (string, bool)) (value string,
 		if operator != ":?" {
 			message += ": " + printable(operator[2:])
 		}
-		return "", false, &flaw{message, "export it, or name an env_file that has it"}
+		return "", false, &flaw{message, "export it, or put it in the env_file (.env by default)"}
 	default:
 		return "", false, &flaw{fmt.Sprintf("${%s… goes on with something unknown", name), forms}
 	}

@@ -210,7 +210,7 @@ func TestE6OtherLines(t *testing.T) {
 	})
 	load(t, Sources{Dir: dir}, "p.yaml")
 	for file, want := range map[string]string{
-		"lone.yaml": "the variable LONE is not set\nhint: export it, name an env_file that has it, or give it a default: ${LONE:-…}; line 1 of vars.env is not NAME=value, and is skipped",
+		"lone.yaml": "the variable LONE is not set\nhint: export it, put it in the env_file (.env by default), or give it a default: ${LONE:-…}; line 1 of vars.env is not NAME=value, and is skipped",
 		"open.yaml": "vars.env:7:1: OPEN: a quote without its end",
 	} {
 		_, problems := Load(t.Context(), Sources{Dir: dir, Env: testEnv}, []string{file})

@@ -6,27 +6,6 @@ import (
 	"strings"
 )
 
-// document decodes one document of a file. It adds its problems to the loader.
-type document struct {
-	*loader
-	file   *file
-	lookup func(string) (string, bool) // for ${…}
-	merged int                         // keys taken from merges so far
-
-	unselected bool   // see Sources.Only
-	skipped    string // for hints: a line of an env_file that was skipped; empty means none
-}
-
-// report adds an error at a node.
-func (d *document) report(n *node, hint, format string, args ...any) {
-	d.problems = append(d.problems, &Problem{Pos: d.file.at(n), Message: fmt.Sprintf(format, args...), Hint: hint})
-}
-
-func (d *document) warn(n *node, hint, format string, args ...any) {
-	d.report(n, hint, format, args...)
-	d.problems[len(d.problems)-1].Warning = true
-}
-
 // field is a known key of a mapping with its value.
 type field struct {
 	name string
@@ -94,7 +73,7 @@ func (d *document) mapping(n *node, what string, known []string, private bool) (
 // begins with & is a name for the value behind it.
 func (d *document) noValue(key *node) {
 	at, hint := d.file.at(key), "give it a value, or take the key out"
-	line := d.file.line(at.Line)
+	line := d.file.of(key).line(at.Line)
 	i := at.Col - 1 + len([]rune(key.value))
 	for i < len(line) && strings.ContainsRune(" \t:\"'", line[i]) {
 		i++
@@ -104,7 +83,7 @@ func (d *document) noValue(key *node) {
 	}
 	d.loader.report(at, hint, key.value+" has no value")
 	if at.Col != key.col {
-		d.problems[len(d.problems)-1].Line = d.file.before(at.Line, at.Col)
+		d.problems[len(d.problems)-1].Line = d.file.of(key).before(at.Line, at.Col)
 	}
 }
 
@@ -179,6 +158,9 @@ func (d *document) knownKey(key, value *node, what string, known []string, priva
 	}
 	key.shown = true
 	hint := meant(key.value, known)
+	if what == "defaults" && slices.Contains(profileKeys, key.value) {
+		hint = "write it in the profile that it belongs to"
+	}
 	if slices.Contains(known, "client") { // the mapping is the document itself
 		switch loose(key.value) {
 		case "clientid", "id":

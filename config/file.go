@@ -9,14 +9,15 @@ import (
 
 // file is a file of profiles, or standard input.
 type file struct {
-	shown  string                 // as the user named it; "-" is standard input
-	path   string                 // absolute; empty for standard input
-	dir    string                 // absolute; relative paths in the file start here
-	size   int64                  // about, before the file is read; zero if not known
-	read   func() ([]byte, error) // nil if data is there already
-	data   []byte
-	starts []int  // where each line begins; nil until the first problem
-	hidden []span // secrets, in the order of the text
+	shown    string                 // as the user named it; "-" is standard input
+	path     string                 // absolute; empty for standard input
+	dir      string                 // absolute; relative paths in the file start here
+	size     int64                  // about, before the file is read; zero if not known
+	read     func() ([]byte, error) // nil if data is there already
+	data     []byte
+	defaults *defaults // of the profiles in it; nil if there are none
+	starts   []int     // where each line begins; nil until the first problem
+	hidden   []span    // secrets, in the order of the text
 	// broken is the error of syntax at which reading ended. At most the key of its line
 	// is shown: in a text that is not YAML, nobody knows what is secret.
 	broken *Problem
@@ -28,7 +29,16 @@ type span struct {
 	line, col, endLine, endCol int
 }
 
-func (f *file) at(n *node) Pos { return Pos{File: f.shown, Line: n.line, Col: n.col} }
+// at returns the position of a node, which may be one of the directory's defaults.
+func (f *file) at(n *node) Pos { return Pos{File: f.of(n).shown, Line: n.line, Col: n.col} }
+
+// of returns the file that a node is in: f, or that of the directory's defaults.
+func (f *file) of(n *node) *file {
+	if f.defaults != nil && f.defaults.owned[n] {
+		return f.defaults.file
+	}
+	return f
+}
 
 // mask adds to f.hidden the scalars among nodes that the decoder has not marked as
 // fit to be shown. next are the nodes behind nodes, if there are any. Anchors and

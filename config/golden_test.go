@@ -41,7 +41,7 @@ func show(ps Problems) string {
 	return b.String()
 }
 
-// TestGolden loads each profile file of testdata, and one directory, by itself.
+// TestGolden loads each profile file of testdata, and two directories, by itself.
 func TestGolden(t *testing.T) {
 	dir, err := filepath.Abs("testdata")
 	if err != nil {
@@ -53,7 +53,7 @@ func TestGolden(t *testing.T) {
 	}
 	for _, e := range entries {
 		name := e.Name()
-		if filepath.Ext(name) != ".yaml" && name != "two-files" {
+		if filepath.Ext(name) != ".yaml" && name != "two-files" && name != "defaults" {
 			continue
 		}
 		t.Run(name, func(t *testing.T) {

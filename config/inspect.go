@@ -26,7 +26,7 @@ func Inspect(ctx context.Context, ps []Profile) Problems {
 		}
 		for _, v := range p.secrets() {
 			if v.literal && p.path != "" {
-				tracked.add(p.path)
+				tracked.add(p.fileOf(v))
 			}
 		}
 		for j := range p.Outputs {
@@ -42,7 +42,7 @@ func Inspect(ctx context.Context, ps []Profile) Problems {
 	for i := range ps {
 		p := &ps[i]
 		for _, v := range p.secrets() {
-			if v.literal && tracked.found[p.path] {
+			if v.literal && p.path != "" && tracked.found[p.fileOf(v)] {
 				in.warn(v.Pos, "write a variable such as ${SPOTIFY_CLIENT_SECRET} here, and replace the secret at Spotify if it was ever pushed", "%s stands in a file that git tracks", v.Key)
 			}
 		}
@@ -64,6 +64,12 @@ func (p *Profile) secrets() []*Value {
 		}
 	}
 	return vs
+}
+
+// fileOf returns the absolute path of the file that v is declared in: the profile's
+// own, or that of the defaults beside it.
+func (p *Profile) fileOf(v *Value) string {
+	return filepath.Join(p.Dir, filepath.Base(v.Pos.File))
 }
 
 type inspector struct {
@@ -113,8 +119,8 @@ func (in *inspector) readable(p *Profile) {
 		return
 	}
 	for _, v := range p.secrets() {
-		if v.literal && p.path != "" && in.open(p.path) {
-			in.warn(Pos{File: p.Pos.File}, "chmod 600 "+p.Pos.File, "the profile holds %s, and others can read it", v.Key)
+		if v.literal && p.path != "" && in.open(p.fileOf(v)) {
+			in.warn(Pos{File: v.Pos.File}, "chmod 600 "+v.Pos.File, "the profile holds %s, and others can read it", v.Key)
 		}
 		if v.origin != nil && v.file != "" && in.open(v.file) {
 			in.warn(v.Pos, "chmod 600 "+printable(v.shown), "%s: others can read %s", v.Key, printable(v.shown))

@@ -51,6 +51,8 @@ func Load(ctx context.Context, src Sources, args []string) (profiles []Profile, 
 		src:  src,
 		seen: map[string]string{},
 		envs: map[string]*envFile{},
+
+		shared: map[string]*file{},
 	}
 	if len(args) == 0 {
 		args = l.defaultFile()
@@ -84,6 +86,7 @@ type loader struct {
 	problems Problems
 	seen     map[string]string // the name that each absolute path was given by
 	envs     map[string]*envFile
+	shared   map[string]*file // the defaults of each directory; nil if there are none
 	real     paths.Cache
 }
 
@@ -184,6 +187,9 @@ func (l *loader) directory(arg, path string) {
 			continue
 		}
 		found = true
+		if f := l.defaultsOf(path, arg); f != nil && f.path == file {
+			continue
+		}
 		l.addFile(filepath.Join(arg, name), file, 0)
 	}
 	if !found {
@@ -210,10 +216,20 @@ func (l *loader) addFile(shown, path string, size int64) {
 		return
 	}
 	l.seen[path] = shown
-	l.files = append(l.files, &file{
+	f := &file{
 		shown: shown, path: path, dir: filepath.Dir(path), size: size,
 		read: func() ([]byte, error) { return ReadFile(l.ctx, path, maxBytes) },
-	})
+	}
+	if common := l.defaultsOf(f.dir, filepath.Dir(shown)); common != nil {
+		if common.path == path {
+			l.report(Pos{File: shown}, "name a profile's file, or the directory", "no profile in it, only the defaults of its directory")
+			return
+		}
+		if f.defaults = common.defaults; f.defaults == nil {
+			return // the file is broken, which is reported
+		}
+	}
+	l.files = append(l.files, f)
 }
 
 func (l *loader) stdin() {
@@ -321,7 +337,8 @@ func (f *file) parse(take func(tree)) (e ending) {
 // documents before the error are decoded, so that their problems are found too.
 func (l *loader) decodeProfiles(f *file, docs iter.Seq[tree], end func() ending, profiles []Profile) []Profile {
 	documents := 0
-	var held tree // decoded when the next one comes: only then is it known whether it is alone
+	var first, second tree // the defaults of this file, and what is behind them
+	var held tree          // decoded when the next one comes: only then is it known whether it is alone
 	release := func(single bool, next []*node) {
 		if held.root != nil {
 			d := &document{loader: l, file: f, lookup: l.src.Env}
@@ -333,6 +350,23 @@ func (l *loader) decodeProfiles(f *file, docs iter.Seq[tree], end func() ending,
 		held = tree{}
 	}
 	for t := range docs {
+		if first.nodes != nil && second.nodes == nil {
+			second = t
+		}
+		if key := defaultsKey(t.root); key != nil {
+			d := &document{loader: l, file: f}
+			switch {
+			case documents > 0:
+				d.report(key, "put them in the file's first document", "defaults are for the profiles behind them")
+			case f.defaults != nil:
+				d.report(key, "keep one of the two: there is one level of defaults", "there are defaults already, at %s", f.defaults.file.at(f.defaults.nodes[0]))
+			default:
+				l.readDefaults(f, t, false)
+				first = t
+				continue
+			}
+			t.root = nil
+		}
 		if t.root != nil {
 			if documents++; documents > 1 {
 				release(false, t.nodes)
@@ -345,21 +379,32 @@ func (l *loader) decodeProfiles(f *file, docs iter.Seq[tree], end func() ending,
 			held.nodes = append(held.nodes, t.nodes...)
 		}
 	}
-	switch e := end(); {
+	e := end()
+	l.ended(f, e)
+	whole := e.err == nil && e.wrong == nil
+	if whole && documents == 0 {
+		l.report(Pos{File: f.shown}, "tokenform help profiles shows what goes into one", "no profile in it")
+	}
+	release(whole && documents == 1, nil)
+	if first.nodes != nil { // only now is it known what of the defaults may be shown
+		behind := f.hidden
+		f.hidden = nil
+		f.mask(first.nodes, second.nodes)
+		f.hidden = append(f.hidden, behind...)
+	}
+	return profiles
+}
+
+// ended reports why the reading of a file ended before the file did.
+func (l *loader) ended(f *file, e ending) {
+	switch {
 	case e.err != nil:
 		l.unreadable(f, e.err)
 	case e.wrong != nil:
 		l.report(Pos{File: f.shown, Line: e.wrong.line, Col: e.wrong.col}, e.wrong.hint, e.wrong.message)
 		f.broken = l.problems[len(l.problems)-1]
 		f.broken.Line = f.before(e.wrong.line, e.wrong.col)
-		release(false, nil)
-	case documents == 0:
-		l.report(Pos{File: f.shown}, "tokenform help profiles shows what goes into one", "no profile in it")
-		release(false, nil)
-	default:
-		release(documents == 1, nil)
 	}
-	return profiles
 }
 
 // excerpts adds to each problem the line that it is about.
@@ -367,6 +412,14 @@ func (l *loader) excerpts() {
 	files := make(map[string]*file, len(l.files))
 	for _, f := range l.files {
 		files[f.shown] = f
+	}
+	for _, f := range l.shared {
+		if f != nil {
+			if f.defaults != nil {
+				f.mask(f.defaults.nodes, nil)
+			}
+			files[f.shown] = f
+		}
 	}
 	for _, p := range l.problems {
 		if f := files[p.Pos.File]; f != nil && p != f.broken && p.Line == "" {

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -138,7 +140,9 @@ func TestLoadDefaults(t *testing.T) {
 	dir := write(t, map[string]string{"tokenform.yml": "client: {id: abc}\n"})
 	got := load(t, Sources{Dir: dir})
 	want := []Profile{{
-		Name:          "tokenform",
+		Name:          "default",
+		MovedFrom:     "tokenform",
+		MovedByName:   true,
 		Grant:         PKCE,
 		RedirectURI:   DefaultRedirectURI,
 		MinTTL:        DefaultMinTTL,
@@ -426,6 +430,102 @@ func TestDefaultFiles(t *testing.T) {
 	}
 	_, problems := Load(t.Context(), Sources{Dir: filepath.Join(dir, "repo/both"), Env: testEnv}, nil)
 	if got := show(problems); !strings.Contains(got, "warning: tokenform.yaml: tokenform.yml is there too, and is not read") {
+		t.Error(got)
+	}
+}
+
+// TestDefaultEnvFile checks .env beside the profile: read without being named, beneath
+// the process environment, and not read if nothing needs it or env_file says otherwise.
+func TestDefaultEnvFile(t *testing.T) {
+	t.Parallel()
+	dir := write(t, map[string]string{
+		"p.yaml":      "client: {id: \"${ID}\", secret: {env: KEY}}\n",
+		"none.yaml":   "client: {id: \"${ID}\"}\nenv_file: []\n",
+		".env":        "ID=of-env\nKEY='of#env'\n",
+		"a/p.yaml":    "client: {id: \"${ID}\"}\n",
+		"b/p.yaml":    "client: {id: plain}\n",
+		"b/.env":      "\xff\xfeI\x00D\x00",
+		"b/uses.yaml": "client: {id: \"${ID}\"}\n",
+	})
+	got := load(t, Sources{Dir: dir, Env: testEnv}, "p.yaml")[0]
+	if id, secret := known(t, got.Client.ID), known(t, got.Client.Secret); id != "of-env" || secret != "of#env" {
+		t.Errorf("id %q, secret %q", id, secret)
+	}
+	if want := []string{filepath.Join(dir, ".env")}; !slices.Equal(got.envFiles, want) {
+		t.Errorf("watch would look at %q", got.envFiles)
+	}
+	process := func(name string) (string, bool) { return "of-process", name == "ID" }
+	if id := known(t, load(t, Sources{Dir: dir, Env: process}, "p.yaml")[0].Client.ID); id != "of-process" {
+		t.Errorf("the process environment does not win: %q", id)
+	}
+	for file, want := range map[string]string{
+		"none.yaml":   "none.yaml:1:14: client.id: the variable ID is not set",
+		"a/p.yaml":    "a/p.yaml:1:14: client.id: the variable ID is not set",
+		"b/p.yaml":    "",
+		"b/uses.yaml": "b/.env: the text is UTF-16",
+	} {
+		_, problems := Load(t.Context(), Sources{Dir: dir, Env: testEnv}, []string{file})
+		if got := show(problems.Errors()); want == "" && got != "" || !strings.Contains(got, want) {
+			t.Errorf("%s: %s", file, got)
+		}
+	}
+}
+
+// TestDefaults checks what profiles take from the defaults of their directory and of
+// their file.
+func TestDefaults(t *testing.T) {
+	t.Parallel()
+	dir := write(t, map[string]string{
+		"apps/defaults.yaml": "defaults:\n  client: {id: shared, secret: s}\n  scopes: [user-read-email]\n  state: ../state\n  min_ttl: 10m\n",
+		"apps/a.yaml":        "scopes: [user-read-private]\n",
+		"apps/b.yml":         "client: {id: own}\n",
+		"apps/c.yaml":        "grant: client_credentials\n",
+		"file.yaml":          "defaults: {client: {id: x}, min_ttl: 7m}\n---\nprofile: d\n---\nprofile: e\nmin_ttl: 8m\n",
+		"one.yaml":           "defaults: {client: {id: x}}\n---\nmin_ttl: 9m\n",
+		"sub/defaults.yaml":  "client: {id: y}\n",
+	})
+	for args, want := range map[string]string{
+		"apps":        "a shared authorization_code [user-read-private] 10m0s state, b own pkce [user-read-email] 10m0s state, c shared client_credentials [] 10m0s state",
+		"apps/a.yaml": "a shared authorization_code [user-read-private] 10m0s state",
+		"file.yaml":   "d x pkce [] 7m0s .tokenform, e x pkce [] 8m0s .tokenform",
+		"one.yaml":    "one x pkce [] 9m0s .tokenform",
+		"sub":         "defaults y pkce [] 5m0s .tokenform", // a profile that has this name
+	} {
+		var got []string
+		for _, p := range load(t, Sources{Dir: dir, Env: testEnv}, args) {
+			got = append(got, fmt.Sprint(p.Name, " ", known(t, p.Client.ID), " ", p.Grant, " ", p.Scopes, " ", p.MinTTL, " ", filepath.Base(p.State)))
+		}
+		if got := strings.Join(got, ", "); got != want {
+			t.Errorf("%s: %s\nwant %s", args, got, want)
+		}
+	}
+	if !Declares(filepath.Join(dir, "one.yaml"), "one") || Declares(filepath.Join(dir, "apps", "defaults.yaml"), "defaults") {
+		t.Error("Declares counts defaults as a profile")
+	}
+	_, problems := Load(t.Context(), Sources{Dir: dir, Env: testEnv}, []string{"apps/defaults.yaml"})
+	if got := show(problems); !strings.Contains(got, "no profile in it, only the defaults of its directory") {
+		t.Error(got)
+	}
+	before := Stamp(Sources{Dir: dir, Env: testEnv}, []string{"apps/a.yaml"}, nil)
+	if err := os.WriteFile(filepath.Join(dir, "apps", "defaults.yaml"), []byte("defaults: {client: {id: z}}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if !Stamp(Sources{Dir: dir, Env: testEnv}, []string{"apps/a.yaml"}, nil).Changed(before) {
+		t.Error("watch does not notice changed defaults")
+	}
+}
+
+// TestDefaultsOpen checks that a secret in defaults is found in their file.
+func TestDefaultsOpen(t *testing.T) {
+	dir := write(t, map[string]string{
+		"defaults.yaml": "defaults: {client: {id: x, secret: s}}\n",
+		"a.yaml":        "scopes: []\n",
+	})
+	if err := os.Chmod(filepath.Join(dir, "defaults.yaml"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	got := show(Inspect(t.Context(), load(t, Sources{Dir: dir, Env: testEnv}, "a.yaml")))
+	if runtime.GOOS != "windows" && !strings.Contains(got, "hint: chmod 600 defaults.yaml") {
 		t.Error(got)
 	}
 }

@@ -37,6 +37,7 @@ const (
 type Profile struct {
 	Name          string
 	MovedFrom     string // the name under which its state may still be kept; empty if there is none
+	MovedByName   bool   // MovedFrom is not declared: tokenform.yaml once gave its profile that name
 	Client        Client
 	Grant         Grant
 	Scopes        []string // as declared; nil for client credentials

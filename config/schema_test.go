@@ -33,7 +33,8 @@ func TestSchemaKeys(t *testing.T) {
 		}
 	}
 	root := parse([]byte(Schema))
-	same("profile", keys(root.Properties), profileKeys)
+	same("profile", keys(root.Properties), append(slices.Clone(profileKeys), "defaults"))
+	same("defaults", keys(root.Properties["defaults"].Properties), commonKeys())
 	same("client", keys(root.Properties["client"].Properties), clientKeys)
 	same("grant", root.Properties["grant"].AnyOf[0].Enum, []string{string(AuthorizationCode), string(PKCE), string(ClientCredentials)})
 	var types []string

@@ -94,6 +94,10 @@ func (s Stamps) Since(before Stamps) Stamps {
 func (s Stamps) profiles(path string) {
 	s[path] = look(path)
 	if info, err := os.Stat(path); err != nil || !info.IsDir() {
+		for _, name := range defaultsFiles {
+			beside := filepath.Join(filepath.Dir(path), name)
+			s[beside] = look(beside)
+		}
 		return
 	}
 	entries, _ := os.ReadDir(path)

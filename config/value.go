@@ -90,7 +90,7 @@ func (v *Value) fetch(ctx context.Context) error {
 	case v.env != "":
 		text, ok := v.lookup(v.env)
 		if !ok {
-			return v.problem(fmt.Sprintf("the variable %s is not set", v.env), "export it, or name an env_file that has it")
+			return v.problem(fmt.Sprintf("the variable %s is not set", v.env), "export it, or put it in the env_file (.env by default)")
 		}
 		s = dropNewline(text)
 	case v.file != "":

@@ -132,7 +132,7 @@ func TestProfileSchema(t *testing.T) {
 		t.Errorf("init's: %v", err)
 	}
 	for _, wrong := range []string{
-		"scopes: []", "client: {id: a, key: b}", "client: {id: a}\nscope: [a]", "client: {id: a}\ngrant: implicit", "client: {id: a}\nmin_ttl: 5",
+		"scopes: [1]", "defaults: {profile: a}", "defaults: {min_ttl: 1m}\nclient: {id: a}", "client: {id: a, key: b}", "client: {id: a}\nscope: [a]", "client: {id: a}\ngrant: implicit", "client: {id: a}\nmin_ttl: 5",
 		"client: {id: a}\noutputs: [{type: env, path: .env}]", "client: {id: a}\noutputs: [{type: json, path: a, format: xml}]",
 		"client: {id: a}\noutputs: [{type: command, command: []}]", "client: {id: {env: A, file: B}}",
 	} {

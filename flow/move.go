@@ -13,6 +13,9 @@ import (
 func (r *Runner) readMoved(p config.Profile) (t *state.Token, recorded []state.Written, err error) {
 	former := p
 	former.Name, former.MovedFrom = p.MovedFrom, ""
+	if t, err = r.stateOf(former).Read(former.Name); err == nil && p.MovedByName && r.checkOwner(former, t) != nil {
+		return nil, nil, nil // another profile has that name, and declares it
+	}
 	if t, recorded, err = r.read(former); err != nil {
 		return nil, nil, &fault.Error{Message: "moved_from: " + p.MovedFrom, Err: err}
 	}
@@ -37,6 +40,9 @@ func (s *session) takeOver() error {
 		return err
 	}
 	if err := s.checkOwner(former, t); err != nil {
+		if s.profile.MovedByName {
+			return nil
+		}
 		return &fault.Error{Message: "moved_from: " + former.Name, Err: err}
 	}
 	return move(old, s.entry, t, s.profile.Dir)

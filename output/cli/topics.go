@@ -20,7 +20,8 @@ var topics = [...]topic{
 const topicProfiles = `A profile is one YAML document. Only client.id must be there, and what it is
 for. Relative paths are relative to the profile's file.
 
-  profile: dev                       # default: the file's base name
+  profile: dev                       # default: the file's base name, for
+                                     # tokenform.yaml "default"
   moved_from: old                    # the name that the profile had before
   client:
     id: ${SPOTIFY_CLIENT_ID}
@@ -35,7 +36,7 @@ for. Relative paths are relative to the profile's file.
   refresh_token: ${SPOTIFY_REFRESH_TOKEN:-}   # a seed where nobody can log in:
                                      # what token --format seed prints elsewhere
   authorized_at: 2026-11-23          # when the login of a bare refresh token was made
-  env_file: [.env]                   # more variables for ${...}
+  env_file: [.env]                   # more variables for ${...}; this is the default
   verify: false                      # check each new token at the Web API
   account: 21abc                     # only this account may log in
   listen: 0.0.0.0:8888               # bind here (containers)
@@ -49,7 +50,12 @@ for. Relative paths are relative to the profile's file.
 
 ${NAME}, ${NAME:-default}, ${NAME:?message} and $$ work in every string value.
 client.id, client.secret and refresh_token also take {env: NAME}, {file: PATH}
-or {command: [PROGRAM, ARGUMENT, ...]}, which are asked only when needed.`
+or {command: [PROGRAM, ARGUMENT, ...]}, which are asked only when needed.
+
+A document with nothing but defaults: has keys for the profiles after it in its
+file; in a file defaults.yaml, for all profiles of the directory. A profile takes
+each key that it lacks; plan --json shows the result. profile, moved_from,
+refresh_token and authorized_at belong to one profile and cannot be defaults.`
 
 const topicExitCodes = `  0    done
   1    failed

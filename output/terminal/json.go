@@ -67,7 +67,11 @@ func (j *jsonVoice) Validated(profiles []config.Profile, warnings config.Problem
 
 func (j *jsonVoice) Planned(outcomes []flow.Outcome, changes bool) {
 	j.errors(outcomes)
-	j.print(View{OK: ok(outcomes), Changes: &changes, Profiles: viewOutcomes(outcomes), Summary: planSummary(outcomes)})
+	views := viewOutcomes(outcomes)
+	for i := range views {
+		views[i].Declared = viewDeclared(outcomes[i].Profile)
+	}
+	j.print(View{OK: ok(outcomes), Changes: &changes, Profiles: views, Summary: planSummary(outcomes)})
 }
 
 func (j *jsonVoice) Applied(outcomes []flow.Outcome) {

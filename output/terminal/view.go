@@ -28,13 +28,39 @@ type View struct {
 
 // ProfileView is one profile in a [View].
 type ProfileView struct {
-	Profile string       `json:"profile"`
-	Grant   string       `json:"grant"`
-	Action  string       `json:"action,omitempty"` // keep, refresh, login, request, adopt, verify, delete, leave
-	Reason  string       `json:"reason,omitempty"`
-	Token   *TokenView   `json:"token,omitempty"`
-	Outputs []OutputView `json:"outputs,omitempty"`
-	Error   *ErrorView   `json:"error,omitempty"`
+	Profile  string        `json:"profile"`
+	Grant    string        `json:"grant"`
+	Action   string        `json:"action,omitempty"` // keep, refresh, login, request, adopt, verify, delete, leave
+	Reason   string        `json:"reason,omitempty"`
+	Token    *TokenView    `json:"token,omitempty"`
+	Declared *DeclaredView `json:"declared,omitempty"` // plan: what the profile says, with its defaults
+	Outputs  []OutputView  `json:"outputs,omitempty"`
+	Error    *ErrorView    `json:"error,omitempty"`
+}
+
+// DeclaredView is what a profile declares, with the defaults of its file or directory
+// and of the program filled in. Durations are as a profile may have them.
+type DeclaredView struct {
+	File          string   `json:"file,omitempty"` // absent if it is standard input
+	State         string   `json:"state"`
+	MinTTL        string   `json:"min_ttl"`
+	Verify        bool     `json:"verify"`
+	Scopes        []string `json:"scopes,omitempty"`
+	RedirectURI   string   `json:"redirect_uri,omitempty"`
+	ShowDialog    bool     `json:"show_dialog,omitempty"`
+	LoginLifetime string   `json:"login_lifetime,omitempty"`
+	LoginWarning  string   `json:"login_warning,omitempty"`
+	Account       string   `json:"account,omitempty"`
+	Listen        string   `json:"listen,omitempty"`
+}
+
+func viewDeclared(p config.Profile) *DeclaredView {
+	v := &DeclaredView{File: p.File(), State: p.State, MinTTL: p.MinTTL.String(), Verify: p.Verify}
+	if p.Grant.User() {
+		v.Scopes, v.RedirectURI, v.ShowDialog, v.Account, v.Listen = p.Scopes, p.RedirectURI, p.ShowDialog, p.Account, p.Listen
+		v.LoginLifetime, v.LoginWarning = p.LoginLifetime.String(), p.LoginWarning.String()
+	}
+	return v
 }
 
 // ReminderView is a login that needs a person, now or soon.

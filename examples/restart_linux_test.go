@@ -2,6 +2,8 @@ package examples
 
 import (
 	"fmt"
+	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -227,6 +229,74 @@ func TestExecKilled(t *testing.T) {
 			_ = s.cmd.Process.Kill()
 			_ = s.cmd.Wait()
 			s.alone()
+		})
+	}
+}
+
+// TestExecServer runs the server of examples/server for several tokens' lives, restarted and
+// signalled, and asks it all the time: it never sends a token that has expired.
+func TestExecServer(t *testing.T) {
+	t.Parallel()
+	if _, err := exec.LookPath("node"); err != nil {
+		t.Skip("node is not installed")
+	}
+	for _, how := range [][]string{{"--restart"}, {"--signal", "HUP"}} {
+		t.Run(how[0], func(t *testing.T) {
+			t.Parallel()
+			_, url := spotify(t, sandbox.Options{AnyApp: true, TokenLife: 8 * time.Second})
+			dir := t.TempDir()
+			profile, err := os.ReadFile("server/tokenform.yaml")
+			if err != nil {
+				t.Fatal(err)
+			}
+			write(t, filepath.Join(dir, "tokenform.yaml"), string(profile)+"min_ttl: 4s\n")
+			listener, err := net.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				t.Fatal(err)
+			}
+			address := listener.Addr().String()
+			_, port, _ := net.SplitHostPort(address)
+			listener.Close()
+			script, err := filepath.Abs("server/server.mjs")
+			if err != nil {
+				t.Fatal(err)
+			}
+			cmd := exec.Command(program, append(append([]string{"exec"}, how...), "--", "node", script)...)
+			cmd.Dir = dir
+			cmd.Env = surroundings(dir, url, "SPOTIFY_CLIENT_ID=app", "SPOTIFY_CLIENT_SECRET=hush-hush", "SPOTIFY_API_URL="+url, "PORT="+port)
+			stderr, err := os.Create(filepath.Join(dir, "stderr"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer stderr.Close()
+			cmd.Stderr = stderr
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = cmd.Process.Kill(); _ = cmd.Wait() }()
+
+			client := &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
+			pids, answers := map[string]bool{}, 0
+			for end := time.Now().Add(14 * time.Second); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
+				answer, err := client.Get("http://" + address)
+				if err != nil {
+					continue // between two servers, or before the first
+				}
+				answer.Body.Close()
+				answers++
+				if pids[answer.Header.Get("X-Pid")] = true; answer.StatusCode != 200 {
+					t.Errorf("the server answers %s", answer.Status)
+				}
+			}
+			if answers < 20 || (len(pids) > 1) != (how[0] == "--restart") {
+				t.Errorf("%d answers by %d servers\n%s", answers, len(pids), said(stderr.Name()))
+			}
+			if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+				t.Fatal(err)
+			}
+			if err := cmd.Wait(); err != nil {
+				t.Errorf("%v\n%s", err, said(stderr.Name()))
+			}
 		})
 	}
 }

@@ -96,12 +96,11 @@ func (c *stateCommand) do(ctx context.Context, p *program, r *flow.Runner) error
 		return err
 	}
 	switch c.does {
-	case "show", "pull":
-		shown := *t
-		if c.does == "show" {
-			shown.Access, shown.Refresh = "", ""
-		}
-		b, err := json.MarshalIndent(shown, "", "  ")
+	case "show":
+		p.voice.Shown(t)
+		return nil
+	case "pull":
+		b, err := json.MarshalIndent(t, "", "  ")
 		if err != nil {
 			return err
 		}
@@ -115,7 +114,7 @@ func (c *stateCommand) do(ctx context.Context, p *program, r *flow.Runner) error
 		if err := r.Move(ctx, dir, c.names[0], c.names[1]); err != nil {
 			return err
 		}
-		p.voice.Say(c.names[0] + " is kept as " + c.names[1] + " now")
+		p.voice.Done(c.names[0] + " is kept as " + c.names[1] + " now")
 		return nil
 	}
 	p.guard()
@@ -132,8 +131,8 @@ func (c *stateCommand) do(ctx context.Context, p *program, r *flow.Runner) error
 		if err != nil {
 			return err
 		}
-		p.voice.Say(name + ": forgotten; its outputs stay as they are")
 	}
+	p.voice.Done(strings.Join(c.names, ", ") + ": forgotten; outputs stay as they are")
 	return nil
 }
 
@@ -154,7 +153,7 @@ func (c *stateCommand) push(ctx context.Context, p *program, r *flow.Runner, dir
 	if err := r.Push(ctx, dirs[0], c.names[0], t, c.force); err != nil {
 		return err
 	}
-	p.voice.Say(c.names[0] + ": stored")
+	p.voice.Done(c.names[0] + ": stored")
 	return nil
 }
 

@@ -1,6 +1,7 @@
 package terminal
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
@@ -57,6 +58,19 @@ func (h *human) Logged(events []state.Event) {
 		h.Print(visible(fmt.Sprintf("%s %s: %s, serial %d, by %s", e.Time.Local().Format(time.DateTime), e.Profile, deed(flow.Action(e.Action)), e.Serial, by.Who())) + "\n")
 	}
 }
+
+func (h *human) Shown(t *state.Token) {
+	public := *t
+	public.Access, public.Refresh = "", ""
+	b, err := json.MarshalIndent(public, "", "  ")
+	if err != nil {
+		h.Error("", err)
+		return
+	}
+	h.Print(string(b) + "\n")
+}
+
+func (h *human) Done(text string) { h.Say(text) }
 
 func (h *human) Listed(names []string) {
 	for _, name := range names {

@@ -99,6 +99,16 @@ func (j *jsonVoice) Imported(outcome flow.Outcome, next string) {
 
 func (j *jsonVoice) Logged(events []state.Event) { j.print(View{OK: true, Events: events}) }
 
+func (j *jsonVoice) Shown(t *state.Token) {
+	kept := config.Profile{Name: t.Profile, Grant: config.Grant(t.Grant), LoginLifetime: config.DefaultLoginLifetime}
+	j.print(View{OK: true, Profiles: []ProfileView{viewOutcome(flow.Outcome{Profile: kept, Token: t})}})
+}
+
+func (j *jsonVoice) Done(text string) {
+	j.Say(text)
+	j.print(View{OK: true})
+}
+
 func (j *jsonVoice) Listed(names []string) { j.print(View{OK: true, Kept: names}) }
 
 func (j *jsonVoice) Destroyed(outcomes []flow.Outcome) {

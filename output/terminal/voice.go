@@ -61,6 +61,8 @@ type Voice interface {
 	Imported(outcome flow.Outcome, next string)                         // import
 	Logged(events []state.Event)                                        // log
 	Listed(names []string)                                              // state list
+	Shown(t *state.Token)                                               // state show, without secrets
+	Done(text string)                                                   // state mv, rm and push
 	Destroyed(outcomes []flow.Outcome)                                  // destroy
 
 	// WillDestroy says what destroy is about to take away, before it asks. Watched

@@ -15,7 +15,7 @@ import (
 // refreshSource is a refresh token and where the token comes from.
 type refreshSource struct {
 	refresh string
-	base    *state.Token // what state keeps beside the new token; nil if state has nothing
+	base    *state.Token // what the new token takes over from state; nil means nothing
 	seed    string       // the digest of the profile's refresh_token to store with the new token; empty means the digest in base
 	notOurs bool         // the token is not from state, so any account may own it
 	client  bool         // a client with state's login wrote the token into an output

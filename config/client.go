@@ -29,7 +29,7 @@ func (d *document) client(root *node, fs fields) Client {
 		c.Secret = d.value(secret, "client.secret")
 	}
 	if keys.has("secret") && c.Secret == nil {
-		c.Secret = Literal("") // the error is reported; the default grant depends on whether there is a secret
+		c.Secret = Literal("") // the error is reported; a secret, even a wrong one, decides the default grant
 	}
 	return c
 }
@@ -79,8 +79,8 @@ func isClientID(s string) bool {
 	return len(s) == 32 && strings.Trim(s, "0123456789abcdef") == ""
 }
 
-// forks is the end of a hint about a variable without a value: in CI, a secret is
-// missing for a reason.
+// forks returns the end of a hint about a variable without a value. In CI, a secret may
+// be missing because the run is for a fork.
 func (d *document) forks() string {
 	if ci, _ := d.src.Env("CI"); ci == "" {
 		return ""

@@ -5,8 +5,7 @@ import (
 	"path/filepath"
 )
 
-// conflicts reports profiles and outputs that get in each other's way: two that
-// want the same name, file or variable.
+// conflicts reports profiles and outputs that want the same name, file or variable.
 func (l *loader) conflicts(ps []Profile) {
 	var (
 		names  = map[string]Pos{}
@@ -32,7 +31,7 @@ func (l *loader) conflicts(ps []Profile) {
 	for path, file := range l.envs {
 		envs[l.real.File(path)] = file.err == nil
 	}
-	read := map[string]string{} // what a file is to a profile that reads it
+	read := map[string]string{} // what each path is to the profile that reads it
 	for i := range ps {
 		for _, v := range []*Value{ps[i].Client.ID, ps[i].Client.Secret, ps[i].RefreshToken} {
 			if v != nil && v.origin != nil && v.file != "" {
@@ -65,7 +64,7 @@ func (l *loader) conflicts(ps []Profile) {
 				l.report(o.Pos, "write it elsewhere", "the output lies in a state directory")
 			case o.Type != EnvOutput && envs[path]:
 				l.report(o.Pos, "write it to another file", "the output would replace an env_file")
-			case read[path] != "" && o.Path != o.Template: // else it is reported already
+			case read[path] != "" && o.Path != o.Template: // an output that is its own template is reported already
 				l.report(o.Pos, "write it to another file", "the output would replace "+read[path])
 			}
 			first := owners[path]

@@ -10,15 +10,14 @@ import (
 	"unicode/utf8"
 )
 
-// blemish returns the flaw of a credential that Spotify cannot have issued, or
-// nil. RFC 6749 appendix A allows %x20-7E in a client id, a secret and a refresh
-// token, and Spotify issues none with a blank in it. Whatever else came along
-// when the credential was copied makes every request fail, with an answer that
-// blames something else. The flaw names the character that does not belong, which
-// is no part of the secret, and nothing beside it.
+// blemish returns the flaw of a credential that Spotify cannot have issued, or nil. RFC
+// 6749 appendix A allows %x20-7E in a client id, a secret and a refresh token, and
+// Spotify issues none with a blank in it. If any other character was copied along with
+// the credential, every request fails, with an answer that blames something else. The
+// flaw names only the character that does not belong, which is no part of the secret.
 func blemish(s string) *flaw {
 	if strings.Trim(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_") == "" {
-		return nil // as all of Spotify's are: thousands of profiles load faster
+		return nil // all of Spotify's are like this; without this check, thousands of profiles load more slowly
 	}
 	if wrong := wrapper(s); wrong != nil {
 		return wrong
@@ -29,8 +28,8 @@ func blemish(s string) *flaw {
 	return foreign(s, func(r rune) bool { return r <= ' ' || r > '~' })
 }
 
-// blemishInAccount is blemish for the id of an account. An id may be a name of
-// any script, but nothing in it can be invisible.
+// blemishInAccount is blemish for the id of an account. An id may be a name in any
+// script, but has no invisible characters.
 func blemishInAccount(s string) *flaw {
 	return foreign(s, func(r rune) bool {
 		return r == utf8.RuneError || unicode.IsSpace(r) || !unicode.IsPrint(r)
@@ -118,10 +117,9 @@ func pattern(text string) func() *regexp.Regexp {
 	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(text) })
 }
 
-// wrapper returns the flaw of a credential that has something around it that
-// nobody means: the syntax of the file or the command that it was copied from.
-// Spotify's credentials are letters, digits, - and _, and none of the characters
-// here can stand at either end.
+// wrapper returns the flaw of a credential that was copied together with the syntax of
+// a file or a command around it. Spotify's credentials consist of letters, digits, -
+// and _, and none of the characters here can be at either end.
 func wrapper(s string) *flaw {
 	if s == "" {
 		return nil

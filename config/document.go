@@ -50,7 +50,7 @@ func (d *document) profile(root *node, single bool) (p Profile, ok bool) {
 	fs = d.inherit(fs)
 	d.unselected = !d.selects(fs, single)
 	if f := fs.get("env_file"); f != nil {
-		p.envFiles = d.envFiles(f) // first: everything else may need its variables
+		p.envFiles = d.envFiles(f) // first, because every other key may need its variables
 	} else if !fs.has("env_file") {
 		defer func(path string) {
 			if d.envs[path] != nil {
@@ -67,7 +67,8 @@ func (d *document) profile(root *node, single bool) (p Profile, ok bool) {
 			p.NoSeed = d.noSeed(f.node)
 		}
 	}
-	// The secrets are marked now, so that no later message quotes one through an alias.
+	// Mark the secrets before anything else, so that no later message quotes one
+	// through an alias.
 	p.Name, p.namePos = d.name(root, fs, single)
 	if f := fs.get("moved_from"); f != nil {
 		s, ok := d.shown(f.node, "moved_from")
@@ -99,7 +100,7 @@ func (d *document) profile(root *node, single bool) (p Profile, ok bool) {
 	return p, true
 }
 
-// noSeed says why the profile's refresh_token is empty.
+// noSeed returns the reason why the profile's refresh_token is empty.
 func (d *document) noSeed(n *node) string {
 	_, rest, variable := strings.Cut(n.value, "${")
 	if !variable {

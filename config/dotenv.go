@@ -14,11 +14,10 @@ import (
 	"tokenform/config/dotenv"
 )
 
-// envFiles reads the files of env_file, makes their variables known to d and
-// returns their paths. A path can use only the process environment. The process
-// environment wins over the files, and a later file over an earlier one, as with
-// docker compose and node. What is wrong with a variable is reported if the profile
-// uses the variable.
+// envFiles reads the files of env_file, makes their variables known to d and returns
+// their paths. A path can use only the process environment. The process environment
+// wins over the files, and a later file over an earlier one, as with docker compose and
+// node. An error in a variable is reported only if the profile uses the variable.
 func (d *document) envFiles(f *field) (paths []string) {
 	var files []*envFile
 	for _, item := range d.items(f.node, "env_file", "write a list, for example [.env]") {
@@ -224,8 +223,8 @@ func refers(s string) bool {
 	}
 }
 
-// cutComment returns an unquoted value without the comment behind it. Without a
-// blank before it, # is a character of the value.
+// cutComment returns an unquoted value without the comment behind it. A # without a
+// blank before it is a character of the value.
 func cutComment(s string) string {
 	for i := range len(s) {
 		if s[i] == '#' && (i == 0 || s[i-1] == ' ' || s[i-1] == '\t') {

@@ -5,11 +5,11 @@ import (
 	"strings"
 )
 
-// expand replaces every ${…} in a string value. literal reports that some text of
-// the result is written in the profile, be it as a default, and does not come from
-// the environment. One newline at the end of a variable is dropped, as at the end
-// of a file. A default or a message ends at the next brace, so that ${…}
-// cannot nest. Any other dollar stays a dollar.
+// expand replaces every ${…} in a string value. literal reports that a part of the
+// result is written in the profile, at least as a default, and does not come from the
+// environment. expand drops one newline at the end of a variable, as at the end of a
+// file. A default or a message ends at the next brace, so ${…} cannot nest. Any other
+// dollar stays a dollar.
 func expand(s string, lookup func(string) (string, bool)) (text string, literal bool, flaws []flaw) {
 	if !strings.Contains(s, "$") {
 		return s, s != "", nil
@@ -63,7 +63,7 @@ func reference(inside string, lookup func(string) (string, bool)) (value string,
 		return "", false, &flaw{"${…} does not begin with a variable's name", forms + ", or $${ for a literal ${"}
 	}
 	value, set := lookup(name)
-	value = dropNewline(value) // NAME=$'text\n', and a file read into a variable, have one
+	value = dropNewline(value) // NAME=$'text\n', or a file read into a variable, ends with a newline
 	switch {
 	case operator == "":
 		if !set {

@@ -13,7 +13,7 @@ type field struct {
 	node *node // nil if the key has no value, which has been reported
 }
 
-// fields are the known keys of a mapping, in the order of the file.
+// fields are the known keys of a mapping, in the order in which they stand in the file.
 type fields []field
 
 func (fs fields) index(name string) int {
@@ -69,8 +69,9 @@ func (d *document) mapping(n *node, what string, known []string, private bool) (
 	return fs, true
 }
 
-// noValue reports a key without a value: to YAML, what begins with # is a comment, and what
-// begins with & is a name for the value behind it.
+// noValue reports a key without a value. Often YAML has taken the value for something
+// else: text that begins with # is a comment, and text that begins with & is a name for
+// the value behind it.
 func (d *document) noValue(key *node) {
 	at, hint := d.file.at(key), "give it a value, or take the key out"
 	line := d.file.of(key).line(at.Line)
@@ -229,8 +230,8 @@ func (d *document) shown(n *node, name string) (s string, ok bool) {
 	return s, ok
 }
 
-// emptyHint says where an empty text may come from. Mostly a variable is set and
-// empty, and the error points at the profile, where nothing looks wrong.
+// emptyHint says where an empty text may come from. Usually a variable is set but
+// empty, while the error points at the profile, where nothing looks wrong.
 func emptyHint(written string) string {
 	if strings.Contains(written, "${") {
 		return "the variable in it is empty: give it a value, or write a default as ${NAME:-default}"

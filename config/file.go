@@ -18,7 +18,7 @@ type file struct {
 	defaults *defaults // of the profiles in it; nil if there are none
 	starts   []int     // where each line begins; nil until the first problem
 	hidden   []span    // secrets, in the order of the text
-	// broken is the error of syntax at which reading ended. At most the key of its line
+	// broken is the syntax error at which reading ended. Of its line, at most the key
 	// is shown: in a text that is not YAML, nobody knows what is secret.
 	broken *Problem
 }
@@ -81,7 +81,7 @@ func (f *file) excerpt(line, col int) string {
 		}
 	}
 	if i := strings.Index(string(text[:cut]), " #"); i >= 0 {
-		cut = min(cut, len([]rune(string(text)[:i]))) // people comment out old secrets
+		cut = min(cut, len([]rune(string(text)[:i]))) // cut comments: people comment out old secrets
 	}
 	if col > cut+1 {
 		return ""

@@ -117,12 +117,12 @@ func gitUnignored(ctx context.Context, root string, paths []string) (map[string]
 	return unignored, nil
 }
 
-// git runs git in a work tree. In a git hook, variables such as GIT_DIR point at
-// the hook's repository, which may be another one, so git does not pass them on.
+// git runs git in a work tree. In a git hook, variables such as GIT_DIR point at the
+// hook's repository, which may be another one, so the variables are not passed on.
 func git(ctx context.Context, root string, input []string, args ...string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	// The repository may be somebody else's: no program that its configuration names
+	// The repository may belong to somebody else: no program named in its configuration
 	// may run.
 	args = append([]string{"-c", "core.fsmonitor=false", "-c", "core.hooksPath=" + os.DevNull, "--no-pager", "--no-optional-locks"}, args...)
 	cmd := exec.CommandContext(ctx, "git", args...)

@@ -11,10 +11,10 @@ import (
 	"tokenform/config/paths"
 )
 
-// Inspect warns of what may give a secret away: a secret that git tracks or other
-// users can read, an output that git does not ignore, a variable that front-end
-// tools publish, a login that other machines can reach. Unlike [Load], Inspect
-// looks at the disk and runs git.
+// Inspect warns about ways in which a secret can leak: a secret that git tracks or
+// other users can read, an output that git does not ignore, a variable that front-end
+// tools publish, a login that other machines can reach. Unlike [Load], Inspect looks at
+// the disk and runs git.
 func Inspect(ctx context.Context, ps []Profile) Problems {
 	in := &inspector{seen: map[string]bool{}, stateless: map[string]bool{}}
 	tracked := gitQuery{}
@@ -75,14 +75,14 @@ func (p *Profile) fileOf(v *Value) string {
 type inspector struct {
 	problems  Problems
 	seen      map[string]bool
-	stateless map[string]bool // whether a state directory is missing
+	stateless map[string]bool // whether each state directory is missing
 }
 
 func (in *inspector) warn(at Pos, hint, format string, args ...any) {
 	in.problems = append(in.problems, &Problem{Pos: at, Message: fmt.Sprintf(format, args...), Hint: hint, Warning: true})
 }
 
-// first returns true at the first call for each thing, and false after that.
+// first reports whether first is called with this text for the first time.
 func (in *inspector) first(what string) bool {
 	if in.seen[what] {
 		return false
@@ -112,7 +112,7 @@ func (in *inspector) readable(p *Profile) {
 	if runtime.GOOS == "windows" {
 		return
 	}
-	if paths.Loose(p.State) { // chmod helps nobody there
+	if paths.Loose(p.State) { // chmod has no effect there
 		if in.first("loose " + p.State) {
 			in.warn(p.Pos, LooseHint, "%s", LooseText(p.State))
 		}

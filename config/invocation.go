@@ -2,17 +2,17 @@ package config
 
 import "strings"
 
-// Invocation is how the program was called, as far as another command must
-// repeat the call to mean the same profiles.
+// Invocation is how the program was called. A command in a hint repeats these parts, so
+// that it is about the same profiles.
 type Invocation struct {
 	Files   []string // files, directories and "-", as typed
 	State   string   // --state; empty if the flag is not given
 	Sandbox bool     // --sandbox
-	CI      bool     // the run is a pipeline's: nobody types on this machine
+	CI      bool     // the run is in a pipeline: nobody types on this machine
 }
 
 // Command returns the command line for a hint: the words, which begin with the
-// command's name, then what the call itself had.
+// command's name, and the arguments and flags of this call.
 func (i Invocation) Command(words ...string) string {
 	line := append([]string{"tokenform"}, words...)
 	if i.Sandbox {

@@ -14,7 +14,7 @@ import (
 	"tokenform/config/paths"
 )
 
-// Sources is what [Load] needs of the process.
+// Sources is what [Load] needs from the process.
 type Sources struct {
 	Env   func(string) (string, bool) // the process environment
 	Stdin func() ([]byte, error)      // all of standard input, from [ReadOnce]; nil if there is none
@@ -22,15 +22,15 @@ type Sources struct {
 	State string                      // replaces the state directory of every profile, relative to Dir; empty means no replacement
 
 	// Only are patterns, as for [Select]. Profiles that match none of them need no
-	// variables, secrets or files of their own, and what they say with variables is not
-	// known. Without patterns all profiles are selected.
+	// variables, secrets or files of their own, and the values that they take from
+	// variables stay unknown. If there are no patterns, all profiles are selected.
 	Only []string
 
 	// Spotify says that the profiles are for Spotify itself and not for a stand-in.
 	Spotify bool
 
-	// Many is called once, when there are so many profiles that memory matters. It
-	// may be nil.
+	// Many is called once if there are so many profiles that memory matters. Many may
+	// be nil.
 	Many func()
 }
 
@@ -41,10 +41,10 @@ const many = 2_000
 // The profiles are in the order of the arguments, of the files in a directory, and
 // of the documents in a file.
 //
-// problems holds all errors of all files, and the warnings that need no look at
-// the disk or at git (see [Inspect] for those). If there is an error, Load returns
-// no profiles. If ctx ends, every file that is not read yet is such an error; the
-// caller must ask ctx.
+// problems holds all errors of all files, and the warnings that need no look at the
+// disk or at git (see [Inspect] for those). If there is an error, Load returns no
+// profiles. If ctx ends, problems has an error for every file that is not read yet; the
+// caller must check ctx itself.
 func Load(ctx context.Context, src Sources, args []string) (profiles []Profile, problems Problems) {
 	l := &loader{
 		ctx:  ctx,
@@ -90,7 +90,8 @@ type loader struct {
 	real     paths.Cache
 }
 
-// defaultFile is [DefaultFiles], and reports what is wrong.
+// defaultFile returns [DefaultFiles], and reports an error if there is none or more
+// than one.
 func (l *loader) defaultFile() []string {
 	files := DefaultFiles(l.src)
 	switch len(files) {
@@ -104,11 +105,11 @@ func (l *loader) defaultFile() []string {
 	return files
 }
 
-// DefaultFiles returns what stands for arguments if there are none: what TOKENFORM_FILE
-// names, or else tokenform.yaml or tokenform.yml in the current directory or in the
-// nearest one above it. If a directory has both, the second one is not read. The search
-// ends at the root of a git repository and at the home directory; outside of both, other
-// users may have put a file above.
+// DefaultFiles returns the files to read if there are no arguments: the file that
+// TOKENFORM_FILE names, or else tokenform.yaml or tokenform.yml in the current
+// directory or in the nearest one above it. If a directory has both, the second one is
+// not read. The search ends at the root of a git repository and at the home directory;
+// outside of both, other users may have put a file above.
 func DefaultFiles(src Sources) []string {
 	if file, _ := src.Env("TOKENFORM_FILE"); file != "" {
 		return []string{file}
@@ -148,7 +149,8 @@ func (l *loader) add(arg string) {
 		return
 	}
 	if arg == "" {
-		// Most likely "$FILE" with FILE not set. The current directory is not meant.
+		// The argument is most likely "$FILE" with FILE not set, so do not read the
+		// current directory.
 		l.report(Pos{}, "name a file or a directory, or leave the argument out for tokenform.yaml", "an argument is empty")
 		return
 	}
@@ -269,14 +271,15 @@ type ending struct {
 	err   error   // why the file could not be read
 }
 
-// taker is handed a file's documents, and behind the last one how it ended.
+// taker gets the documents of a file. After the last document, end says how the file
+// ended.
 type taker func(f *file, docs iter.Seq[tree], end func() ending)
 
 // parseAhead parses the files in their order, on a goroutine of its own and a few
-// documents ahead of take: parsing takes about as long as everything that follows.
-// Without parseAhead, 1 MiB of profiles takes 1.2 times as long, and 10,000
-// profiles with nothing to do 1.15 times. One small file is done before the
-// goroutine would be awake.
+// documents ahead of take, because parsing takes about as long as everything that
+// follows. Without parseAhead, 1 MiB of profiles takes 1.2 times as long, and 10,000
+// profiles with nothing to do 1.15 times. One small file would be done before the
+// goroutine is awake.
 func parseAhead(files []*file, take taker) {
 	const small = 64 << 10
 	if len(files) == 1 && files[0].size < small && files[0].path != "" {
@@ -287,13 +290,13 @@ func parseAhead(files []*file, take taker) {
 	}
 	type piece struct {
 		trees []tree
-		end   *ending // of the file; nil if the file goes on
+		end   *ending // the ending of the file; nil if the file goes on
 	}
 	pieces := make(chan piece, 4)
 	go func() {
 		defer fault.Crash()
 		for _, f := range files {
-			const many = 32 // trees in a piece: each piece wakes the other goroutine
+			const many = 32 // trees in a piece: each piece wakes the other goroutine, so few pieces are fast
 			var trees []tree
 			e := f.parse(func(t tree) {
 				if trees = append(trees, t); len(trees) == many {
@@ -333,8 +336,9 @@ func (f *file) parse(take func(tree)) (e ending) {
 	return e
 }
 
-// decodeProfiles appends the profiles of a file to profiles. At an error of syntax the
-// documents before the error are decoded, so that their problems are found too.
+// decodeProfiles appends the profiles of a file to profiles. If the file has a syntax
+// error, decodeProfiles decodes the documents before the error, to find their problems
+// too.
 func (l *loader) decodeProfiles(f *file, docs iter.Seq[tree], end func() ending, profiles []Profile) []Profile {
 	documents := 0
 	var first, second tree // the defaults of this file, and what is behind them
@@ -407,7 +411,7 @@ func (l *loader) ended(f *file, e ending) {
 	}
 }
 
-// excerpts adds to each problem the line that it is about.
+// excerpts adds to each problem the line that the problem is about.
 func (l *loader) excerpts() {
 	files := make(map[string]*file, len(l.files))
 	for _, f := range l.files {

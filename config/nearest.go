@@ -8,7 +8,8 @@ import (
 
 // nearest returns the known word that s was probably meant to be, or nothing.
 func nearest(s string, known []string) string {
-	// No known word is longer, and the distance takes time by length times length.
+	// No known word is longer than this, and the distance takes time proportional to
+	// length times length.
 	if len(s) > 40 {
 		return ""
 	}
@@ -26,8 +27,8 @@ func nearest(s string, known []string) string {
 	return best
 }
 
-// loose removes the differences that people mix up: redirectUri, redirect-uri and
-// redirect_uri become one.
+// loose removes the differences between spellings: redirectUri, redirect-uri and
+// redirect_uri become the same.
 func loose(s string) string {
 	return strings.Map(func(r rune) rune {
 		if r == '_' || r == '-' {

@@ -55,19 +55,19 @@ func outputWords() (types, keys []string) {
 
 var stdoutFormats = []string{"token", "header", "env", "export", "fish", "powershell", "json", "seed", "refresh_token"}
 
-// JSONFormats are the formats of json outputs: our own, and the token files of
-// the Spotify clients that these names are of.
+// JSONFormats are the formats of json outputs: our own, and the token files of Spotify
+// clients, named after the clients.
 var JSONFormats = []string{
 	"tokenform", "oauth2", "spotipy", "rspotify", "spotify-tui",
 	"web-api-ts-sdk", "spotify-web-api-node", "tekore", "SpotifyAPI-NET",
 }
 
-// userFormats are those that stand for a person's login. Whoever finds another
-// token there logs in anew, or takes it for the user's: spotipy does, which
-// keeps both in one file.
+// userFormats are the formats that stand for a person's login. A client that finds an
+// app's token in such a file logs in anew, or takes the token for the user's: spotipy
+// does, because spotipy keeps both in one file.
 var userFormats = []string{"spotipy", "spotify-tui", "tekore"}
 
-// outputs decodes the list of outputs of p, of which all else is known.
+// outputs decodes the list of outputs of p. All other keys of p must be decoded before.
 func (d *document) outputs(f *field, p Profile) []Output {
 	var outputs []Output
 	var stdout *Output
@@ -134,7 +134,7 @@ func (d *document) refreshToken(o Output, fs fields, p Profile) {
 			d.report(f.node, "take it out", "grant client_credentials has no refresh token")
 		}
 	case o.Format != "tokenform":
-		// Neither answer is right: true says nothing, and false would be a lie.
+		// Neither answer is right: true has no effect, and false is not true.
 		d.report(f.key, "take it out; only format tokenform has the choice", "format %s always has the refresh token in it", o.Format)
 	}
 }
@@ -143,7 +143,7 @@ func without(list, rest []string) []string {
 	return slices.DeleteFunc(slices.Clone(list), func(s string) bool { return slices.Contains(rest, s) })
 }
 
-// outputType looks for the type before the other keys: they depend on it.
+// outputType decodes the type before the other keys, because they depend on the type.
 func (d *document) outputType(n *node) (kind outputKind, ok bool) {
 	if n.kind != mapping {
 		d.report(n, "write for example {type: json, path: token.json}", "an output must be a mapping, not %s", n.noun())
@@ -167,9 +167,9 @@ func (d *document) outputType(n *node) (kind outputKind, ok bool) {
 	return kind, false
 }
 
-// typeField is the value of an output's type. Where it is not written out, it
-// may come from a merge; and where it comes from nowhere, the other keys are
-// worth a look all the same.
+// typeField returns the value of an output's type, or nil. A type that is not written
+// out may come from a merge. If there is no type at all, the other keys are checked all
+// the same.
 func (d *document) typeField(n *node) *node {
 	for i := 0; i+1 < len(n.items); i += 2 {
 		if n.items[i].value == "type" && !n.items[i+1].isNull() {
@@ -181,7 +181,7 @@ func (d *document) typeField(n *node) *node {
 	types, keys := outputWords()
 	fs, ok := d.mapping(n, "an output", keys, false)
 	if f := fs.get("type"); f != nil {
-		d.problems = d.problems[:problems] // they are found again
+		d.problems = d.problems[:problems] // the same problems are found again later
 		return f.node
 	}
 	if ok && !fs.has("type") {
@@ -244,7 +244,7 @@ func (d *document) keys(o *Output, n *node, fs fields, p Profile) {
 	}
 }
 
-// format is one of the known formats, the first by default.
+// format returns the format that is declared, or the first known one.
 func (d *document) format(fs fields, kind string, known []string) string {
 	f := fs.get("format")
 	if f == nil {

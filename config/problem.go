@@ -88,7 +88,7 @@ func (ps Problems) sorted() Problems {
 	})
 }
 
-// flaw is what is wrong with a text. The functions that find flaws do not know the
+// flaw says what is wrong with a text. The functions that find flaws do not know the
 // position of the text. A flaw never quotes the text, which may be the value of a
 // variable.
 type flaw struct {

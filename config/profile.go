@@ -1,7 +1,6 @@
-// Package config says what is wanted: it loads and checks profiles. It touches no
-// network and starts no grant. The only programs that it runs are git, for the
-// warnings of [Inspect], and the commands that a profile names as the origin of a
-// value.
+// Package config loads and checks profiles. config uses no network and starts no grant.
+// The only programs that config runs are git, for the warnings of [Inspect], and the
+// commands that a profile names as the origin of a value.
 package config
 
 import (
@@ -36,7 +35,7 @@ const (
 // paths made absolute.
 type Profile struct {
 	Name          string
-	MovedFrom     string // the name under which its state may still be kept; empty if there is none
+	MovedFrom     string // the name under which the profile's state may still be kept; empty if there is none
 	MovedByName   bool   // MovedFrom is not declared: tokenform.yaml once gave its profile that name
 	Client        Client
 	Grant         Grant
@@ -47,11 +46,11 @@ type Profile struct {
 	LoginLifetime time.Duration // how long after consent a refresh token is trusted
 	LoginWarning  time.Duration // warn this long before LoginLifetime ends
 	RefreshToken  *Value        // the seed; nil if none is declared, or the declared one is empty
-	NoSeed        string        // why the declared seed is empty: the place, the variable; empty if the seed is not, or none is declared
+	NoSeed        string        // why the declared seed is empty: the place, the variable; empty if the seed is not empty, or none is declared
 	AuthorizedAt  time.Time     // when the seed's login was made, if the seed does not say; zero means not known
 	Verify        bool
 	Account       string // id or account_id of the only account that may log in; empty means any account
-	Listen        string // host:port to bind; empty means that of RedirectURI
+	Listen        string // host:port to bind; empty means the host and port of RedirectURI
 	State         string // absolute path of the state directory
 	Dir           string // absolute path of the project: the directory of the profile's file
 	Outputs       []Output
@@ -77,10 +76,10 @@ type Client struct {
 // Output is a file, a stream or a command that tokens are written to.
 type Output struct {
 	Type         OutputType
-	Path         string // absolute; empty for what is no file of the profile's
-	Shown        string // what people call it: the path as the profile has it, the command
+	Path         string // absolute; empty if the output is no file that the profile names
+	Shown        string // the name that people know: the path as in the profile, or the command
 	Keys         []Key  // env and github: in the profile's order
-	Format       string // json, one of JSONFormats, and stdout; never empty for these
+	Format       string // for json: one of JSONFormats; for stdout: never empty
 	RefreshToken bool   // format tokenform: write refresh_token and authorized_at too
 	Pos          Pos
 
@@ -88,7 +87,7 @@ type Output struct {
 	Command                 []string // command: the program and its arguments
 	Dir                     string   // command: where it runs, the profile's directory
 	Value                   string   // command: one of Fields, or a format of stdout
-	Changed                 bool     // command: only if the login is not that of the profile's refresh_token
+	Changed                 bool     // command: run only if the login is not that of the profile's refresh_token
 	To                      string   // github: "env" or "output"
 
 	keyPos []Pos // of each of Keys
@@ -111,11 +110,11 @@ type Notifier struct {
 const (
 	LoginEnding = "login_ending" // the login ends within login_warning
 	LoginNeeded = "login_needed" // a person must log in
-	Failing     = "failing"      // it has not worked for hours
-	Recovered   = "recovered"    // it works again
+	Failing     = "failing"      // the profile has failed for hours
+	Recovered   = "recovered"    // the profile works again
 )
 
-// NotifyEvents are the words of a notifier's on.
+// NotifyEvents are the words that on: of a notifier accepts.
 var NotifyEvents = []string{LoginEnding, LoginNeeded, Failing, Recovered}
 
 // Key maps a field of the token to a variable, of an env file or of GitHub Actions.

@@ -10,7 +10,7 @@ import (
 	"tokenform/config/fault"
 )
 
-// ErrTooLarge says that a file or a stream holds more than can be meant.
+// ErrTooLarge says that a file or a stream is larger than its limit.
 var ErrTooLarge = errors.New("too large")
 
 // ReadFile reads a file of at most most bytes, which may be a pipe or a device.
@@ -34,16 +34,16 @@ func isRegular(path string) bool {
 	return err == nil && info.Mode().IsRegular()
 }
 
-// ReadOnce returns a function for [Sources] that reads r when it is first called
-// and returns the same text ever after: standard input comes only once, and
-// profiles may be loaded again.
+// ReadOnce returns a function for [Sources] that reads r at its first call and returns
+// the same text at every call: standard input can be read only once, but profiles may
+// be loaded again.
 func ReadOnce(r io.Reader) func() ([]byte, error) {
 	return sync.OnceValues(func() ([]byte, error) { return readAll(r, maxBytes) })
 }
 
 // await returns what read returns, or ctx's error if ctx ends first. Opening and
-// reading a pipe can block for ever and cannot be called off, so read has a
-// goroutine of its own, which stays behind until the process ends.
+// reading a pipe can block forever and cannot be canceled, so read gets a goroutine of
+// its own, which stays until the process ends.
 func await(ctx context.Context, read func() ([]byte, error)) ([]byte, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err

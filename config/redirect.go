@@ -77,8 +77,8 @@ func checkPort(host, port string) *flaw {
 	return nil
 }
 
-// isPort reports whether s, the text behind a colon, begins with a port. Then what
-// url.Parse takes for a scheme is a host: "127.0.0.1.nip.io:8888/callback".
+// isPort reports whether s, the text behind a colon, begins with a port. If so,
+// url.Parse has taken a host for a scheme: "127.0.0.1.nip.io:8888/callback".
 func isPort(s string) bool {
 	digits, _, _ := strings.Cut(s, "/")
 	_, err := strconv.ParseUint(digits, 10, 16)

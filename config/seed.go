@@ -8,9 +8,8 @@ import (
 	"time"
 )
 
-// Seed is a login on its way to a machine where nobody can log in: a refresh token, and as
-// far as they are known the time of the consent and whose login it is. A bare refresh
-// token is a seed too.
+// Seed is a login for a machine where nobody can log in: a refresh token and, as far as
+// known, the time of the consent and the account. A bare refresh token is a seed too.
 type Seed struct {
 	Refresh    string    `json:"refresh_token"`
 	Authorized time.Time `json:"authorized_at,omitzero"` // consent; zero means not known

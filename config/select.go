@@ -6,9 +6,9 @@ import (
 	"slices"
 )
 
-// Select keeps the profiles whose name matches one of the patterns, in their
-// own order; without patterns, all. A pattern that matches nothing, nor one of
-// the other names that it may be about, is an error, a [*Problem].
+// Select returns the profiles whose name matches one of the patterns, in the order of
+// ps, or all profiles if there are no patterns. The error is a [*Problem] if a pattern
+// matches no profile and none of others, the other names that a pattern may be about.
 func Select(ps []Profile, patterns []string, others ...string) ([]Profile, error) {
 	if len(patterns) == 0 {
 		return ps, nil

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// The outputs that are neither a file of a known form nor standard output: a
-// template of the user's, a command, and the files of GitHub Actions.
+// This file decodes the outputs that are neither a file of a known form nor standard
+// output: a template, a command, and the files of GitHub Actions.
 
 func (d *document) template(o *Output, n *node, fs fields, _ Profile) {
 	f := fs.get("template")

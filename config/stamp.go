@@ -33,17 +33,17 @@ func Directories(src Sources, args []string) []string {
 // Stamps are what files looked like at one moment, by path.
 type Stamps map[string]string
 
-// Stamp looks at the files that args name and at those that profiles, as last
-// loaded, take something from: env files, templates, and files of values. It
-// reads neither standard input nor pipes.
+// Stamp looks at the files that args name, and at the files that profiles, as last
+// loaded, take something from: env files, templates, and files of values. Stamp reads
+// neither standard input nor pipes.
 //
-// What tokenform writes itself does not count. Some files are both read and
-// written: of an env_file that is an env output too, of any profile, everything
-// counts but the variables of that output.
+// Changes that tokenform makes itself do not count. Some files are both read and
+// written: if an env_file is also an env output of any profile, the variables of that
+// output do not count.
 func Stamp(src Sources, args []string, profiles []Profile) Stamps {
 	s := Stamps{}
 	if len(args) == 0 {
-		args = append(DefaultFiles(src), "tokenform.yaml", "tokenform.yml") // one may come
+		args = append(DefaultFiles(src), "tokenform.yaml", "tokenform.yml") // one of these may appear
 	}
 	for _, arg := range args {
 		if arg != "-" {
@@ -83,14 +83,14 @@ func (s Stamps) Changed(before Stamps) bool {
 	return false
 }
 
-// Since returns s with what files looked like before, if that is known: what has
-// changed while profiles were loaded from them is then seen as a change.
+// Since returns s, with the older look from before for each file that before has. So a
+// change that happened while the profiles were loaded counts as a change.
 func (s Stamps) Since(before Stamps) Stamps {
 	maps.Copy(s, before)
 	return s
 }
 
-// profiles looks at a file of profiles, or at all in a directory.
+// profiles looks at a file of profiles, or at all profile files in a directory.
 func (s Stamps) profiles(path string) {
 	s[path] = look(path)
 	if info, err := os.Stat(path); err != nil || !info.IsDir() {
@@ -133,14 +133,14 @@ func look(path string) string {
 	case err != nil:
 		return "missing"
 	case info.IsDir():
-		return "directory" // its time says nothing: outputs and state may be in it too
+		return "directory" // the time of a directory means nothing: outputs and state may be in the directory too
 	case !info.Mode().IsRegular():
 		return info.Mode().Type().String()
 	}
 	return fmt.Sprint(info.ModTime().UnixNano(), " ", info.Size())
 }
 
-// lookWithout is a digest of all in a dotenv file but the assignments to own.
+// lookWithout returns a digest of a dotenv file without the assignments to own.
 func lookWithout(path string, own map[string]bool) string {
 	if !isRegular(path) {
 		return look(path)
@@ -152,7 +152,8 @@ func lookWithout(path string, own map[string]bool) string {
 	h := sha256.New()
 	for s := range dotenv.Scan(data) {
 		if !own[s.Name] {
-			// Without its line ending: what is added behind the last line gives it one.
+			// The line ending does not count: a line that is added at the end gives the
+			// last line one.
 			h.Write(bytes.TrimRight(data[s.Start:s.End], "\r\n"))
 			h.Write([]byte{'\n'})
 		}

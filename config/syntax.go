@@ -5,9 +5,10 @@ import (
 	"strings"
 )
 
-// culprit looks for the place that made a text unreadable as YAML. yaml.v3 names the place
-// where it gave up, which may be many lines later. culprit returns nil if it finds nothing
-// wrong. It knows quotes and brackets, and no more of YAML than where they mean something.
+// culprit looks for the place that made a text unreadable as YAML. yaml.v3 names the
+// place where it gave up, which may be many lines later. culprit returns nil if it
+// finds nothing wrong. culprit knows quotes and brackets, and of the rest of YAML only
+// where these have a meaning.
 func culprit(data []byte) *flawAt {
 	s := scanner{text: []rune(string(data)), line: 1, col: 1}
 	for s.at < len(s.text) && s.found == nil {
@@ -69,7 +70,7 @@ func (s *scanner) restOfLine() {
 	}
 }
 
-// value reads one thing: a quoted text, a bracket, a comment, a text without quotes.
+// value reads one item: a quoted text, a bracket, a comment, or a text without quotes.
 func (s *scanner) value() {
 	s.blanks()
 	switch r := s.peek(0); {
@@ -146,7 +147,8 @@ func (s *scanner) plain() {
 	}
 }
 
-// first reports whether nothing but the marks of list items stands before on the line.
+// first reports whether only the marks of list items stand before this place on the
+// line.
 func (s *scanner) first() bool {
 	for i := s.at - 1; i >= 0 && s.text[i] != '\n'; i-- {
 		if !strings.ContainsRune(" \t-?", s.text[i]) {
@@ -156,8 +158,9 @@ func (s *scanner) first() bool {
 	return true
 }
 
-// block skips a text of several lines, which begins with | or >: all lines that are indented
-// deeper than the one that it begins in.
+// block skips a text of several lines, which begins with
+//
+// or >: all lines that are indented deeper than the line that the text begins in.
 func (s *scanner) block() {
 	start := s.at
 	for start > 0 && s.text[start-1] != '\n' {
@@ -183,9 +186,9 @@ func indent(line []rune) int {
 	return n
 }
 
-// before returns the beginning of a line for a message about its column: the blanks, a key
-// that profiles have, and a bracket. Nothing else is shown of a text that is not YAML: nobody
-// knows what in it is secret.
+// before returns the beginning of a line for a message about its column: the blanks, a
+// key that profiles have, and a bracket. The rest of the line is not shown, because in
+// a text that is not YAML nobody knows what is secret.
 func (f *file) before(line, col int) string {
 	text := string(f.line(line))
 	rest := strings.TrimLeft(text, " \t-")

@@ -19,9 +19,9 @@ const (
 	mapping
 )
 
-// node is a piece of a profile. The nodes of yaml.v3 stay in this file, and its
-// decoder is not used beyond them: it quotes values in errors, lets null skip
-// checks and ignores unknown tags. An alias is the same *node as its anchor.
+// node is a piece of a profile. The nodes of yaml.v3 stay in this file, and its decoder
+// is not used: the decoder quotes values in errors, lets null skip checks and ignores
+// unknown tags. An alias is the same *node as its anchor.
 type node struct {
 	kind  kind
 	tag   string // "!!str", "!!null", …
@@ -111,10 +111,10 @@ func parse(data []byte, take func(tree)) (wrong *flawAt) {
 		if len(doc.Content) == 0 {
 			continue
 		}
-		c.aliases, c.nodes = 0, make([]*node, 0, len(c.nodes)) // documents are much alike
+		c.aliases, c.nodes = 0, make([]*node, 0, len(c.nodes)) // the next document is probably as large
 		root := c.convert(doc.Content[0], 0)
 		if c.wrong != nil || root.isNull() && root.value == "" {
-			root = nil // there is nothing between two ---
+			root = nil // the text between two --- is empty
 		}
 		take(tree{root, c.nodes})
 		if c.wrong != nil {
@@ -153,8 +153,8 @@ func (c *converter) convert(y *yaml.Node, depth int) *node {
 		if c.aliases++; c.aliases > maxAliases {
 			c.fail(y, fmt.Sprintf("more than %d aliases in one document", maxAliases))
 		}
-		// An alias inside its own anchor makes a node that contains itself: whoever
-		// walks a tree must bound the walk.
+		// An alias inside its own anchor makes a node that contains itself, so code
+		// that walks a tree must bound the walk.
 		return c.anchors[y.Alias]
 	}
 	n := &node{tag: y.Tag, value: y.Value, line: y.Line, col: y.Column}

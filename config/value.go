@@ -29,8 +29,8 @@ type Value struct {
 	done bool
 }
 
-// origin is where a value is fetched from. It is apart from [Value] because there
-// may be thousands of values, and most have no origin.
+// origin is where a value is fetched from. origin is a type of its own to save memory:
+// there may be thousands of values, and most have no origin.
 type origin struct {
 	env     string        // a variable's name
 	file    string        // absolute
@@ -44,10 +44,10 @@ type origin struct {
 // Literal returns a value that needs no fetching.
 func Literal(s string) *Value { return &Value{text: s, done: true} }
 
-// Known returns the value if no side effect is needed to fetch it: a literal, a
-// variable that is set, a regular file that can be read. ok is false if only
-// [Value.Resolve] can tell, as for a command or a pipe. A nil Value is known to
-// be empty.
+// Known returns the value if fetching it has no side effect: the value is a literal, a
+// variable that is set, or a regular file that can be read. ok is false if only
+// [Value.Resolve] can tell, as for a command or a pipe. A nil Value is known to be
+// empty.
 func (v *Value) Known() (s string, ok bool) {
 	if v == nil {
 		return "", true
@@ -60,15 +60,15 @@ func (v *Value) Known() (s string, ok bool) {
 	return v.text, v.done
 }
 
-// harmless reports whether the value can be fetched without a side effect: a
-// command may do anything, and what is read from a pipe is gone from it.
+// harmless reports whether fetching the value has no side effect: a command may do
+// anything, and reading a pipe empties it.
 func (v *Value) harmless() bool {
 	return v.command == nil && (v.file == "" || isRegular(v.file))
 }
 
-// Resolve returns the value, and fetches it if need be. The error names the key and
-// the origin, with a hint, and never quotes what came from the origin. If ctx
-// ends, Resolve returns ctx's error, whatever it was waiting for.
+// Resolve returns the value, and fetches it if necessary. The error names the key and
+// the origin, with a hint, and never quotes data from the origin. If ctx ends, Resolve
+// returns ctx's error, whatever Resolve was waiting for.
 func (v *Value) Resolve(ctx context.Context) (string, error) {
 	if v == nil {
 		return "", nil
@@ -132,8 +132,8 @@ func (v *Value) plainText(what string, data []byte) (string, error) {
 	return dropNewline(strings.TrimPrefix(string(data), "\ufeff")), nil
 }
 
-// run runs the command, without a shell, and returns what it prints. Nobody sees
-// the command's standard error, because a secret may be in it.
+// run runs the command, without a shell, and returns the command's standard output. run
+// discards its standard error, because a secret may be in it.
 func (v *Value) run(ctx context.Context) (string, error) {
 	limited, cancel := context.WithTimeout(ctx, v.timeout)
 	defer cancel()

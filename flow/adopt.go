@@ -14,7 +14,7 @@ import (
 
 // Found is a token that another program has written into an output.
 type Found struct {
-	Shown   string // the output
+	Shown   string // the output, as people know it
 	Path    string
 	Digest  string // of the whole file
 	Access  string
@@ -26,14 +26,15 @@ type Found struct {
 // Format keeps tokens out of every message, as [state.Token]'s does.
 func (f Found) Format(s fmt.State, _ rune) { fmt.Fprintf(s, "token in %s (redacted)", f.Shown) }
 
-// longestLife is more than any access token lives. A file that says more is wrong,
-// and would keep a dead token for good.
+// longestLife is longer than any access token lives. A file that claims a longer life
+// is wrong, and would keep a dead token in use forever.
 const longestLife = 24 * time.Hour
 
-// adoptable looks for a token that a client got when it refreshed on its own, if
-// the decision d is to keep, to verify or to refresh t. Such a token is adopted and not
-// overwritten: its refresh token may be the only one that still works. Then the
-// decision is to adopt, and next is what t becomes. Else adoptable returns d.
+// adoptable looks for a token that a client got when it refreshed on its own, if the
+// decision d is to keep, to verify or to refresh t. Such a token is adopted and not
+// overwritten: its refresh token may be the only one that still works. If there is one,
+// adoptable returns the decision to adopt, and next is what t becomes. Else adoptable
+// returns d.
 func (r *Runner) adoptable(p config.Profile, t *state.Token, recorded []state.Written, d Decision) (_ Decision, found Found, next *state.Token) {
 	if r.options.Outputs == IgnoreOutputs || t == nil || !p.Grant.User() || d.Seed || d.grants() && d.Action != Refresh {
 		return d, Found{}, nil
@@ -43,7 +44,7 @@ func (r *Runner) adoptable(p config.Profile, t *state.Token, recorded []state.Wr
 		n := *t
 		n.Access, n.Verified = f.Access, false
 		n.Expires, n.Rejected = f.Expires.UTC().Truncate(time.Second), time.Time{}
-		n.Obtained = now.UTC().Truncate(time.Second) // at the latest
+		n.Obtained = now.UTC().Truncate(time.Second) // at the latest; the file does not say when
 		if f.Refresh != "" {
 			n.Refresh = f.Refresh
 		}
@@ -57,8 +58,8 @@ func (r *Runner) adoptable(p config.Profile, t *state.Token, recorded []state.Wr
 	return d, Found{}, nil
 }
 
-// clientTokens returns the tokens that clients have written into outputs after
-// t. What a run in another realm has written there is no client's.
+// clientTokens returns the tokens that clients have written into outputs after t. A
+// token that a run in another realm has written does not count as a client's.
 func (r *Runner) clientTokens(p config.Profile, t *state.Token, recorded []state.Written) []Found {
 	list := r.world.Outputs.ClientTokens(p, t, recorded)
 	if len(list) == 0 {
@@ -74,15 +75,15 @@ func (r *Runner) clientTokens(p config.Profile, t *state.Token, recorded []state
 	return list
 }
 
-// adopt stores the token that was found in an output, if it is of our login: if it
-// came with our refresh token, or is of the same account. The file does not say
-// the account, but the Web API does. adopt returns a token if one was stored, even
-// beside an error.
+// adopt stores the token that was found in an output, if the token belongs to our
+// login: if it came with our refresh token, or is of the same account. The file does
+// not say the account, but the Web API does. If a token was stored, adopt returns the
+// token even with an error.
 //
-// A token with a refresh token of its own takes the place of a login, so it must be
-// of this app too, which a refresh tells. A token without any that is not of our
-// login is worth nothing to anybody in an hour: d becomes what it would be without
-// the token.
+// A found token with a refresh token of its own replaces the stored login, so it must
+// be of this app too; a refresh shows that. A found token without a refresh token that
+// is not of our login is worth nothing to anybody in an hour: d becomes what it would
+// be without the found token.
 func (s *session) adopt(ctx context.Context, d *Decision) (*state.Token, error) {
 	t, next := s.token, s.adopted
 	if next.Refresh == t.Refresh {
@@ -120,8 +121,9 @@ func (s *session) adopt(ctx context.Context, d *Decision) (*state.Token, error) 
 	return nil, &fault.Error{Message: s.found.Shown + " holds a newer token of another login; nothing is overwritten", Err: err, Hint: hint}
 }
 
-// checkAccount asks the Web API whose token next is, and refuses everybody but
-// the declared account or the stored login's. No answer is a refusal, too.
+// checkAccount asks the Web API whose token next is, and refuses everybody but the
+// declared account or the stored login's. checkAccount also refuses if the Web API does
+// not answer.
 func (s *session) checkAccount(ctx context.Context, app oauth.App, next *state.Token) error {
 	me, err := app.Me(ctx, next.Access)
 	if err != nil {

@@ -12,12 +12,12 @@ import (
 	"tokenform/flow/state"
 )
 
-// Apply brings every profile to its declared state, at most Options.Parallelism
-// of them at once, and returns the outcomes in the order of profiles. A profile
-// that fails does not stop the others. Apply goes by its own forecasts, each
-// decided anew under the profile's lock.
+// Apply brings every profile to its declared state, at most Options.Parallelism of them
+// at once, and returns the outcomes in the order of profiles. A profile that fails does
+// not stop the others. Apply makes its own forecasts, and decides each one again under
+// the profile's lock.
 func (r *Runner) Apply(ctx context.Context, profiles []config.Profile) []Outcome {
-	alone := len(profiles) == 1 // the stack of another goroutine would have to grow first
+	alone := len(profiles) == 1 // start no goroutine: its stack would have to grow first
 	outcomes, wait := r.start(ctx, profiles, alone, func(Outcome) {})
 	wait()
 	for i := range outcomes {
@@ -32,10 +32,10 @@ func (r *Runner) Apply(ctx context.Context, profiles []config.Profile) []Outcome
 	return outcomes
 }
 
-// start is Apply, but returns as soon as each profile is done or waits for a
-// person. With alone, start does the work on the calling goroutine, and returns
-// when all profiles are done. start calls done with each outcome, from several
-// goroutines. wait returns when every outcome is in outcomes.
+// start is Apply, but returns as soon as each profile is done or waits for a person. If
+// alone is set, start does the work on the calling goroutine, and returns when all
+// profiles are done. start calls done with each outcome, from several goroutines. wait
+// returns once outcomes has every outcome.
 func (r *Runner) start(ctx context.Context, profiles []config.Profile, alone bool, done func(Outcome)) (outcomes []Outcome, wait func()) {
 	slots := make(chan struct{}, max(r.options.Parallelism, 1))
 	outcomes, due := r.forecastAll(ctx, profiles)
@@ -68,8 +68,9 @@ func (r *Runner) start(ctx context.Context, profiles []config.Profile, alone boo
 	return outcomes, all.Wait
 }
 
-// finishUnchanged prints what is printed at every apply. Nothing else is due for
-// the profile of o.
+// finishUnchanged finishes the profile of o, for which nothing is due: finishUnchanged
+// prints what every apply prints, and notes the file that declares the profile if that
+// has changed.
 func (r *Runner) finishUnchanged(ctx context.Context, o *Outcome) {
 	if r.writes() {
 		if printed, err := r.world.Outputs.Print(o.Profile, o.Token); err != nil {
@@ -87,10 +88,10 @@ type dueForecast struct {
 	index int
 }
 
-// forecastAll plans. due has the forecasts with something to do, in order. The
-// other outcomes are complete except for what is printed: their profiles need no
-// lock and no write. The token that is printed is the one that was read; the
-// outputs may belong to a newer token by now.
+// forecastAll makes a forecast for each profile. due has the forecasts with something
+// to do, in the order of profiles. The other outcomes lack only what is printed: their
+// profiles need no lock and no write. The printed token is the one that forecastAll has
+// read; the outputs may belong to a newer token by now.
 func (r *Runner) forecastAll(ctx context.Context, profiles []config.Profile) (outcomes []Outcome, due []dueForecast) {
 	outcomes = make([]Outcome, len(profiles))
 	var mu sync.Mutex
@@ -119,8 +120,8 @@ func (r *Runner) forecastAll(ctx context.Context, profiles []config.Profile) (ou
 	return outcomes, due
 }
 
-// saveMemory forgets what nobody reads of an outcome with nothing to do. With it
-// 10,000 profiles take 41 MiB, without it 51.
+// saveMemory drops the parts of an outcome with nothing to do that nobody reads. 10,000
+// profiles take 41 MiB with saveMemory, and 51 MiB without.
 func (r *Runner) saveMemory(o *Outcome, profiles int) {
 	const many = 1000
 	o.recorded = nil
@@ -144,8 +145,8 @@ func (r *Runner) begin(due []dueForecast) {
 	}
 }
 
-// apply does what forecast says, or what turns out to be right once the lock is
-// held. apply calls yield when it starts to wait for a person, so that other
+// apply does what forecast says or, if that is no longer right, what decide says under
+// the lock. apply calls yield when it starts to wait for a person, so that other
 // profiles can go on.
 func (r *Runner) apply(ctx context.Context, forecast Outcome, yield func()) Outcome {
 	o := Outcome{Profile: forecast.Profile, Token: forecast.Token, Decision: forecast.Decision}
@@ -173,7 +174,7 @@ func (r *Runner) applyUnderLock(ctx context.Context, forecast Outcome, o *Outcom
 		return err
 	}
 	if o.Decision.Action == Login && forecast.Err != nil {
-		return forecast.Err // nobody is asked to log in for what cannot be written
+		return forecast.Err // nobody is asked to log in for an output that cannot be written
 	}
 	if r.writes() && o.Decision.Action != Keep {
 		if err := r.world.Outputs.Missing(o.Profile); err != nil {

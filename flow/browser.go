@@ -21,7 +21,8 @@ import (
 // may return only when the browser ends.
 func OpenBrowser(preferred, url string) error {
 	if preferred == "" {
-		// What the browser prints belongs neither to our data nor to our messages.
+		// Discard what the browser prints: standard output is for tokens, standard
+		// error for our messages.
 		browser.Stdout, browser.Stderr = io.Discard, io.Discard
 		err := browser.OpenURL(url)
 		if errors.Is(err, exec.ErrNotFound) {
@@ -50,7 +51,7 @@ func OpenBrowser(preferred, url string) error {
 		}
 		cmd := exec.Command(words[0], words[1:]...)
 		if err = cmd.Start(); err == nil {
-			go cmd.Wait() // it outlives the login; only its exit is collected
+			go cmd.Wait() // the browser may outlive the login; Wait only collects its exit status
 			return nil
 		}
 	}
@@ -70,7 +71,7 @@ func isFile(path string) bool {
 func splitWords(s string) []string {
 	var words []string
 	var word []rune
-	var quote rune // that is open, or zero
+	var quote rune // the quote that is open, or zero
 	begun, escaped := false, false
 	for _, r := range s {
 		switch {

@@ -21,26 +21,26 @@ const (
 	Request Action = "request" // RFC 6749 section 4.4, client credentials
 	Adopt   Action = "adopt"   // store a token that a client got on its own
 	Verify  Action = "verify"  // ask the Web API about the stored token
-	Delete  Action = "delete"  // an orphan goes, because --prune asks for it
-	Leave   Action = "leave"   // an orphan stays
+	Delete  Action = "delete"  // delete an orphan, because --prune asks for it
+	Leave   Action = "leave"   // leave an orphan as it is
 )
 
 // Decision is an action and the reason shown for it.
 type Decision struct {
 	Action Action
 	Reason string
-	Seed   bool // refresh from the profile's refresh_token, not from state's
+	Seed   bool // refresh from the profile's refresh_token, not from the stored one
 }
 
-// grants reports whether the decision replaces the token by a new one of the server.
+// grants reports whether the decision needs a new token from the server.
 func (d Decision) grants() bool {
 	return d.Action == Refresh || d.Action == Login || d.Action == Request
 }
 
-// Decide compares what p declares with what is in state, and says what to do. t is
-// nil if nothing is in state. Decide is a table, in its order,
-// and depends on nothing but its arguments. Decide takes a value that only a
-// command can tell to be unchanged, so that a plan runs no command.
+// Decide compares what p declares with t, the token in state, and says what to do. A
+// nil t means that state has no token. Decide depends on nothing but its arguments, and
+// the first rule that applies decides. Decide assumes that a value which only a command
+// can tell is unchanged, so that a plan runs no command.
 func Decide(p config.Profile, t *state.Token, now time.Time) Decision {
 	if !p.Grant.User() {
 		return decideClientCredentials(p, t, now)
@@ -76,8 +76,9 @@ func Decide(p config.Profile, t *state.Token, now time.Time) Decision {
 			return Decision{Action: Login, Reason: reason + ", and there is no refresh token"}
 		}
 		if !t.Rejected.IsZero() {
-			// Spotify has refused good tokens in an outage, and asks that a refused refresh is
-			// not repeated: so once a day. The old token stays until a new one is stored.
+			// Spotify asks that a refused refresh is not repeated, but has refused good
+			// tokens in an outage: so refresh once a day. The old token stays until a
+			// new one is stored.
 			if next := t.Rejected.Add(24 * time.Hour); now.Before(next) && !t.Rejected.After(now) {
 				return Decision{Action: Login, Reason: "refresh token refused on " + day(t.Rejected) + ", asked again on " + day(next)}
 			}
@@ -113,8 +114,8 @@ func decideClientCredentials(p config.Profile, t *state.Token, now time.Time) De
 	return keep(p, t, now)
 }
 
-// implausible says why the times of t cannot be right, or returns "". A token of which
-// they are wrong may be dead for years and look valid.
+// implausible says why the times of t cannot be right, or returns "". A token with
+// wrong times may look valid years after its end.
 func implausible(t *state.Token, now time.Time) string {
 	switch {
 	case t.Obtained.After(now.Add(maxSkew)):
@@ -174,7 +175,7 @@ func expiry(t *state.Token, now time.Time) string {
 	return "expired " + Span(now.Sub(t.Expires)) + " ago"
 }
 
-// day formats a date in UTC, as every time in a file is.
+// day formats the date of t in UTC, the zone of every time in a file.
 func day(t time.Time) string { return t.UTC().Format(time.DateOnly) }
 
 // Span formats a duration as people say it, with its two largest units at most.

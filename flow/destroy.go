@@ -6,8 +6,8 @@ import (
 	"tokenform/config"
 )
 
-// PlanDestroy says what there is of each profile, and what [Runner.Destroy]
-// would do to its outputs.
+// PlanDestroy says what state has of each profile, and what [Runner.Destroy] would do
+// to the profile's outputs.
 func (r *Runner) PlanDestroy(profiles []config.Profile) []Outcome {
 	outcomes := make([]Outcome, len(profiles))
 	for i, p := range profiles {

@@ -15,9 +15,10 @@
 //   - A realm is the state of one server; the stand-in of --sandbox has its own.
 //   - A forecast is an [Outcome] that was found without the lock. Plan shows it, and
 //     apply decides anew under the lock.
-//   - To keep does nothing. To store saves a token in state. To adopt stores a token
-//     that a client, another program, has written into an output.
+//   - To keep leaves the stored token as it is. To store saves a token in state. To
+//     adopt stores a token that a client, another program, has written into an output.
 //   - An orphan is a profile that is in state and no longer declared.
 //   - To take back is to remove what tokenform wrote into an output.
-//   - A person is attended to if a browser can be opened or an address be pasted.
+//   - A run is attended if a browser can be opened or an address can be pasted: then a
+//     person can log in.
 package flow

@@ -9,14 +9,14 @@ import (
 	"tokenform/flow/state"
 )
 
-// maxSkew is how far the server's clock may be off before people are told. The
-// Date header has a resolution of one second, and an answer takes some.
+// maxSkew is how far the server's clock may differ from ours before people are told.
+// The Date header has a resolution of one second, and an answer takes some seconds.
 const maxSkew = time.Minute
 
-// fromWire makes our token from the wire's, with what old has if the answer leaves it
-// out. Only fromWire turns a relative lifetime into an absolute time. The lifetime counts
-// from sent, the moment before the request, so that a slow answer never makes a token
-// look longer-lived than it is.
+// fromWire makes our token from the wire's token w. What the answer leaves out comes
+// from old. Only fromWire turns a relative lifetime into an absolute time. The lifetime
+// counts from sent, the moment before the request, so that a slow answer never makes a
+// token look longer-lived than it is.
 func (s *session) fromWire(app oauth.App, old *state.Token, w oauth.Token, sent time.Time) *state.Token {
 	n := &state.Token{
 		Server:   s.world.Endpoints.Accounts,
@@ -50,8 +50,8 @@ func (s *session) fromWire(app oauth.App, old *state.Token, w oauth.Token, sent 
 	return n
 }
 
-// expired returns a token without an access token, expired on arrival: the next
-// apply refreshes it.
+// expired returns a token that has a refresh token only and is already expired, so that
+// the next apply refreshes it.
 func (s *session) expired(app oauth.App, from refreshSource, now time.Time) *state.Token {
 	n := s.fromWire(app, from.base, oauth.Token{Type: "Bearer", Refresh: from.refresh, ExpiresIn: -time.Second}, now)
 	if from.seed != "" {
@@ -60,8 +60,8 @@ func (s *session) expired(app oauth.App, from refreshSource, now time.Time) *sta
 	return n
 }
 
-// carryOver returns what stays of t when another login or app takes over:
-// nothing of the token, only what state knows beside it.
+// carryOver returns what stays of t when another login or app replaces it: nothing of
+// the token, only what state knows beside the token.
 func carryOver(t *state.Token) *state.Token {
 	if t == nil {
 		return nil

@@ -8,9 +8,9 @@ import (
 	"tokenform/flow/state"
 )
 
-// Import makes seed the login of p, which must not have a login yet. With try,
-// Import refreshes once and stores what comes of that. Without, Import stores the
-// refresh token as it is, and the next apply uses it.
+// Import makes seed the login of p, which must not have a login yet. If try is set,
+// Import refreshes once and stores the answer. Else Import stores the refresh token as
+// it is, and the next apply uses it.
 func (r *Runner) Import(ctx context.Context, p config.Profile, seed config.Seed, try bool) Outcome {
 	o := Outcome{Profile: p, Decision: Decision{Action: Refresh, Reason: "imported"}}
 	o.Token, o.Err = r.importToken(ctx, p, seed, try)
@@ -54,8 +54,8 @@ func (r *Runner) importToken(ctx context.Context, p config.Profile, seed config.
 }
 
 // seedDigest returns the digest of the profile's own refresh_token, or "". State
-// remembers the digest as seen, so that the seed does not take over again at the
-// next apply.
+// remembers the digest, so that the next apply does not refresh from the profile's
+// refresh_token again.
 func seedDigest(p config.Profile) string {
 	if seed, known := p.RefreshToken.Known(); known && seed != "" {
 		return state.Digest(seed)

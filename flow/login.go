@@ -23,8 +23,8 @@ func (s *session) login(ctx context.Context, app oauth.App, reason string) (*sta
 		}
 		return nil, &fault.Error{Kind: fault.LoginNeeded, Message: "a person must log in: " + reason, Hint: s.unattendedHint()}
 	}
-	// A person must not log in for a token that cannot be stored. The room is given
-	// back while the person takes minutes: to others, reserved room looks like a
+	// A person must not log in for a token that cannot be stored. Give the room back
+	// while the person takes minutes: to other processes, reserved room looks like a
 	// process at work.
 	if err := s.reserve(); err != nil {
 		return nil, err
@@ -205,7 +205,7 @@ func (s *session) await(ctx context.Context, a *asking, prompt Prompt) error {
 		answer *oauth.Answer
 		err    error
 	}
-	browser := make(chan heard, 2) // room for the listener and for the browser
+	browser := make(chan heard, 2) // one for the listener and one for the browser
 	if a.callback != nil {
 		go func() {
 			defer fault.Crash()
@@ -241,7 +241,7 @@ func (s *session) await(ctx context.Context, a *asking, prompt Prompt) error {
 				if a.callback == nil {
 					return &fault.Error{Kind: fault.LoginNeeded, Message: "standard input ended before the address came", Hint: "paste the whole address that the browser ended at"}
 				}
-				pasted = nil // the browser may still answer
+				pasted = nil // no more lines come, but the browser may still answer
 				continue
 			}
 			if strings.TrimSpace(line) == "" {
@@ -260,8 +260,8 @@ func (s *session) await(ctx context.Context, a *asking, prompt Prompt) error {
 	}
 }
 
-// declined adds what was under way to the refusal of the user or the server. Other
-// errors come back as they are.
+// declined adds "logging in" to the refusal of the user or the server. declined returns
+// other errors as they are.
 func declined(err error) error {
 	if e, ok := errors.AsType[*oauth.Error](err); ok {
 		return &fault.Error{Message: "logging in", Err: e}

@@ -9,7 +9,8 @@ import (
 	"tokenform/flow/state"
 )
 
-// readMoved is read for a profile whose state is still kept under its former name.
+// readMoved is [Runner.read] for a profile whose state is still kept under its former
+// name.
 func (r *Runner) readMoved(p config.Profile) (t *state.Token, recorded []state.Written, err error) {
 	former := p
 	former.Name, former.MovedFrom = p.MovedFrom, ""
@@ -22,8 +23,9 @@ func (r *Runner) readMoved(p config.Profile) (t *state.Token, recorded []state.W
 	return t, recorded, nil
 }
 
-// takeOver moves the state of the profile's former name to its own, if there is none yet.
-// What a killed process has already moved is deleted under the former name.
+// takeOver moves the state of the profile's former name to its own name, if that has
+// none yet. If a killed process has moved the state already, takeOver only deletes it
+// under the former name.
 func (s *session) takeOver() error {
 	former := s.profile
 	former.Name, former.MovedFrom = s.profile.MovedFrom, ""
@@ -48,8 +50,9 @@ func (s *session) takeOver() error {
 	return move(old, s.entry, t, s.profile.Dir)
 }
 
-// move makes old's state that of to, which has none yet, and then deletes it. t is old's
-// token. If to has the same login already, a process was killed between the two.
+// move makes old's state the state of to, which has none yet, and then deletes old's. t
+// is old's token. If to already has the same login, a process was killed between the
+// two steps.
 func move(old, to *state.Entry, t *state.Token, project string) error {
 	now, err := to.Token()
 	switch {

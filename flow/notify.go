@@ -22,21 +22,22 @@ type Notice struct {
 	Time     time.Time `json:"time"`
 	Event    string    `json:"event"` // one of config.NotifyEvents
 	Profile  string    `json:"profile"`
-	DaysLeft int       `json:"days_left"` // of the login, for login_ending
+	DaysLeft int       `json:"days_left"` // until the login ends; only for login_ending
 	Message  string    `json:"message"`
 	Hint     string    `json:"hint,omitempty"`
 }
 
-// How often people are told.
+// How often notify tells people.
 const (
-	failingAfter = 3 * time.Hour  // trouble that passes sooner is nobody's business
-	tellAgain    = 24 * time.Hour // an event that goes on
-	tellTried    = time.Hour      // an event of which telling failed
+	failingAfter = 3 * time.Hour  // nobody is told of trouble that passes sooner
+	tellAgain    = 24 * time.Hour // until people are told again of an event that continues
+	tellTried    = time.Hour      // until an event is tried again after a notifier failed
 	notifierTime = 30 * time.Second
 )
 
-// notify tells people of what became of a profile, by the commands of its notify. What they
-// were told is remembered in state. Whatever a notifier does, the outcome stays as it is.
+// notify runs the notify commands of a profile to tell people what became of it, and
+// remembers in state what they were told. A notifier that fails does not change the
+// outcome.
 func (r *Runner) notify(ctx context.Context, o Outcome) {
 	p := o.Profile
 	if len(p.Notify) == 0 || !r.writes() || r.world.Realm == state.Sandbox || fault.KindOf(o.Err) == fault.Interrupted && o.Err != nil {
@@ -46,10 +47,10 @@ func (r *Runner) notify(ctx context.Context, o Outcome) {
 	defer r.telling.Unlock()
 	entry, err := r.stateOf(p).Lock(ctx, p.Name, r.holder(), state.Waiting{Timeout: 2 * time.Second})
 	if err != nil {
-		return // another process is at work, and tells
+		return // another process is at work, and tells people itself
 	}
 	told := entry.Told()
-	entry.Unlock() // nobody waits for a notifier
+	entry.Unlock() // no process must wait for a notifier
 	notices := r.notices(o, &told)
 	for _, n := range notices {
 		now := r.now()
@@ -75,7 +76,7 @@ func (r *Runner) notify(ctx context.Context, o Outcome) {
 		}
 	}
 	if o.Err == nil {
-		delete(told.Last, config.Recovered) // the next trouble is another one
+		delete(told.Last, config.Recovered) // the recovery from the next trouble is a new event
 	}
 	if entry, err = r.stateOf(p).Lock(ctx, p.Name, r.holder(), state.Waiting{Timeout: 2 * time.Second}); err != nil {
 		return
@@ -86,7 +87,7 @@ func (r *Runner) notify(ctx context.Context, o Outcome) {
 	}
 }
 
-// notices says what there is to tell of o. told is brought in line with it.
+// notices returns what there is to tell of o, and brings told in line with o.
 func (r *Runner) notices(o Outcome, told *state.Told) []Notice {
 	now := r.now()
 	notice := func(event, message, hint string) Notice {
@@ -128,7 +129,7 @@ func (r *Runner) notices(o Outcome, told *state.Told) []Notice {
 	return list
 }
 
-// tell runs a notifier. Nobody reads what it prints.
+// tell runs a notifier and discards what it prints.
 func tell(ctx context.Context, n config.Notifier, notice Notice) error {
 	b, err := json.Marshal(notice)
 	if err != nil {

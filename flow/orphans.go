@@ -16,12 +16,13 @@ import (
 	"tokenform/flow/state"
 )
 
-// Orphans lists the profiles that have state of the realm beside the declared
-// ones and are no longer declared: those that came from a file of the declared
-// ones, or from a file that has left one of dirs, the directories that were read
-// as a whole. Whether a profile of any other file is still declared cannot be
-// known. A profile from standard input is an orphan only if named has its name. With
-// every, all profiles that no file declares any more are orphans, wherever they came from.
+// Orphans lists the profiles that have state in the realm, next to the state of the
+// declared ones, and are no longer declared: profiles that came from a file of the
+// declared ones, or from a file that is gone from one of dirs, the directories that
+// were read as a whole. Of any other file, Orphans cannot know whether it still
+// declares the profile. A profile from standard input is an orphan only if named has
+// its name. If every is set, all profiles that no file declares any more are orphans,
+// whatever file they came from.
 func Orphans(declared []config.Profile, dirs, named []string, every bool, realm state.Realm) []config.Profile {
 	var cache paths.Cache
 	files, names, stores := map[string]bool{}, map[[2]string]bool{}, []string{}
@@ -30,7 +31,7 @@ func Orphans(declared []config.Profile, dirs, named []string, every bool, realm 
 			files[cache.File(p.File())] = true
 		}
 		names[[2]string{p.State, p.Name}] = true
-		names[[2]string{p.State, p.MovedFrom}] = true // until the next apply
+		names[[2]string{p.State, p.MovedFrom}] = true // state keeps the former name until the next apply
 		if !slices.Contains(stores, p.State) {
 			stores = append(stores, p.State)
 		}
@@ -90,7 +91,7 @@ func sourceDir(t *state.Token, dir string) string {
 	return ""
 }
 
-// declaredIn returns what state must remember of the file that declares p. moved
+// declaredIn returns the file that declares p, in the form that state remembers. moved
 // reports whether t remembers another file.
 func declaredIn(p config.Profile, t *state.Token) (source string, moved bool) {
 	if p.File() == "" {
@@ -106,10 +107,10 @@ func declaredIn(p config.Profile, t *state.Token) (source string, moved bool) {
 	return source, t.Source == "" || !paths.Same(sourceFile(t, p.State), p.File())
 }
 
-// checkOwner refuses the login of another server, to which alone its refresh token
-// may be sent, and the login of another file's profile: two projects that share a
-// state directory must not throw each other's login away. A profile that has left the
-// other file has moved here.
+// checkOwner refuses the login of another server, because a refresh token may only be
+// sent to the server that granted it. checkOwner also refuses the login of another
+// file's profile: two projects that share a state directory must not throw each other's
+// login away. A profile that the other file no longer declares has moved here.
 func (r *Runner) checkOwner(p config.Profile, t *state.Token) error {
 	if t == nil {
 		return nil
@@ -136,8 +137,8 @@ func (r *Runner) checkOwner(p config.Profile, t *state.Token) error {
 	}
 }
 
-// SuggestMoves tells of each profile without a login that a login which no file declares any
-// more may be its own: it is of the same app.
+// SuggestMoves warns about each profile without a login if an orphan has a login of the
+// same app: the profile may have been renamed.
 func (r *Runner) SuggestMoves(outcomes []Outcome, orphans []config.Profile) {
 	line := r.options.Invocation
 	line.Files = nil // state takes none
@@ -155,9 +156,9 @@ func (r *Runner) SuggestMoves(outcomes []Outcome, orphans []config.Profile) {
 	}
 }
 
-// noteSource notes the file that p, for which nothing else is due, is declared
-// in now: else p would be pruned with the file that declared p before. An error
-// is ignored: the next apply notes the file.
+// noteSource notes the file that declares p now. Nothing else is due for p. Without the
+// note, p would be pruned with the file that declared p before. noteSource ignores
+// errors: the next apply notes the file.
 func (r *Runner) noteSource(ctx context.Context, p config.Profile) {
 	entry, err := r.stateOf(p).Lock(ctx, p.Name, r.holder(), state.Waiting{})
 	if err != nil {
@@ -177,8 +178,8 @@ func (r *Runner) noteSource(ctx context.Context, p config.Profile) {
 // NotDeclared is the reason for taking something away.
 const NotDeclared = "no longer declared"
 
-// PlanOrphans says what becomes of profiles that are no longer declared. With
-// prune they are deleted as [Runner.Destroy] does; else they are left.
+// PlanOrphans says what becomes of profiles that are no longer declared. If prune is
+// set, they are deleted as [Runner.Destroy] does; else they are left.
 func (r *Runner) PlanOrphans(orphans []config.Profile, prune bool) []Outcome {
 	outcomes := r.PlanDestroy(orphans)
 	for i := range outcomes {

@@ -15,9 +15,9 @@ type Outcome struct {
 	Moves    bool     // the state is still kept under the profile's former name
 	Refused  bool     // the Web API refuses the token, as [Runner.Check] found
 	Litter   bool     // destroy: a killed process has left a token, or part of one
-	Err      error    // why the rest cannot be said, or done
+	Err      error    // why planning or applying the profile failed
 
-	recorded []state.Written // what was written to the outputs before
+	recorded []state.Written // the outputs that state remembers
 }
 
 // Due reports whether apply would change anything: a token or an output.
@@ -34,7 +34,7 @@ func (o Outcome) Due() bool {
 	return false
 }
 
-// Stored reports whether there is something of the profile to destroy.
+// Stored reports whether destroy has something to delete or take back.
 func (o Outcome) Stored() bool {
 	return o.Err == nil && (o.Token != nil || o.recorded != nil || o.Litter)
 }

@@ -7,7 +7,7 @@ import (
 	"tokenform/flow/state"
 )
 
-// OutputAction is what becomes of one output.
+// OutputAction is what happens to one output.
 type OutputAction string
 
 // The actions. Print happens at every apply and changes nothing.
@@ -22,7 +22,7 @@ const (
 // Change says what writing would do, or did, to one output.
 type Change struct {
 	Type   config.OutputType
-	Path   string // of a file absolute; of a command its words; empty for a stream
+	Path   string // the absolute path of a file, or the words of a command; empty for a stream
 	Shown  string // the path as people know it
 	Action OutputAction
 	Reason string   // for people, without values: "SPOTIFY_ACCESS_TOKEN differs", "missing"
@@ -32,27 +32,27 @@ type Change struct {
 
 // Outputs writes tokens where profiles want them. Package output, which flow never
 // imports, implements Outputs.
-//
-// recorded is what was written before, to all outputs of p: see [state.Written].
+// The argument recorded is what tokenform has written to all outputs of p so far: see
+// [state.Written].
 type Outputs interface {
-	// Stale says what Write would do for p with the token t, without changing
-	// anything. With fresh, t is about to be replaced by a token that is not yet
-	// known: everything that shows a part of t that a grant renews counts as
-	// different. t may be nil, for nothing in state, only if fresh is set.
+	// Stale says what Write would do for p with the token t, without changing anything.
+	// If fresh is set, a token that is not yet known is about to replace t: an output
+	// that shows any part of t that a grant renews counts as different. t may be nil,
+	// for nothing in state, only if fresh is set.
 	Stale(p config.Profile, t *state.Token, recorded []state.Written, fresh bool) ([]Change, error)
 
-	// ClientTokens returns the tokens that other programs have written into outputs of p
-	// and that end later than t, the last one first. A file that cannot be read counts
-	// as missing.
+	// ClientTokens returns the tokens that other programs have written into outputs of
+	// p and that expire later than t. The token that expires last comes first. A file
+	// that cannot be read counts as missing.
 	ClientTokens(p config.Profile, t *state.Token, recorded []state.Written) []Found
 
-	// Missing says what Write for p would lack, if that is known without a token:
-	// a person must not log in for an output that cannot be written.
+	// Missing returns an error if Write for p is sure to fail, as far as that is known
+	// without a token: a person must not log in for an output that cannot be written.
 	Missing(p config.Profile) error
 
-	// Remembered returns what state must remember once Write has succeeded for p
-	// and t. Of a command that is what the command got last, which only running the
-	// command changes.
+	// Remembered returns what state must remember once Write has succeeded for p and t.
+	// For a command, that is the digest of what the command got last, which only
+	// running the command changes.
 	Remembered(p config.Profile, t *state.Token, recorded []state.Written) []state.Written
 
 	// Write brings every output of p in line with t, and takes back the recorded

@@ -15,13 +15,13 @@ import (
 // refreshSource is a refresh token and where the token comes from.
 type refreshSource struct {
 	refresh string
-	base    *state.Token // what state keeps of what it has now; nil if that is nothing
-	seed    string       // the digest of the profile's refresh_token, once this token is stored; empty means the digest in base
-	notOurs bool         // the token is not state's own, so it may be of any account
-	client  bool         // a client wrote the token into an output of a login that was state's
+	base    *state.Token // what the new token takes over from state; nil means nothing
+	seed    string       // the digest of the profile's refresh_token to store with the new token; empty means the digest in base
+	notOurs bool         // the token is not from state, so any account may own it
+	client  bool         // a client with state's login wrote the token into an output
 }
 
-// refreshSource returns the refresh token that the decision d is about.
+// refreshSource returns the refresh token that the decision d says to use.
 func (s *session) refreshSource(ctx context.Context, d Decision) (refreshSource, error) {
 	seed, err := s.profile.RefreshToken.Resolve(ctx)
 	switch {
@@ -38,8 +38,8 @@ func (s *session) refreshSource(ctx context.Context, d Decision) (refreshSource,
 	return refreshSource{refresh: s.token.Refresh, base: s.token}, nil
 }
 
-// seeded returns a seed as what a refresh begins with. digest is that of the profile's
-// refresh_token, or "".
+// seeded returns the refreshSource of a seed. digest is the digest of the profile's
+// refresh_token, or "" if the profile has none.
 func (s *session) seeded(seed config.Seed, digest string) (refreshSource, error) {
 	if id, known := s.profile.Client.ID.Known(); known && seed.ClientID != "" && seed.ClientID != id {
 		return refreshSource{}, &fault.Error{Kind: fault.Invalid, Message: "the refresh token is of the app " + seed.ClientID + ", and the profile is of " + id, Hint: "a refresh token works only with the app it was made for: correct client.id"}
@@ -52,15 +52,14 @@ func (s *session) seeded(seed config.Seed, digest string) (refreshSource, error)
 	if base.Authorized.IsZero() {
 		base.Authorized = s.profile.AuthorizedAt
 	}
-	if seed.Account != "" && s.profile.Account == "" { // else the Web API is asked
+	if seed.Account != "" && s.profile.Account == "" { // else the Web API must name the account
 		base.Account = &state.Account{ID: seed.Account}
 	}
 	return refreshSource{refresh: seed.Refresh, base: base, seed: digest, notOurs: true}, nil
 }
 
-// refresh trades the refresh token for a new access token. An invalid_grant
-// leaves the stored token as it was, marked with the time: the server may be
-// wrong.
+// refresh trades the refresh token for a new access token. If the server answers
+// invalid_grant, the stored token stays, marked with the time: the server may be wrong.
 func (s *session) refresh(ctx context.Context, app oauth.App, from refreshSource) (*state.Token, error) {
 	if err := s.reserve(); err != nil {
 		return nil, err
@@ -102,7 +101,8 @@ func (s *session) refresh(ctx context.Context, app oauth.App, from refreshSource
 		}
 		failure := error(&fault.Error{Message: "refreshing", Err: err})
 		if rotated := rotatedIn(err); rotated != "" && rotated != from.refresh {
-			// The answer is of no other use, but the token that was sent is dead by now.
+			// The rest of the answer is useless, but the refresh token that was sent is
+			// dead by now.
 			failure = errors.Join(failure, s.storeRotated(app, from, rotated, sent))
 		}
 		return nil, failure
@@ -110,18 +110,18 @@ func (s *session) refresh(ctx context.Context, app oauth.App, from refreshSource
 	n := s.fromWire(app, from.base, w, sent)
 	n.Seed = cmp.Or(from.seed, n.Seed)
 	if n.Refresh == "" {
-		n.Refresh = from.refresh // RFC 6749 section 6: without a new one the old one stays
+		n.Refresh = from.refresh // RFC 6749 section 6: if the answer has no refresh token, the old one stays valid
 	}
 	n.Retire(from.refresh)
 	asked := s.profile.Account != "" && n.Account == nil
 	if asked && n.Refresh != from.refresh && !from.notOurs && !from.client {
 		// The stored login goes on with this token, whoever turns out to have logged
-		// in: the token must not live in the memory of a process alone while the Web
-		// API is asked.
+		// in. Store the token before the Web API is asked: a process that is killed
+		// loses what only its memory holds.
 		if err := s.storeRotated(app, from, n.Refresh, sent); err != nil {
 			return nil, err
 		}
-		n.Serial++ // storeRotated has saved one
+		n.Serial++ // storeRotated has saved the serial number before
 	}
 	switch {
 	case asked:
@@ -130,8 +130,8 @@ func (s *session) refresh(ctx context.Context, app oauth.App, from refreshSource
 		n.Account, err = s.askAccount(ctx, app, from.base, n)
 	}
 	if err != nil {
-		// The wrong account's login is not stored. If nobody said whose login it is,
-		// the next apply asks again.
+		// The wrong account's login is not stored. If the Web API did not answer, the
+		// refresh token is stored, and the next apply asks again whose login it is.
 		_, silent := errors.AsType[*oauth.Error](err)
 		if n.Refresh != from.refresh && silent && (from.notOurs || from.client) {
 			err = errors.Join(err, s.storeRotated(app, from, n.Refresh, sent))
@@ -151,9 +151,9 @@ func (s *session) refresh(ctx context.Context, app oauth.App, from refreshSource
 	return n, s.verify(ctx, app, n)
 }
 
-// clientsRefresh returns the refresh token that a client has written into an
-// output after state's own was stored, or "". The client got a new token when it
-// used ours, which is dead since then.
+// clientsRefresh returns the refresh token that a client has written into an output
+// after state's own was stored, or "". A client that refreshes with our refresh token
+// gets a new one, and ours is dead.
 func (s *session) clientsRefresh(from refreshSource) string {
 	if s.options.Outputs == IgnoreOutputs {
 		return ""
@@ -166,8 +166,8 @@ func (s *session) clientsRefresh(from refreshSource) string {
 	return ""
 }
 
-// rotatedIn returns the new refresh token of an answer that is of no other use,
-// or "".
+// rotatedIn returns the new refresh token in an answer that is useless otherwise, or
+// "".
 func rotatedIn(err error) string {
 	if e, ok := errors.AsType[*oauth.Error](err); ok {
 		return e.Rotated
@@ -175,18 +175,18 @@ func rotatedIn(err error) string {
 	return ""
 }
 
-// storeRotated stores a refresh token that the server sent instead of from's,
-// and nothing else of the answer. The next apply refreshes with it.
+// storeRotated stores a refresh token that the server sent to replace from's, and
+// nothing else of the answer. The next apply refreshes with the stored refresh token.
 func (s *session) storeRotated(app oauth.App, from refreshSource, rotated string, sent time.Time) error {
 	var n *state.Token
 	if from.notOurs {
 		n = s.expired(app, from, sent)
 	} else {
-		stored := *from.base // its access token is as good as it was
+		stored := *from.base // keep the stored access token: it is as good as before
 		n = &stored
 	}
 	if from.client {
-		n.Account = nil // not known until the Web API says it
+		n.Account = nil // unknown until the Web API names the account
 	}
 	n.Refresh, n.Rejected = rotated, time.Time{}
 	n.Retire(from.refresh)
@@ -216,9 +216,10 @@ func retryAfter(err error) time.Duration {
 	return 0
 }
 
-// patient returns ctx for a request that may use something up: when ctx is
-// canceled, the answer still has three seconds to arrive and be stored. Only a
-// second signal, which kills the process, may throw a rotated refresh token away.
+// patient returns a context for a request that may use up a code or a refresh token:
+// after ctx is canceled, the answer still has three seconds to arrive and be stored.
+// Only a second signal, which kills the process, may throw a rotated refresh token
+// away.
 func patient(ctx context.Context) (_ context.Context, done func()) {
 	sending, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	stop := context.AfterFunc(ctx, func() { time.AfterFunc(3*time.Second, cancel) })

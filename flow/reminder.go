@@ -10,9 +10,9 @@ import (
 // Reminder says that a person must log in, now or soon. Spotify ends a login six months
 // after the consent, and nothing that the server sends says when.
 type Reminder struct {
-	Code    string // what it is about, for programs: one of the codes below
+	Code    string // what the reminder is about, for programs: one of the codes below
 	Profile string
-	Left    time.Duration // that the login has; zero if a person is needed now
+	Left    time.Duration // until the login ends; zero if a person is needed now
 	Text    string
 	Hint    string
 }
@@ -24,9 +24,10 @@ const (
 	LoginNeeded  = config.LoginNeeded // without a login nothing can be done
 )
 
-// Reminders returns what is to be said of the logins of outcomes. A login that ends within
-// the time within, which may be zero, is near, whatever its profile's login_warning. What
-// an outcome is itself about, as a first login, is no reminder but with needed.
+// Reminders returns the reminders about the logins of outcomes. A login that ends
+// within the duration within, which may be zero, gets a reminder whatever its profile's
+// login_warning says. A login that an outcome itself decides on gets one only if needed
+// is set.
 func (r *Runner) Reminders(outcomes []Outcome, within time.Duration, needed bool) (list []Reminder) {
 	for i := range outcomes {
 		if m, ok := r.reminder(&outcomes[i], within, needed); ok {
@@ -62,7 +63,7 @@ func (r *Runner) reminder(o *Outcome, within time.Duration, needed bool) (m Remi
 	return m, true
 }
 
-// Remind says the reminders of outcomes.
+// Remind tells people the reminders of outcomes.
 func (r *Runner) Remind(outcomes []Outcome) {
 	for _, m := range r.Reminders(outcomes, 0, false) {
 		r.world.Voice.Remind(m)

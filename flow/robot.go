@@ -15,7 +15,7 @@ import (
 // leaves this machine: away is the first address that leads to another machine, to
 // be pasted, or "" if no address does.
 func Robot(ctx context.Context, address string) (away string, err error) {
-	// The login, and ctx with it, ends before the last page has been read.
+	// The login ends, and cancels ctx, before the last page has been read.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)

@@ -20,21 +20,21 @@ type World struct {
 	Outputs   Outputs // may be nil if Options.Outputs is IgnoreOutputs
 	Voice     Voice
 
-	// Browse opens an address in a browser. Pasted yields the lines that a person
-	// pastes, and is closed when there will be no more. If both are nil, nobody can
-	// log in.
+	// Browse opens an address in a browser. Pasted returns a channel with the lines
+	// that a person pastes; the channel is closed after the last line. If both are nil,
+	// nobody can log in.
 	Browse func(ctx context.Context, url string) error
 	Pasted func() <-chan string
 
-	// BeforeFirstChange is called once in each Apply, before the first profile is changed, with every
-	// profile that has something to do. BeforeFirstChange may be nil.
+	// Each Apply calls BeforeFirstChange once, before it changes the first profile,
+	// with every profile that has something to do. BeforeFirstChange may be nil.
 	BeforeFirstChange func([]config.Profile)
 }
 
-// Options say how a run goes about its work.
+// Options are the settings of a run.
 type Options struct {
 	Invocation   config.Invocation // for hints
-	Command      string            // "apply": what a lock's holder is called
+	Command      string            // the subcommand, such as "apply", shown to those who wait for a lock
 	Outputs      OutputMode
 	LockTimeout  time.Duration
 	LoginTimeout time.Duration
@@ -57,8 +57,8 @@ const (
 type Runner struct {
 	world   World
 	options Options
-	logins  chan struct{} // holds one element while a person is asked
-	telling sync.Mutex    // held while people are told of a profile: what one call tells, the next one remembers
+	logins  chan struct{} // holds one element while a person is asked to log in
+	telling sync.Mutex    // held while notify tells people, so that the next notify knows what they were told
 }
 
 // New returns a Runner.
@@ -84,7 +84,7 @@ func (r *Runner) attended() bool { return r.world.Browse != nil || r.world.Paste
 // writes reports whether outputs are brought in line with tokens.
 func (r *Runner) writes() bool { return r.options.Outputs == WriteOutputs }
 
-// decide is [Decide] with the wish to log in anew on top.
+// decide is [Decide], but decides to log in if Options.Renew asks for it.
 func (r *Runner) decide(p config.Profile, t *state.Token) Decision {
 	d := Decide(p, t, r.now())
 	if r.options.Renew && p.Grant.User() && d.Action != Login {
@@ -93,13 +93,13 @@ func (r *Runner) decide(p config.Profile, t *state.Token) Decision {
 	return d
 }
 
-// api returns what asks the Web API about t.
+// api returns a client without a secret, for asking the Web API about t.
 func (r *Runner) api(t *state.Token) oauth.App {
 	return oauth.App{ID: t.ClientID, Endpoints: r.world.Endpoints, HTTP: r.world.HTTP}
 }
 
-// app returns p's client at the Accounts service. app fetches the credentials,
-// by a command if the profile says so.
+// app returns p's client at the Accounts service. app fetches the client's credentials,
+// by a command if the profile names one.
 func (r *Runner) app(ctx context.Context, p config.Profile) (oauth.App, error) {
 	id, err := p.Client.ID.Resolve(ctx)
 	if err != nil {

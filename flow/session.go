@@ -15,21 +15,21 @@ import (
 	"tokenform/flow/state"
 )
 
-// session is one profile under its lock: every grant is a method of session, and
-// stores what it yields.
+// session is one profile under its lock. Every grant is a method of session, and stores
+// the token that the server grants.
 type session struct {
 	*Runner
 	profile  config.Profile
 	entry    *state.Entry
 	token    *state.Token    // as read under the lock; nil if there is none
-	recorded []state.Written // what was written to the outputs before
-	found    Found           // the client's token to adopt, if the decision says so
-	adopted  *state.Token    // what token becomes then
-	yield    func()          // lets other profiles go on while a person is waited for
-	doubt    error           // the Web API has not said whether the token is good; nil if it has, or nobody asked
+	recorded []state.Written // the outputs that state remembers
+	found    Found           // the client's token to adopt, if the decision is Adopt
+	adopted  *state.Token    // what token becomes once found is adopted
+	yield    func()          // lets other profiles go on while the session waits for a person
+	doubt    error           // why the Web API has not said whether the token is good; nil if it has, or nobody asked
 }
 
-// noticeable is how long a wait may be before people are told of it.
+// noticeable is how long a wait for a lock lasts before people are told of the wait.
 const noticeable = 500 * time.Millisecond
 
 // lock takes p's lock and reads p's token. The caller must unlock the session.
@@ -78,14 +78,14 @@ func (s *session) read() (err error) {
 
 func (s *session) unlock() { s.entry.Unlock() }
 
-// holder says who takes a lock now.
+// holder describes this process to others that wait for its lock.
 func (r *Runner) holder() state.Holder {
 	// UTC, because another zone in the lock file would need that zone's rules.
 	return state.Holder{Command: r.options.Command, Since: r.now().UTC()}
 }
 
-// decide decides anew, under the lock, what forecast has decided without. decide
-// fetches the profile's values first if a grant will need them.
+// decide decides again what forecast decided without the lock. decide fetches the
+// profile's values first if a grant needs them.
 func (s *session) decide(ctx context.Context, forecast Outcome, o *Outcome) error {
 	decide := func() Decision {
 		var d Decision
@@ -105,10 +105,10 @@ func (s *session) decide(ctx context.Context, forecast Outcome, o *Outcome) erro
 	return nil
 }
 
-// carryOut runs the decided grant and stores what the grant yields before
-// anybody sees the token. carryOut returns a token if one was stored, even
-// beside an error. A refresh that is refused becomes a login if a person is
-// there; d then says so.
+// carryOut runs the decided grant and stores the granted token before anybody sees the
+// token. If a token was stored, carryOut returns the token even with an error. If the
+// server refuses a refresh and a person is there, carryOut asks for a login and sets d
+// to that login.
 func (s *session) carryOut(ctx context.Context, d *Decision) (*state.Token, error) {
 	switch d.Action {
 	case Adopt:
@@ -143,8 +143,9 @@ func (s *session) carryOut(ctx context.Context, d *Decision) (*state.Token, erro
 	return s.login(ctx, app, d.Reason)
 }
 
-// withoutSeed goes on with the stored login if the server refuses the profile's
-// refresh_token: a variable that nobody has cleaned up must not stop a good login.
+// withoutSeed continues with the stored login after the server has refused the
+// profile's refresh_token: a variable that nobody has cleaned up must not stop a good
+// login.
 func (s *session) withoutSeed(ctx context.Context, seed string, refusal error, d *Decision) (*state.Token, error) {
 	s.token.RefusedSeed = state.Digest(seed)
 	if err := s.entry.Save(s.token); err != nil {
@@ -162,13 +163,13 @@ func (s *session) withoutSeed(ctx context.Context, seed string, refusal error, d
 func (s *session) write(ctx context.Context, o *Outcome) error {
 	outputs := s.world.Outputs
 	if needsSecret(s.profile) {
-		// Both what is written and what is remembered need the secret.
+		// The outputs and their record both need the secret.
 		if err := resolveValues(ctx, s.profile); err != nil {
 			return err
 		}
 	}
-	// What will be written is remembered before the write: an output that was written
-	// and not remembered could never be taken back.
+	// Remember each output before the write: nobody could take back an output that was
+	// written but not remembered.
 	before := s.recorded
 	want := outputs.Remembered(s.profile, o.Token, before)
 	if !covers(s.recorded, want) {
@@ -191,19 +192,19 @@ func (s *session) write(ctx context.Context, o *Outcome) error {
 		}
 	}
 	if err != nil {
-		if !covers(s.recorded, ran) { // the next apply must not run the commands again for what they have
+		if !covers(s.recorded, ran) { // the next apply must not run a command again for a token that the command already has
 			err = errors.Join(err, s.remember(ran))
 		}
 		return err
 	}
 	want = outputs.Remembered(s.profile, o.Token, ran)
 	if len(s.recorded) != len(want) || !covers(want, s.recorded) || !covers(s.recorded, want) {
-		return s.remember(want) // what is no longer declared is gone now
+		return s.remember(want) // the outputs that are no longer declared have been taken back
 	}
 	return nil
 }
 
-// remember records what is written to the outputs.
+// remember records list in state as what is written to the outputs.
 func (s *session) remember(list []state.Written) error {
 	if err := s.entry.SaveOutputs(list, s.profile.Dir); err != nil {
 		return err
@@ -229,8 +230,8 @@ func (s *session) request(ctx context.Context, app oauth.App) (*state.Token, err
 	return n, s.verify(ctx, app, n)
 }
 
-// reserve makes sure that the answer to a grant can be stored before the grant
-// is asked for: a rotated refresh token that cannot be stored is a lost login.
+// reserve makes sure that state has room for the answer to a grant. Call reserve before
+// the grant: a rotated refresh token that cannot be stored is a lost login.
 func (s *session) reserve() error {
 	if err := s.entry.Reserve(); err != nil {
 		return &fault.Error{Message: "a token could not be stored", Err: err, Hint: cmp.Or(fault.HintOf(err), "make room or make it writable, then apply again; nothing was asked of Spotify")}
@@ -238,8 +239,9 @@ func (s *session) reserve() error {
 	return nil
 }
 
-// store saves n. Once store has returned nil, the token survives a kill and a power cut.
-// If store fails, the caller must show n to nobody; loss says what is lost then.
+// store saves n. Once store has returned nil, the token survives a kill and a power
+// cut. If store fails, the caller must show n to nobody; loss tells people in the hint
+// what is lost.
 func (s *session) store(n *state.Token, loss string) error {
 	n.Source, _ = declaredIn(s.profile, n)
 	if s.token != nil {
@@ -258,7 +260,7 @@ func lessGranted(missing []string) error {
 	}
 }
 
-// unattendedHint says how to log in if nobody can at this machine: one line for
+// unattendedHint says how to log in if nobody can log in at this machine, one line for
 // each step.
 func (s *session) unattendedHint() string {
 	hint := "log in where a browser is: " + s.options.Invocation.Elsewhere().Command("token", "-p", s.profile.Name, "--format", "seed") + `

@@ -12,9 +12,9 @@ import (
 	"tokenform/flow/state"
 )
 
-// Check asks the Web API about every stored token that has not expired. A token
-// that the Web API refuses is marked so, and is replaced instead of kept. If there is
-// no answer, Check warns: silence says nothing about the token.
+// Check asks the Web API about every stored token that has not expired. A token that
+// the Web API refuses is marked so, and is replaced instead of kept. If there is no
+// answer, Check only warns: the token may still be good.
 func (r *Runner) Check(ctx context.Context, outcomes []Outcome) {
 	slots := make(chan struct{}, max(r.options.Parallelism, 1))
 	var wg sync.WaitGroup
@@ -64,9 +64,8 @@ func replaceRefused(p config.Profile, t *state.Token) Decision {
 	return d
 }
 
-// verify asks the Web API whether it takes the new token t, if the profile has
-// verify: true. Silence says nothing: the token is used, and the next apply
-// asks again.
+// verify asks the Web API whether it takes the new token t, if the profile has verify:
+// true. If there is no answer, the token is used, and the next apply asks again.
 func (s *session) verify(ctx context.Context, app oauth.App, t *state.Token) error {
 	if !s.profile.Verify || t.Verified {
 		return nil
@@ -119,8 +118,9 @@ func (s *session) verifyStored(ctx context.Context, d *Decision) (*state.Token, 
 	return &t, nil
 }
 
-// noVerdict notes that the Web API does not say whether the token is good. For verify: true
-// that is a failure if it is temporary, once the outputs are written.
+// noVerdict notes that the Web API does not say whether the token is good. If the
+// reason is temporary, the run fails after its outputs are written; else noVerdict
+// warns at once.
 func (s *session) noVerdict(err error) {
 	s.doubt = &fault.Error{Message: "the Web API does not say whether the token is good", Err: err, Hint: cmp.Or(fault.HintOf(err), "the outputs have the token; apply again to verify it")}
 	if fault.KindOf(err) != fault.Temporary {
@@ -128,7 +128,7 @@ func (s *session) noVerdict(err error) {
 	}
 }
 
-// warnOfDoubt turns a failure to verify into a warning.
+// warnOfDoubt warns if verifying failed.
 func (s *session) warnOfDoubt() {
 	if s.doubt != nil {
 		s.warn(s.profile.Name, s.doubt.Error(), fault.HintOf(s.doubt))

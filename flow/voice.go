@@ -18,8 +18,8 @@ type Voice interface {
 	// Waiting says who has the lock that the profile waits for.
 	Waiting(profile string, holder state.Holder)
 
-	// Ask asks a person to log in. Asked follows when the asking is over, one way
-	// or the other.
+	// Ask asks a person to log in. Asked follows when the person is no longer asked,
+	// whatever the result.
 	Ask(profile string, p Prompt)
 	Asked(profile string)
 
@@ -34,7 +34,7 @@ type Voice interface {
 type Prompt struct {
 	Reason      string // why this login is needed
 	URL         string // the authorize URL, complete
-	Short       string // the listener's address, which leads there; empty if only pasting works
+	Short       string // the listener's address, which redirects to URL; empty if only pasting works
 	RedirectURI string
 	Listener    string // host:port that the listener is bound to; empty if there is none
 	Browser     bool   // a browser is being opened

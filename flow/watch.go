@@ -26,7 +26,7 @@ type Watch struct {
 	Changed func() bool
 
 	Wake  <-chan os.Signal // reload and look at everything now
-	Tell  func(Outcome)    // called with what was done, or failed
+	Tell  func(Outcome)    // called with the outcome of each profile that was changed or failed
 	Error func(error)      // called if the profiles cannot be loaded
 
 	// Sleep returns after d, when ctx ends, or when wake yields. nil means to sleep by
@@ -67,13 +67,13 @@ func (r *Runner) Watch(ctx context.Context, profiles []config.Profile, w Watch) 
 // watcher is one call of Watch.
 type watcher struct {
 	*Runner
-	ctx    context.Context // of Watch, for what outlives a round
+	ctx    context.Context // the context of Watch, for work that outlives a round
 	tell   func(Outcome)
 	people sync.WaitGroup // the profiles that wait for a person
 
 	mu       sync.Mutex
 	waits    map[string]*wait
-	busy     map[string]bool // being applied
+	busy     map[string]bool // the profiles that are being applied
 	reminded map[string]reminded
 }
 
@@ -83,7 +83,7 @@ type reminded struct {
 	at   time.Time
 }
 
-// remind says a reminder when it is new, and then once a day.
+// remind tells people a new reminder at once, and then once a day.
 func (x *watcher) remind(o Outcome) {
 	m, due := x.reminder(&o, 0, false)
 	last, said := x.reminded[m.Profile]
@@ -124,7 +124,7 @@ func (w *wait) holds(o Outcome, now time.Time) bool {
 	return o.Token != nil && o.Token.Expires.Equal(w.token) && (o.Decision.Action == Refresh || o.Decision.Action == Request)
 }
 
-// round applies what is due and is not waiting.
+// round applies the profiles that are due and have no wait.
 func (x *watcher) round(ctx context.Context, profiles []config.Profile) {
 	due := x.due(profiles)
 	if len(due) == 0 {
@@ -159,7 +159,7 @@ func (x *watcher) due(profiles []config.Profile) []config.Profile {
 		switch {
 		case f.Err == nil && !f.Due():
 			if w != nil && w.token.IsZero() {
-				delete(x.waits, p.Name) // mended, by this process or another one
+				delete(x.waits, p.Name) // the failure is mended, by this process or another one
 			}
 			continue
 		case w.holds(f, now):
@@ -217,14 +217,14 @@ func (x *watcher) retries(profiles []config.Profile) bool {
 	return false
 }
 
-// forget makes every profile due for a look.
+// forget drops all waits, so that watch looks at every profile again.
 func (x *watcher) forget() {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	clear(x.waits)
 }
 
-// pause returns how long nothing needs to be done, at most glance.
+// pause returns how long watch can do nothing, at most glance.
 func (x *watcher) pause(profiles []config.Profile) time.Duration {
 	x.mu.Lock()
 	defer x.mu.Unlock()

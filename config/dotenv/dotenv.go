@@ -1,5 +1,6 @@
-// Package dotenv takes dotenv files apart. config reads the env_file of a
-// profile with it, and output edits the files of env outputs.
+// Package dotenv splits dotenv files into lines and statements. Package config reads
+// the env_file of a profile with dotenv, and package output edits the files of env
+// outputs.
 //
 // A dotenv file has no standard. Its readers (bash, node, docker --env-file,
 // docker compose, python-dotenv, godotenv) agree on NAME=value and on little
@@ -72,8 +73,8 @@ type Statement struct {
 	Open       byte   // the quote in the value that is never closed; zero if there is none
 }
 
-// Scan takes content apart without a gap. Its rules make sure that an edit never
-// changes somebody else's line, even if Scan misreads the line:
+// Scan splits content into statements without a gap. Its rules make sure that an edit
+// never changes somebody else's line, even if Scan misreads the line:
 //
 //   - NAME = value, with "export " and blanks as they are, is an assignment to
 //     NAME. NAME: value (godotenv, compose) and NAME alone (docker) never are.
@@ -104,7 +105,7 @@ func statementAt(content []byte, start int) Statement {
 		return s
 	}
 	if l.Separator == ':' {
-		s.Name = "" // never edited, but its quotes may span lines
+		s.Name = "" // never edited, but the quotes in it may span lines
 	}
 	stop := l.Stop
 	s.From, s.To = Blanks(content, l.Value), stop

@@ -7,9 +7,9 @@ import (
 	"runtime/debug"
 )
 
-// Crash ends the process with exit code 1 if the goroutine panics: Go's own code is 2,
-// which means "changes" to who calls plan. Crash must be deferred. What a panic's value
-// says is shown only if the value is Go's own, which quotes no text.
+// Crash ends the process with exit code 1 if the goroutine panics: Go's own exit code
+// is 2, which means "changes" for plan. Crash must be deferred. Crash shows the value
+// of a panic only if the value is from Go's runtime, which quotes no text.
 func Crash() {
 	value := recover()
 	if value == nil {

@@ -1,7 +1,6 @@
-// Package fault has the one form of an error that people read: what went wrong,
-// of which kind the failure is, and what to run or change. It is the ground
-// floor of the program: fault imports no other package of the module, and every
-// other package may import fault.
+// Package fault has the one form of an error that people read: what went wrong, of
+// which kind the failure is, and what to run or change. fault imports no other package
+// of the module, and every other package may import fault.
 package fault
 
 import (
@@ -82,9 +81,9 @@ func KindOf(err error) Kind {
 	return KindOf(e.Err)
 }
 
-// HintOf returns the first hint in err's chain. Of several joined errors HintOf
-// returns the first hint that any of them has. What the caller was about to do is not
-// the trouble if no file can be opened.
+// HintOf returns the first hint in err's chain. Of several joined errors, HintOf
+// returns the first hint that any of them has. If no file can be opened, the hint is
+// about that and not about what the caller was doing.
 func HintOf(err error) string {
 	switch {
 	case errors.Is(err, syscall.EMFILE):

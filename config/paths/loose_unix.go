@@ -9,9 +9,9 @@ import (
 )
 
 // Loose reports whether the state directory dir is on a file system that keeps no
-// permissions, as those of Windows that WSL mounts, of USB sticks, of some network shares:
-// the .gitignore in it, which tokenform makes for its owner alone, can be written by
-// everybody.
+// permissions, such as a Windows drive under WSL, a USB stick, or some network shares.
+// The sign: everybody can write the .gitignore in dir, which tokenform makes for its
+// owner alone.
 func Loose(dir string) bool {
 	info, err := os.Lstat(filepath.Join(dir, ".gitignore"))
 	if err != nil || !info.Mode().IsRegular() || info.Mode().Perm()&0o022 == 0 {

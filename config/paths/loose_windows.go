@@ -1,4 +1,4 @@
 package paths
 
-// Loose is always false: Windows has no permission bits.
+// Loose returns false: Windows has no permission bits.
 func Loose(string) bool { return false }

@@ -49,7 +49,7 @@ type found struct {
 	exists bool
 }
 
-// identity is what two looks at one file have in common. Different files may have
+// identity is what stays equal between two looks at one file. Different files may have
 // the same identity; os.SameFile tells them apart.
 type identity struct {
 	changed time.Time
@@ -61,8 +61,8 @@ type known struct {
 	path string
 }
 
-// File returns the path that all names of one file have in common. An output that
-// is a symbolic link is followed when it is written, so File follows links, too.
+// File returns one path for all names of a file. File follows symbolic links, because
+// an output that is a link is written through the link.
 func (c *Cache) File(path string) string {
 	real, info := c.entry(filepath.Dir(path), filepath.Base(path))
 	return c.canonical(real, info)
@@ -131,7 +131,7 @@ func (c *Cache) entry(dir, name string) (real string, info fs.FileInfo) {
 		return real, nil
 	}
 	if info, err = os.Stat(target); err != nil {
-		// A link that dangles leads to where a write would make the file.
+		// A dangling link leads to the file that a write would make.
 		return filepath.Join(c.Directory(filepath.Dir(target)), filepath.Base(target)), nil
 	}
 	if real, err = filepath.EvalSymlinks(target); err != nil {

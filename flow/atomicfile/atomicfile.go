@@ -1,12 +1,11 @@
-// Package atomicfile is the one way a file is replaced: at every moment the
-// path holds all of the old content or all of the new, and once [Write] has
-// said so the new content survives a power cut. A file that cannot be replaced, as
-// a mount point cannot, is rewritten in place; only then is that not so.
+// Package atomicfile is the only way to replace a file: at every moment the path holds
+// all of the old content or all of the new, and after [Write] has returned no error,
+// the new content survives a power cut. A file that cannot be replaced, such as a mount
+// point, is rewritten in place; only that write is not atomic.
 //
-// The temporary file has one name per target, so that what a killed process
-// leaves behind is recognised and goes with the next write. The price is that
-// only one process may write a target at a time: callers hold a lock, that of
-// [Lock] if they have no other.
+// The temporary file has one name per target, so that the next write recognizes and
+// removes what a killed process has left. Therefore only one process may write a target
+// at a time: callers must hold a lock, that of [Lock] if they have no other.
 package atomicfile
 
 import (
@@ -44,9 +43,9 @@ func Write(path string, data []byte, mode fs.FileMode) (inPlace bool, err error)
 	return false, Settle(path)
 }
 
-// Settle makes what [Staged.Commit] has put at files last: a rename survives a
-// power cut when its directory has been synced, which needs no lock and is done
-// once for all files of a directory.
+// Settle makes what [Staged.Commit] has put at files survive a power cut: Settle syncs
+// the directories. That needs no lock, and each directory is synced once for all its
+// files.
 func Settle(files ...string) error {
 	synced := map[string]bool{}
 	for _, path := range files {
@@ -66,9 +65,9 @@ func Settle(files ...string) error {
 	return nil
 }
 
-// Remove deletes the file that [Write] to path would replace, and what a killed
-// Write left of it. A missing file is no error; a symbolic link stays, as it
-// was not made here.
+// Remove deletes the file that [Write] to path would replace, and what a killed Write
+// has left of it. A missing file is no error. A symbolic link stays, because Write did
+// not make the link.
 func Remove(path string) error {
 	if _, err := stat(path); err != nil {
 		return err
@@ -89,8 +88,8 @@ func Remove(path string) error {
 	return syncDir(filepath.Dir(target))
 }
 
-// Littered reports whether there is a temporary file for path: another process
-// is writing, or one was killed while it did.
+// Littered reports whether there is a temporary file for path: another process is
+// writing, or was killed while it wrote.
 func Littered(path string) bool {
 	target, err := paths.Target(path)
 	if err != nil {
@@ -100,9 +99,10 @@ func Littered(path string) bool {
 	return err == nil
 }
 
-// Rescue ends a [Write] to path, or a [Pending.Commit], that was killed: what
-// whole takes for all of the new content becomes the file's, durably, and
-// anything less is deleted. Like Write it must be called under the lock.
+// Rescue completes a [Write] to path, or a [Pending.Commit], that was killed: if whole
+// accepts the content of the temporary file, the content becomes the file's, durably.
+// Else Rescue deletes the temporary file. Like Write, Rescue must be called under the
+// lock.
 func Rescue(path string, whole func([]byte) bool) {
 	target, err := paths.Target(path)
 	if err != nil {
@@ -113,9 +113,9 @@ func Rescue(path string, whole func([]byte) bool) {
 	if errors.Is(err, fs.ErrNotExist) {
 		return
 	}
-	if err == nil && info.Mode().IsRegular() { // no link that somebody may have planted
+	if err == nil && info.Mode().IsRegular() { // a link may have been planted by somebody else
 		data, err := os.ReadFile(tmp)
-		// What Reserve made room with may still stand behind the content.
+		// The zeros with which Reserve made room may still follow the content.
 		if data = bytes.TrimRight(data, "\x00"); err == nil && whole(data) {
 			if f, err := os.OpenFile(tmp, os.O_WRONLY, 0); err == nil {
 				_ = (&Pending{target: target, f: f}).Commit(data)
@@ -123,15 +123,15 @@ func Rescue(path string, whole func([]byte) bool) {
 			}
 		}
 	}
-	_, _ = unlink(tmp) // the next Write tries again and tells
+	_, _ = unlink(tmp) // if this fails, the next Write tries again and returns the error
 }
 
 // ErrTooLarge says that a file is larger than it may be.
 var ErrTooLarge = errors.New("too large")
 
-// Read returns the content and the permissions of the file that [Write] to
-// path would replace. One of more than most bytes is [ErrTooLarge]. It never waits
-// for a pipe's other end.
+// Read returns the content and the permissions of the file that [Write] to path would
+// replace. If the file has more than most bytes, the error is [ErrTooLarge]. Read never
+// waits for the other end of a pipe.
 func Read(path string, most int64) ([]byte, fs.FileMode, error) {
 	info, err := stat(path)
 	if err != nil {
@@ -140,9 +140,9 @@ func Read(path string, most int64) ([]byte, fs.FileMode, error) {
 	return content(path, info, most, 0)
 }
 
-// ReadOwn is [Read] for a file in a directory of our own: it follows no link, and refuses
-// a file that belongs to another user than this one or root. Somebody else may have put
-// either there.
+// ReadOwn is [Read] for a file in a directory of our own: ReadOwn follows no link, and
+// refuses a file that belongs to another user, unless that is root. Somebody else may
+// have put either there.
 func ReadOwn(path string, most int64) ([]byte, error) {
 	info, err := own(path)
 	if err != nil {
@@ -152,7 +152,7 @@ func ReadOwn(path string, most int64) ([]byte, error) {
 	return b, err
 }
 
-// Own refuses what no file of our own can be: see [ReadOwn]. A missing file is fine.
+// Own refuses a path that [ReadOwn] refuses. A missing file is fine.
 func Own(path string) error {
 	if _, err := own(path); !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -173,8 +173,8 @@ func own(path string) (fs.FileInfo, error) {
 	return info, nil
 }
 
-// OfAnother reports whether the file that path leads to belongs to neither this user nor
-// root. To root, every file is its own.
+// OfAnother reports whether the file that path leads to belongs to neither this user
+// nor root. For root, OfAnother reports false for every file.
 func OfAnother(path string) bool {
 	info, err := os.Stat(path)
 	return err == nil && os.Geteuid() != 0 && !mine(info)
@@ -187,8 +187,9 @@ func content(path string, info fs.FileInfo, most int64, flags int) ([]byte, fs.F
 	if info == nil {
 		return nil, 0, &fs.PathError{Op: "open", Path: path, Err: fs.ErrNotExist}
 	}
-	// So that it does not wait even if it has become a pipe since, and is not first
-	// registered with the poller, which takes more calls than all the rest.
+	// O_NONBLOCK: the open does not wait, even if a pipe has replaced the file since
+	// the check. And the file is not first registered with the poller, which takes more
+	// calls than all the rest.
 	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK|flags, 0)
 	if err != nil {
 		return nil, 0, err
@@ -205,14 +206,14 @@ func content(path string, info fs.FileInfo, most int64, flags int) ([]byte, fs.F
 			return b, info.Mode().Perm(), nil
 		case err != nil:
 			return nil, 0, err
-		case len(b) == cap(b): // it has grown
+		case len(b) == cap(b): // the file has grown
 			b = slices.Grow(b, len(b))
 		}
 	}
 }
 
-// NotRegularError is the cause of the [fs.PathError] for a path that holds
-// something that has no content to replace.
+// NotRegularError is the cause of the [fs.PathError] for a path that holds no regular
+// file, and so no content to replace.
 type NotRegularError struct{ Mode fs.FileMode }
 
 func (e *NotRegularError) Error() string {
@@ -232,7 +233,8 @@ func (e *NotRegularError) Error() string {
 	}
 }
 
-// stat follows links, and returns nil if there is no file yet.
+// stat returns the info of the file that path leads to, following links, or nil if
+// there is no file yet.
 func stat(path string) (fs.FileInfo, error) {
 	info, err := os.Stat(path)
 	switch {
@@ -246,9 +248,9 @@ func stat(path string) (fs.FileInfo, error) {
 	return info, nil
 }
 
-// Sweep removes what a killed process has staged for path, in room or beside path, under
-// the lock of path. [Stage] does so by itself: Sweep is for a path that is no longer
-// written.
+// Sweep removes what a killed process has staged for path, in room or beside path. The
+// caller must hold the lock of path. [Stage] sweeps by itself: Sweep is for a path that
+// is no longer written.
 func Sweep(ctx context.Context, path, room string) {
 	target, err := paths.Target(path)
 	if err != nil {
@@ -271,24 +273,24 @@ func temporary(target string) string {
 	return dir + "." + name + ".tokenform-tmp"
 }
 
-// stagingIn returns the path in the directory room at which the new content of target is
-// written: one for each target.
+// stagingIn returns the path in the directory room at which the new content of target
+// is written. Each target has a path of its own.
 func stagingIn(room, target string) string {
 	sum := sha256.Sum256([]byte(target))
 	return filepath.Join(room, "."+hex.EncodeToString(sum[:8])+".tokenform-tmp")
 }
 
-// Pending is the temporary file of a target: [Reserve] makes it, and exactly
-// one of Commit and Discard ends it.
+// Pending is the temporary file of a target: [Reserve] makes it, and the caller must
+// call exactly one of Commit and Discard.
 type Pending struct {
 	target string
 	f      *os.File
-	taken  bool // the target belongs to another user, and the new file will not
+	taken  bool // the target belongs to another user, and the new file will belong to this one
 }
 
-// Reserve makes room for size bytes of new content for path, so that a full
-// disk, a quota or a directory that cannot be written shows before something is
-// done that cannot be done again. The rest is as for [Write].
+// Reserve makes room for size bytes of new content for path. So a full disk, a quota or
+// a directory that cannot be written shows before the caller does something that cannot
+// be repeated. The rest is as for [Write].
 func Reserve(path string, size int, mode fs.FileMode) (*Pending, error) {
 	p, _, _, err := begin(path, "", mode)
 	if err != nil {
@@ -301,9 +303,9 @@ func Reserve(path string, size int, mode fs.FileMode) (*Pending, error) {
 	return p, nil
 }
 
-// begin makes the temporary file of what path leads to: in room, if the target can be
-// replaced from there, else beside the target. exists reports whether there is such a
-// file already, even beside an error.
+// begin makes the temporary file for the target of path: in room if the target can be
+// replaced from there, else beside the target. exists reports whether the target exists
+// already, even if begin returns an error.
 func begin(path, room string, mode fs.FileMode) (p *Pending, target string, exists bool, err error) {
 	old, err := stat(path)
 	if err != nil {
@@ -329,7 +331,7 @@ func open(tmp, target string, mode fs.FileMode, old fs.FileInfo) (*Pending, erro
 	// O_EXCL follows no link that somebody may have planted.
 	const flags = os.O_WRONLY | os.O_CREATE | os.O_EXCL
 	f, err := os.OpenFile(tmp, flags, 0o600)
-	if errors.Is(err, fs.ErrExist) { // of a killed process
+	if errors.Is(err, fs.ErrExist) { // left by a killed process
 		if _, err := unlink(tmp); err != nil {
 			return nil, fmt.Errorf("%s is in the way: %w", tmp, cause(err))
 		}
@@ -343,11 +345,12 @@ func open(tmp, target string, mode fs.FileMode, old fs.FileInfo) (*Pending, erro
 		owner, group := keepOwner(f, old)
 		p.taken = !owner
 		if !group {
-			// Of what the old group was allowed to do, the new one may do what everybody may.
+			// The new group may do what the old group was allowed to do, if everybody
+			// may do that.
 			mode = mode&^0o070 | mode&(mode<<3)&0o070
 		}
 	}
-	// 0600 less the umask is what the file has already, but for odd umasks.
+	// The file has 0600 already, unless the umask is odd.
 	if info, err := f.Stat(); err != nil || info.Mode().Perm() != mode {
 		// Some file systems keep no permissions, and refuse to change them.
 		if err := f.Chmod(mode); err != nil && !errors.Is(err, fs.ErrPermission) && !errors.Is(err, errors.ErrUnsupported) {
@@ -358,8 +361,8 @@ func open(tmp, target string, mode fs.FileMode, old fs.FileInfo) (*Pending, erro
 	return p, nil
 }
 
-// Commit makes data the content of the target, durably. Between its first and
-// its last step there is nothing that can wait for anybody but the disk.
+// Commit makes data the content of the target, durably. Between its first and its last
+// step, Commit waits for nothing but the disk.
 func (p *Pending) Commit(data []byte) error {
 	if err := p.fill(data); err != nil {
 		return err
@@ -370,8 +373,8 @@ func (p *Pending) Commit(data []byte) error {
 	return syncDir(filepath.Dir(p.target))
 }
 
-// fill makes data the content of the temporary file, durably. After an error
-// there is no such file any more.
+// fill makes data the content of the temporary file, durably. If fill fails, it removes
+// the temporary file.
 func (p *Pending) fill(data []byte) (err error) {
 	defer func() {
 		if err != nil {
@@ -390,9 +393,9 @@ func (p *Pending) fill(data []byte) (err error) {
 	return p.f.Close()
 }
 
-// place makes the temporary file the target, if still says, as late as it can,
-// that it may. After an error there is no such file any more. That it is there is
-// not durable yet.
+// place makes the temporary file the target, unless still, called as late as possible,
+// returns an error. If place fails, it removes the temporary file. The rename is not
+// durable yet.
 func (p *Pending) place(still func() error) (err error) {
 	if err = still(); err == nil {
 		err = rename(p.f.Name(), p.target)
@@ -403,15 +406,15 @@ func (p *Pending) place(still func() error) (err error) {
 	return err
 }
 
-// Discard takes the temporary file away and leaves the target as it is.
+// Discard removes the temporary file and leaves the target as it is.
 func (p *Pending) Discard() {
 	_ = p.f.Close()
 	_ = os.Remove(p.f.Name())
 }
 
-// onlyInPlace reports whether err means that the file may still be written,
-// but not replaced: it is a mount point of its own (rename says EBUSY or EXDEV),
-// or its directory is not ours to change.
+// onlyInPlace reports whether err means that the file may be written but not replaced:
+// the file is a mount point of its own (rename says EBUSY or EXDEV), or this user may
+// not change its directory.
 func onlyInPlace(err error) bool {
 	return errors.Is(err, syscall.EBUSY) || errors.Is(err, syscall.EXDEV) ||
 		errors.Is(err, syscall.EROFS) || errors.Is(err, fs.ErrPermission)
@@ -428,8 +431,8 @@ func overwrite(target string, data []byte) error {
 	if err != nil {
 		return err
 	}
-	// The part that makes the file longer is written first: a full disk fails there,
-	// and cutting the part off again leaves the old content whole.
+	// Write the part that makes the file longer first: a full disk fails there, and
+	// cutting the part off again restores the old content.
 	size := info.Size()
 	if int64(len(data)) > size {
 		if _, err := f.WriteAt(data[size:], size); err != nil {
@@ -446,7 +449,7 @@ func overwrite(target string, data []byte) error {
 	return f.Sync()
 }
 
-// cause returns err without a path.
+// cause returns err without its path.
 func cause(err error) error {
 	if e, ok := errors.AsType[*fs.PathError](err); ok {
 		return e.Err

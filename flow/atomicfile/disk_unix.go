@@ -13,8 +13,8 @@ import (
 
 func rename(from, to string) error { return os.Rename(from, to) }
 
-// syncDir makes a rename or a removal in dir last: fsync of the file alone
-// says nothing of its directory entry (fsync(2)).
+// syncDir makes a rename or a removal in dir survive a power cut: an fsync of the file
+// alone does not cover its directory entry (fsync(2)).
 func syncDir(dir string) error {
 	d, err := os.Open(dir)
 	if errors.Is(err, fs.ErrPermission) {
@@ -28,15 +28,16 @@ func syncDir(dir string) error {
 	defer d.Close()
 	err = d.Sync()
 	if errors.Is(err, syscall.EINVAL) || errors.Is(err, errors.ErrUnsupported) || errors.Is(err, syscall.EROFS) {
-		// File systems without such a thing (SMB, some of FUSE), and those in which
-		// no entry can have changed: the file that was written is a mount of its own.
+		// File systems that cannot sync a directory (SMB, some of FUSE), and file
+		// systems in which no entry can have changed: the file that was written is a
+		// mount of its own.
 		return nil
 	}
 	return err
 }
 
-// keepOwner gives f the owner and the group of old as far as this user may, and
-// reports which of them f has.
+// keepOwner gives f the owner and the group of old as far as this user may, and reports
+// which of the two f now has.
 func keepOwner(f *os.File, old fs.FileInfo) (owner, group bool) {
 	want, ok := old.Sys().(*syscall.Stat_t)
 	if !ok {
@@ -53,9 +54,9 @@ func keepOwner(f *os.File, old fs.FileInfo) (owner, group bool) {
 	return have.Uid == want.Uid, have.Gid == want.Gid || f.Chown(-1, int(want.Gid)) == nil
 }
 
-// canMove reports whether a file of one directory can be renamed into the other, as far as
-// that is known: they are of one file system, and the other directory can be written. Two
-// mounts of one file system look the same.
+// canMove reports whether a file of the directory from can be renamed into the
+// directory to, as far as that is known: both are on one file system, and to can be
+// written. Two mounts of one file system look the same.
 func canMove(from, to string) bool {
 	x, err := os.Stat(from)
 	if err != nil || !x.IsDir() {
@@ -80,9 +81,9 @@ func mine(info fs.FileInfo) bool {
 	return !ok || sys.Uid == 0 || int(sys.Uid) == os.Geteuid()
 }
 
-// privateLock returns the file of this user's own whose lock stands for that of dir, if
-// others can write in dir. It returns "" if nobody else can, or if there is no place for
-// the file.
+// privateLock returns a file of this user's own, to be locked in place of dir, if
+// others can write in dir. privateLock returns "" if nobody else can, or if there is no
+// place for the file.
 func privateLock(dir string) string {
 	info, err := os.Stat(dir)
 	if err != nil {

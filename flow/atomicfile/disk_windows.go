@@ -14,8 +14,8 @@ const (
 	errorLockViolation    = syscall.Errno(33)
 )
 
-// rename waits up to a second for readers: Windows replaces no file that
-// another process holds open, and scanners do so right after a write.
+// rename waits up to a second for readers: Windows cannot replace a file that another
+// process holds open, and virus scanners open files right after a write.
 func rename(from, to string) error {
 	var err error
 	for nap := time.Millisecond; nap < time.Second; nap *= 2 {
@@ -31,18 +31,18 @@ func held(err error) bool {
 	return errors.Is(err, syscall.ERROR_ACCESS_DENIED) || errors.Is(err, errorSharingViolation) || errors.Is(err, errorLockViolation)
 }
 
-// syncDir has nothing to do: Windows syncs no directories.
+// syncDir does nothing: Windows cannot sync directories.
 func syncDir(string) error { return nil }
 
-// keepOwner has nothing to do: access is inherited from the directory.
+// keepOwner does nothing: on Windows, access is inherited from the directory.
 func keepOwner(*os.File, fs.FileInfo) (owner, group bool) { return true, true }
 
-// canMove is always false: on Windows a file is staged beside its target.
+// canMove returns false: on Windows a file is staged beside its target.
 func canMove(string, string) bool { return false }
 
-const noFollow = 0 // a link needs a privilege on Windows
+const noFollow = 0 // Windows lets only privileged users make links
 
 func mine(fs.FileInfo) bool { return true }
 
-// privateLock is always "": on Windows a lock is on a file beside the others.
+// privateLock returns "": on Windows a lock is on a file in the directory.
 func privateLock(string) string { return "" }

@@ -17,15 +17,16 @@ import (
 	"tokenform/config/paths"
 )
 
-// Lock waits until this process alone writes files in the directories of files
-// (a symbolic link's target, like [Write]), or ctx ends. It works across
-// processes that have nothing else in common, ends with the process even if that
-// is killed, and is not reentrant.
+// Lock waits until this process alone writes files in the directories of files (for a
+// symbolic link, the directory of its target, as in [Write]), or until ctx ends. The
+// lock works across processes that have nothing else in common, ends with the process
+// even if that is killed, and is not reentrant.
 //
-// The lock is on the directory itself, which leaves no litter. If others can write in the
-// directory, they could hold its lock for ever, and the lock is on a file of this user's
-// own. Where a directory cannot be locked it is on a file .tokenform.lock in it, which is
-// never deleted: a process that waits on a deleted lock file and the process that
+// The lock is on the directory itself, which leaves no litter. If others can write in
+// the directory, they could hold its lock forever, so the lock is on a file of this
+// user's own. If a directory cannot be locked, the lock is on a file .tokenform.lock in
+// it, which is never deleted: a process that waits on a deleted lock file and the
+// process that makes the next one would both hold "the" lock.
 // makes the next one would both hold "the" lock.
 func Lock(ctx context.Context, files ...string) (unlock func(), err error) {
 	dirs, err := directories(files)
@@ -35,7 +36,7 @@ func Lock(ctx context.Context, files ...string) (unlock func(), err error) {
 	var held []*flock.Flock
 	unlock = func() {
 		for _, lock := range held {
-			_ = lock.Close() // this releases the lock; so does the end of the process
+			_ = lock.Close() // Close releases the lock; so does the end of the process
 		}
 	}
 	for _, dir := range dirs {
@@ -49,9 +50,9 @@ func Lock(ctx context.Context, files ...string) (unlock func(), err error) {
 	return unlock, nil
 }
 
-// directories are those of files, each once whatever it is called, in an order
-// that is everybody's: two processes that take the same locks the other way
-// round would wait for each other.
+// directories returns the directories of files, each once whatever path leads to it, in
+// the same order for every process: two processes that take the same locks in opposite
+// order would wait for each other.
 func directories(files []string) ([]string, error) {
 	var dirs []string
 	var known []fs.FileInfo
@@ -100,7 +101,7 @@ func lockDir(ctx context.Context, dir string) (*flock.Flock, error) {
 		case err != nil:
 			return nil, &fs.PathError{Op: "lock", Path: dir, Err: bare(err)}
 		}
-		// Chance keeps many waiting processes from knocking in step.
+		// A random delay keeps many waiting processes from trying at the same moment.
 		select {
 		case <-ctx.Done():
 			return nil, ctx.Err()
@@ -109,16 +110,16 @@ func lockDir(ctx context.Context, dir string) (*flock.Flock, error) {
 	}
 }
 
-// unlockable reports whether err means that this directory can never be
-// locked. A passing error must not count: two processes that lock different
-// things both go ahead.
+// unlockable reports whether err means that this directory can never be locked. A
+// temporary error must not count: two processes that lock different files would both go
+// ahead.
 func unlockable(err error) bool {
 	for _, errno := range []error{
-		syscall.EBADF,  // NFS wants a lock's file open for writing,
+		syscall.EBADF,  // NFS wants the file of a lock to be open for writing,
 		syscall.EISDIR, // which a directory never is
 		syscall.EINVAL, syscall.ENOSYS, syscall.ENOLCK,
 		errors.ErrUnsupported,
-		fs.ErrPermission, // may be written, not read
+		fs.ErrPermission, // the directory may be written, but not read
 	} {
 		if errors.Is(err, errno) {
 			return true
@@ -127,7 +128,7 @@ func unlockable(err error) bool {
 	return false
 }
 
-// bare is err without a path of its own.
+// bare returns err without its path.
 func bare(err error) error {
 	if p, ok := errors.AsType[*fs.PathError](err); ok {
 		return p.Err

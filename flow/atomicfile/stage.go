@@ -10,27 +10,28 @@ import (
 	"tokenform/config/paths"
 )
 
-// ErrChanged says that a file is no longer what it was when it was read.
+// ErrChanged says that a file has changed since it was read.
 var ErrChanged = errors.New("another program is changing it")
 
-// Staged is new content for a file, safe on the disk: [Stage] makes it, and exactly one of
-// Commit and Discard ends it.
+// Staged is new content for a file, already on the disk: [Stage] makes it, and the
+// caller must call exactly one of Commit and Discard.
 type Staged struct {
 	path      string
 	data      []byte
-	exists    bool         // there is a file already
-	still     func() error // whether it may still be replaced
+	exists    bool         // the file exists already
+	still     func() error // returns an error if the file must no longer be replaced
 	staged    *Pending     // nil means the file can only be rewritten in place
-	ofAnother bool         // that is so because the file belongs to another user
+	ofAnother bool         // the file is rewritten in place because it belongs to another user
 }
 
-// Stage prepares the replacement of path by data, which was made from old: what
-// [Read] of path has returned; nil means that there was nothing. A full disk, a directory that
-// cannot be written, and the like fail here, before anything has changed.
+// Stage prepares the replacement of path by data. data was made from old, which [Read]
+// of path has returned; a nil old means that there was no file. A full disk, a
+// directory that cannot be written, and the like fail here, before anything has
+// changed.
 //
-// The new content waits in the directory room, if that is of the same file system: what a
-// killed process leaves there is seen by nobody else, and git ignores it. The rest is as
-// for [Write].
+// The new content waits in the directory room, if that is on the same file system:
+// there, nobody else sees what a killed process has left, and git ignores it. The rest
+// is as for [Write].
 func Stage(path, room string, old, data []byte, mode fs.FileMode) (*Staged, error) {
 	return stage(path, room, data, mode, func() error {
 		now, _, err := Read(path, int64(len(old)))
@@ -53,7 +54,7 @@ func stage(path, room string, data []byte, mode fs.FileMode, still func() error)
 	p, target, exists, err := begin(path, room, mode)
 	s := &Staged{path: path, data: data, exists: exists, still: still}
 	if err == nil && p.taken {
-		// A file is not taken from its owner if it can be rewritten.
+		// A file that can be rewritten stays with its owner.
 		if f, err := os.OpenFile(target, os.O_WRONLY, 0); err == nil {
 			p.Discard()
 			s.ofAnother = true
@@ -70,21 +71,21 @@ func stage(path, room string, data []byte, mode fs.FileMode, still func() error)
 	if !exists || !onlyInPlace(err) {
 		return nil, err
 	}
-	f, err := os.OpenFile(target, os.O_WRONLY, 0) // may it at least be rewritten?
+	f, err := os.OpenFile(target, os.O_WRONLY, 0) // can the file at least be rewritten?
 	if err != nil {
 		return nil, err
 	}
 	return s, f.Close()
 }
 
-// Commit puts the content in place; [Settle] makes that last. Where a [Stage]d
-// path no longer holds what the replacement was made from, the file stays as it is,
-// and the error is [ErrChanged]. inPlace is as for [Write].
+// Commit puts the content in place; [Settle] makes that survive a power cut. If the
+// path no longer holds the content from which the replacement was made, the file stays
+// as it is, and the error is [ErrChanged]. inPlace is as for [Write].
 //
-// So a program that does not know of [Lock] can lose only what it writes between
-// that look and the rename: in some microseconds, while a sync of the disk takes
-// milliseconds. Contents are compared, not times: those of two writes
-// within one tick of the clock are the same.
+// So a program that does not know of [Lock] can lose only what it writes in the few
+// microseconds between this check and the rename, while a sync of the disk takes
+// milliseconds. Commit compares contents, not times: two writes within one tick of the
+// clock have the same time.
 func (s *Staged) Commit() (inPlace bool, err error) {
 	if s.staged != nil {
 		err := s.staged.place(s.still)
@@ -114,11 +115,12 @@ func (s *Staged) restage() (inPlace bool, err error) {
 	return again.Commit()
 }
 
-// OfAnother reports whether the file belongs to another user, and is rewritten in place to
-// stay so.
+// OfAnother reports whether the file belongs to another user and is rewritten in place,
+// so that it still does.
 func (s *Staged) OfAnother() bool { return s.ofAnother }
 
-// Taken reports whether the file will belong to this user, and belongs to another one now.
+// Taken reports whether the file belongs to another user now and will belong to this
+// one.
 func (s *Staged) Taken() bool { return s.staged != nil && s.staged.taken }
 
 // Discard leaves the file as it is.

@@ -17,7 +17,7 @@ import (
 // callTimeout bounds one call with all its tries.
 const callTimeout = 30 * time.Second
 
-// service is one of the two that answer; they may share an origin.
+// service is one of the two services that answer; both may share an origin.
 type service int
 
 const (
@@ -35,13 +35,13 @@ type answer struct {
 	lifetime time.Duration              // expires_in; zero means none, or none that can be used
 }
 
-// reader stands between x/oauth2 and the network: it keeps the answer, which
-// x/oauth2 would reduce to an untyped text, and hands on one that x/oauth2 can
-// read.
+// reader stands between x/oauth2 and the network. reader keeps the server's answer,
+// which x/oauth2 would reduce to an untyped text, and hands on an answer that x/oauth2
+// can read.
 type reader struct {
 	base   http.RoundTripper
-	answer *answer // nil means that there was none
-	err    error   // of the request, or of reading the answer's body
+	answer *answer // nil means that the server did not answer
+	err    error   // the error of the request, or of reading the answer's body
 }
 
 func (r *reader) RoundTrip(req *http.Request) (*http.Response, error) {
@@ -63,9 +63,9 @@ func (r *reader) RoundTrip(req *http.Request) (*http.Response, error) {
 	return &plain, nil
 }
 
-// parse reads the body as JSON, whatever its Content-Type says, and returns it
-// with an expires_in that x/oauth2 accepts. To it 3600.0 is a parse error that
-// would cost a rotated refresh token.
+// parse reads the body as JSON, whatever its Content-Type says, and returns the body
+// with an expires_in that x/oauth2 accepts. x/oauth2 takes 3600.0 for a parse error,
+// which would cost a rotated refresh token.
 func (a *answer) parse() []byte {
 	if json.Unmarshal(a.body, &a.fields) != nil {
 		a.fields = nil
@@ -74,7 +74,7 @@ func (a *answer) parse() []byte {
 	if !ok {
 		return a.body
 	}
-	// 32 bits of seconds are what x/oauth2 keeps.
+	// x/oauth2 keeps 32 bits of seconds.
 	seconds, err := strconv.ParseFloat(strings.Trim(string(raw), `"`), 64)
 	if err != nil || !(seconds >= 1) || math.IsInf(seconds, 0) {
 		seconds = 0
@@ -89,8 +89,8 @@ func (a *answer) parse() []byte {
 	return body
 }
 
-// ask makes one call within callTimeout and returns its answer if that is a
-// JSON object with a status of success. Any other outcome is an *Error.
+// ask makes one call within callTimeout and returns the answer if it is a JSON object
+// with a status of success. The error is always an *Error.
 func (a App) ask(ctx context.Context, to service, hide secrets, send func(context.Context, *http.Client)) (*answer, error) {
 	limited, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
@@ -146,8 +146,8 @@ func noAnswer(ctx, limited context.Context, host string, got *answer, err error)
 	return e
 }
 
-// damaged is an answer of success that cannot be used. It says nothing about
-// the tokens at hand.
+// damaged is the error for an answer of success that cannot be used. The error says
+// nothing about the tokens at hand.
 func (a *answer) damaged(what string) *Error {
 	return &Error{Kind: Unavailable, Status: a.status, Message: a.host + ": " + what}
 }

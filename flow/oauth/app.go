@@ -21,14 +21,14 @@ type App struct {
 	HTTP      *http.Client // from NewHTTP
 }
 
-// Token is as the server sent it: its lifetime is relative, and what the server
-// left out is missing.
+// Token is a token as the server sent it: its lifetime is relative, and a field that
+// the server left out is empty.
 type Token struct {
 	Access    string
-	Type      string        // "Bearer": the server's "bearer" is the same, but not to every client
-	Refresh   string        // empty means that the answer had none, so the one at hand stays valid
+	Type      string        // "Bearer": some servers send "bearer", which not every client accepts
+	Refresh   string        // empty means that the answer had none, so the refresh token at hand stays valid
 	Scopes    []string      // sorted; nil means that the server did not say; empty means that it said none
-	ExpiresIn time.Duration // of an answer always positive
+	ExpiresIn time.Duration // always positive in a Token from an answer
 	Date      time.Time     // the answer's Date; zero means that it had none
 }
 
@@ -38,8 +38,8 @@ func (a App) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "app %q (redacted)", a
 // Format keeps the tokens out of every message.
 func (t Token) Format(f fmt.State, _ rune) { fmt.Fprint(f, "token (redacted)") }
 
-// style is set because without it x/oauth2 tries both: every failure would be
-// sent twice, and the first error lost.
+// style returns how to send the client's credentials. Without a style, x/oauth2 tries
+// both ways: every failure would be sent twice, and the first error lost.
 func (a App) style() oauth2.AuthStyle {
 	if a.Secret == "" {
 		return oauth2.AuthStyleInParams
@@ -63,8 +63,7 @@ func (a App) config(redirectURI string, scopes []string) *oauth2.Config {
 
 func (a App) tokenURL() string { return a.Endpoints.Accounts + "/api/token" }
 
-// Exchange turns the code that l brought into a token. A code is good for one
-// use.
+// Exchange trades the code of the login l for a token. A code is good for one use.
 func (a App) Exchange(ctx context.Context, l Login, code string) (Token, error) {
 	return a.grant(ctx, secrets{code, l.Verifier, l.State}, func(ctx context.Context) (*oauth2.Token, error) {
 		return a.config(l.RedirectURI, nil).Exchange(ctx, code, oauth2.VerifierOption(l.Verifier))
@@ -79,7 +78,7 @@ func (a App) Refresh(ctx context.Context, refreshToken string) (Token, error) {
 	})
 }
 
-// ClientCredentials gets a token that stands for the app and no user.
+// ClientCredentials gets a token for the app alone, without a user.
 func (a App) ClientCredentials(ctx context.Context) (Token, error) {
 	c := clientcredentials.Config{ClientID: a.ID, ClientSecret: a.Secret, TokenURL: a.tokenURL(), AuthStyle: a.style()}
 	return a.grant(ctx, nil, c.Token)
@@ -94,8 +93,8 @@ func (a App) grant(ctx context.Context, hide secrets, get func(context.Context) 
 	if failed != nil {
 		return Token{}, failed
 	}
-	// Read from the answer itself: x/oauth2 fills RefreshToken with the old one
-	// if there is none, and gives nothing if anything is wrong.
+	// Read the answer itself: if it has no refresh token, x/oauth2 fills in the old
+	// one, and if anything in it is wrong, x/oauth2 returns nothing.
 	var refresh string
 	if json.Unmarshal(got.fields["refresh_token"], &refresh) != nil || !visible(refresh) {
 		refresh = ""
@@ -111,7 +110,7 @@ func (a App) grant(ctx context.Context, hide secrets, get func(context.Context) 
 	case err != nil:
 		return damaged("answer with a field of the wrong type")
 	case got.lifetime == 0:
-		// To x/oauth2 such a token is valid for ever.
+		// x/oauth2 takes a token without expires_in to be valid forever.
 		return damaged("answer without expires_in")
 	case tok.TokenType != "" && !strings.EqualFold(tok.TokenType, "bearer"):
 		return damaged("answer with a token_type other than Bearer")
@@ -128,7 +127,7 @@ func (a App) grant(ctx context.Context, hide secrets, get func(context.Context) 
 	return t, nil
 }
 
-// tokExtra is a field of the answer that is a string.
+// tokExtra returns a field of the answer if the field is a string.
 func tokExtra(tok *oauth2.Token, name string) (string, bool) {
 	if tok == nil {
 		return "", false
@@ -141,9 +140,9 @@ func empty(raw json.RawMessage) bool {
 	return len(raw) == 0 || string(raw) == "null" || string(raw) == `""`
 }
 
-// visible reports whether s consists of VSCHAR alone, as tokens do (RFC 6749
-// appendix A.12): a line break in one would be a second header, or a second
-// line of an env file.
+// visible reports whether s consists of VSCHAR alone, as tokens do (RFC 6749 appendix
+// A.12): a line break in a token would make a second header, or a second line of an env
+// file.
 func visible(s string) bool {
 	return strings.IndexFunc(s, func(r rune) bool { return r < 0x20 || r > 0x7e }) < 0
 }

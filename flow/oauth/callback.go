@@ -20,30 +20,30 @@ import (
 	"tokenform/config/fault"
 )
 
-// Callback is the listener that the browser comes back to after the login. It
+// Callback is the listener that the browser comes back to after the login. A Callback
 // serves one attempt.
 type Callback struct {
 	Profile string // for the page that shows a refusal; set before Wait
-	Secured func() // called once if the browser asks for https, which nobody here speaks; may be nil; set before Wait
+	Secured func() // called once if the browser asks for https, which the listener does not speak; may be nil; set before Wait
 
 	redirectURI string
 	startURL    string
-	path        string // of redirectURI
-	startPath   string // of startURL: nobody can guess it
-	visitor     string // the cookie of the browser that opened startURL
+	path        string // the path of redirectURI
+	startPath   string // the path of startURL, which nobody can guess
+	visitor     string // the cookie for the browser that opened startURL
 	opened      atomic.Bool
-	hosts       []string // that a request may be for
+	hosts       []string // the Host headers that are answered
 	listener    net.Listener
 	server      *http.Server
 	serve       sync.Once
-	served      chan struct{} // closed when no connection is accepted any more
+	served      chan struct{} // closed when no more connections are accepted
 
 	authorizeURL, state string // set before the first request is served
 
-	claimed atomic.Bool   // the one answer that counts has come
-	answers chan result   // it; room for one
+	claimed atomic.Bool   // the one answer that counts has arrived
+	answers chan result   // the answer that counts; room for one
 	closing chan struct{} // closed when no caller waits for an outcome any more
-	shown   chan struct{} // closed when that answer's page is out
+	shown   chan struct{} // closed when the page for the answer that counts has been sent
 	end     sync.Once
 }
 
@@ -52,10 +52,10 @@ type result struct {
 	err    error
 }
 
-// Listen binds the address of redirectURI, or listen if that is given, so
-// that the port is ours before a browser opens. A redirect URI without a port
-// takes a free one (RFC 8252 section 7.3). The error is temporary if the login of
-// another tokenform has the port.
+// Listen binds the address of redirectURI, or listen if that is not empty, so that the
+// port is ours before a browser opens. For a redirect URI without a port, Listen takes
+// a free port (RFC 8252 section 7.3). The error is temporary if the login of another
+// tokenform has the port.
 func Listen(redirectURI, listen string) (*Callback, error) {
 	u, err := url.Parse(redirectURI)
 	if err != nil || u.Hostname() == "" {
@@ -75,7 +75,7 @@ func Listen(redirectURI, listen string) (*Callback, error) {
 	}
 	_, bound, _ := net.SplitHostPort(l.Addr().String())
 	if local && u.Port() == "" {
-		// The rest stays byte for byte as it was registered.
+		// The rest of the URI stays byte for byte as registered.
 		redirectURI = strings.Replace(redirectURI, u.Host, u.Host+":"+bound, 1)
 		u.Host += ":" + bound
 	}
@@ -95,9 +95,9 @@ func Listen(redirectURI, listen string) (*Callback, error) {
 		}
 	}))
 	c.hosts = []string{bareHost(u)}
-	// A browser reaches a loopback redirect as it is written, even if a
-	// container's port mapping lies between. Behind a name there may be a proxy that
-	// knows the redirect's path alone, so the browser starts at the bound address.
+	// A browser reaches a loopback redirect URI as written, even through the port
+	// mapping of a container. Behind a host name, a proxy may forward the path of the
+	// redirect URI alone, so the browser starts at the bound address.
 	start := url.URL{Scheme: "http", Host: u.Host, Path: c.startPath}
 	if !local {
 		host, _, _ := net.SplitHostPort(l.Addr().String())
@@ -115,31 +115,31 @@ func Listen(redirectURI, listen string) (*Callback, error) {
 	c.server = &http.Server{
 		Handler:                      http.HandlerFunc(c.handle),
 		DisableGeneralOptionsHandler: true,
-		ReadTimeout:                  5 * time.Second, // of a request with its body; ends connections that say nothing, or say it slowly
+		ReadTimeout:                  5 * time.Second, // for a request with its body; ends connections that send nothing, or send slowly
 		WriteTimeout:                 2 * time.Minute, // the page waits for the exchange
 		MaxHeaderBytes:               32 << 10,
-		ErrorLog:                     log.New(io.Discard, "", 0), // it would go to stderr, and quote requests
+		ErrorLog:                     log.New(io.Discard, "", 0), // the default logger writes to stderr, and quotes requests
 	}
 	c.server.SetKeepAlivesEnabled(false)
 	return c, nil
 }
 
-// RedirectURI is the one to send to the server, with the port that was chosen.
+// RedirectURI is the redirect URI to send to the server, with the port that was chosen.
 func (c *Callback) RedirectURI() string { return c.redirectURI }
 
-// StartURL redirects to the authorize URL, so that the long one need not stand on a
-// command line, where every process can read its state. It does so for one browser
-// alone: whoever else learns StartURL from a command line cannot log us in to an
-// account of theirs unseen.
+// StartURL redirects to the authorize URL, so that the long authorize URL need not be
+// on a command line, where every process can read its state. StartURL works for one
+// browser only: whoever else reads StartURL on a command line cannot secretly log us in
+// to an account of theirs.
 func (c *Callback) StartURL() string { return c.startURL }
 
 // Address is the host and port that the listener is bound to.
 func (c *Callback) Address() string { return c.listener.Addr().String() }
 
-// Wait serves until the first answer with the right state, or until ctx ends.
-// The error is an [*Error] that is [Declined] if the user or the server declined. The
-// browser is still waiting for [Answer.Finish]; Close must follow in any case.
-// A Callback waits once.
+// Wait serves until the first answer with the right state, or until ctx ends. The error
+// is an [*Error] of kind [Declined] if the user or the server declined. After Wait, the
+// browser still waits: the caller must call [Answer.Finish], and Close in any case. A
+// Callback can Wait only once.
 func (c *Callback) Wait(ctx context.Context, authorizeURL, state string) (*Answer, error) {
 	c.serve.Do(func() {
 		c.authorizeURL, c.state = authorizeURL, state
@@ -161,8 +161,8 @@ func (c *Callback) Wait(ctx context.Context, authorizeURL, state string) (*Answe
 	}
 }
 
-// Close ends the listener and every connection. It gives the page of the answer
-// that counted a moment to get out.
+// Close ends the listener and every connection, after a moment for sending the page of
+// the answer that counted.
 func (c *Callback) Close() error {
 	var err error
 	c.end.Do(func() {
@@ -174,7 +174,7 @@ func (c *Callback) Close() error {
 			}
 		}
 		err = c.server.Close()
-		c.serve.Do(func() { // Wait was never called: the server does not know the listener
+		c.serve.Do(func() { // without Wait, the server does not know the listener
 			err = c.listener.Close()
 			close(c.served)
 		})
@@ -183,14 +183,14 @@ func (c *Callback) Close() error {
 	return err
 }
 
-// Answer is the login's answer, and the browser that waits for its outcome.
+// Answer is the login's answer. A browser waits for its outcome.
 type Answer struct {
 	Code   string
 	finish chan Outcome
 }
 
-// Finish shows the outcome of the exchange to the waiting browser. It must be
-// called; it does not wait. Calls after the first do nothing.
+// Finish shows the outcome of the exchange to the waiting browser. The caller of Wait
+// must call Finish once; later calls do nothing. Finish does not wait.
 func (a *Answer) Finish(o Outcome) {
 	select {
 	case a.finish <- o:
@@ -201,7 +201,7 @@ func (a *Answer) Finish(o Outcome) {
 // Format keeps the code out of every message.
 func (a *Answer) Format(f fmt.State, _ rune) { fmt.Fprint(f, "answer (redacted)") }
 
-// port is what to listen on: zero takes a free one.
+// port returns the port to listen on: zero means a free one.
 func port(u *url.URL) string {
 	if u.Port() == "" {
 		return "0"
@@ -209,7 +209,8 @@ func port(u *url.URL) string {
 	return u.Port()
 }
 
-// bareHost is what a browser sends as Host for u: the default port is left out.
+// bareHost returns the Host header that a browser sends for u: without the default
+// port.
 func bareHost(u *url.URL) string {
 	host := strings.ToLower(u.Host)
 	if u.Scheme == "http" {
@@ -225,7 +226,7 @@ func slash(path string) string {
 	return path
 }
 
-// otherLogin reports whether it is a [Callback] that listens on address.
+// otherLogin reports whether a [Callback] listens on address.
 func otherLogin(address string) bool {
 	hc := &http.Client{Timeout: time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
 	resp, err := hc.Get("http://" + address + "/")
@@ -236,7 +237,7 @@ func otherLogin(address string) bool {
 	return resp.Header.Get("Server") == serverName
 }
 
-// bindError names the port and the cure.
+// bindError says which port cannot be bound, and how to cure that.
 func bindError(address string, err error) error {
 	e := &fault.Error{Message: "cannot listen on " + oneLine(address, 80)}
 	_, port, splitErr := net.SplitHostPort(address)

@@ -23,32 +23,33 @@ const (
 	maxTries       = 4
 	maxBody        = 1 << 20
 	maxHeader      = 64 << 10
-	longestWait    = 30 * time.Second // that a Retry-After may ask for
+	longestWait    = 30 * time.Second // the longest Retry-After that is waited for
 	connectTimeout = 10 * time.Second
 )
 
-// Options are the knobs of the HTTP client; the zero value is the one to use.
+// Options are the settings of the HTTP client. The zero value is ready for use.
 type Options struct {
 	RetryWaitMin   time.Duration // zero means 500 ms
 	RetryWaitMax   time.Duration // zero means 5 s
 	AttemptTimeout time.Duration // of one try, its body included; zero means 10 s
 
-	// Debug is told of each request and answer, never a query, a header that may
-	// hold a secret, or a body. It may be called concurrently. nil means no debugging.
+	// Debug gets a line for each request and each answer, without any query, body, or
+	// header that may hold a secret. Debug may be called concurrently. nil means no
+	// debugging.
 	Debug func(line string)
 
 	UserAgent string
 
 	CertFile string // SSL_CERT_FILE
-	Parallel int    // calls side by side, for which connections are kept; zero means 10
+	Parallel int    // calls at once, for which connections are kept open; zero means 10
 
-	// Now serves a Retry-After that is a date in an answer that has no Date of its
-	// own, and the durations in Debug. nil means to go without both.
+	// Now gives the time for a Retry-After that is a date in an answer without a Date,
+	// and for the durations in Debug. nil means to go without both.
 	Now func() time.Time
 }
 
-// NewHTTP returns the client of every request. It costs nothing until used: the
-// system's certificates are read when the first connection for TLS is made.
+// NewHTTP returns the client for every request. NewHTTP is cheap: the system's
+// certificates are read when the first TLS connection is made.
 func NewHTTP(o Options) *http.Client {
 	o.RetryWaitMin = cmp.Or(o.RetryWaitMin, 500*time.Millisecond)
 	o.RetryWaitMax = cmp.Or(o.RetryWaitMax, 5*time.Second)
@@ -70,9 +71,9 @@ func NewHTTP(o Options) *http.Client {
 	return &http.Client{Transport: &retrying{o, inner}, CheckRedirect: neverFollow}
 }
 
-// neverFollow stands on both the inner and the outer client, because each of
-// them follows redirects on its own: a 307 would carry a code or a refresh token
-// to another host.
+// neverFollow must be set on both the inner and the outer client, because each of them
+// follows redirects on its own: a 307 would carry a code or a refresh token to another
+// host.
 func neverFollow(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
 // retrying is the outer client's transport: the inner client under retries.
@@ -81,11 +82,12 @@ type retrying struct {
 	inner *http.Client
 }
 
-// CloseIdleConnections lets [http.Client.CloseIdleConnections] reach the bottom.
+// CloseIdleConnections passes [http.Client.CloseIdleConnections] on to the inner
+// client.
 func (t *retrying) CloseIdleConnections() { t.inner.CloseIdleConnections() }
 
-// RoundTrip gives each call a retrying client of its own, so that the knowledge
-// about the call needs no lock. The calls share the connections beneath.
+// RoundTrip gives each call a retrying client of its own, so that what the client
+// learns about the call needs no lock. The calls share connections.
 func (t *retrying) RoundTrip(req *http.Request) (*http.Response, error) {
 	if !safe(req.URL) {
 		return nil, errPlainHTTP
@@ -114,8 +116,8 @@ func (t *retrying) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// lastAnswer keeps the answer after the last try. retryablehttp alone would say
-// only that it gave up. A RoundTripper must not return both.
+// lastAnswer returns the answer to the last try; retryablehttp alone would only say
+// that it gave up. A RoundTripper must not return both an answer and an error.
 func lastAnswer(resp *http.Response, err error, _ int) (*http.Response, error) {
 	if err != nil && resp != nil {
 		resp.Body.Close()
@@ -124,11 +126,11 @@ func lastAnswer(resp *http.Response, err error, _ int) (*http.Response, error) {
 	return resp, err
 }
 
-// seen is what the transport learns about a call that the last answer alone
-// does not tell. A caller that wants to know puts a seen into the request's context.
+// seen is what the transport learns about a call beyond the last answer. A caller that
+// wants to know puts a seen into the request's context.
 type seen struct {
 	reached    int           // tries that may have reached the server
-	retryAfter time.Duration // as the last answer named it
+	retryAfter time.Duration // from the last answer
 }
 
 type seenKey struct{}
@@ -161,8 +163,8 @@ func (c *call) sending(_ retryablehttp.Logger, req *http.Request, try int) {
 	c.Debug(fmt.Sprintf("%s %s (try %d of %d)", req.Method, &bare, try+1, maxTries))
 }
 
-// check decides whether to try again. It stops early if the wait would
-// outlive the call's deadline, because then the answer at hand would be lost.
+// check decides whether to try again. check does not if the wait would outlive the
+// call's deadline, because then the answer at hand would be lost.
 func (c *call) check(ctx context.Context, resp *http.Response, err error) (bool, error) {
 	again := false
 	if err != nil {
@@ -187,15 +189,14 @@ func (c *call) check(ctx context.Context, resp *http.Response, err error) (bool,
 	return again, nil
 }
 
-// longest doubles the wait with every try and obeys the server if that asks
-// for more.
+// longest returns the wait before the next try, at most. The wait doubles with every
+// try, and is never shorter than the server asked for.
 func (c *call) longest() time.Duration {
 	return max(c.seen.retryAfter, min(c.RetryWaitMin<<c.try, c.RetryWaitMax))
 }
 
-// backoff takes chance off the wait that check counted with, so that profiles
-// that failed together do not come back together. What the server asked for is
-// kept in full.
+// backoff shortens check's wait by a random part, so that profiles that failed together
+// do not try again together. A wait that the server asked for is not shortened.
 func (c *call) backoff(_, _ time.Duration, _ int, _ *http.Response) time.Duration {
 	return max(c.seen.retryAfter, c.wait-rand.N(c.wait/4+1))
 }

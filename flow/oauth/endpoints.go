@@ -19,9 +19,9 @@ const (
 // a loopback IP.
 type Endpoints struct{ Accounts, API string }
 
-// ParseEndpoints checks the values of TOKENFORM_ACCOUNTS_URL and
-// TOKENFORM_API_URL; an empty one is the real service. Its errors never quote
-// the value, which may hold a password.
+// ParseEndpoints checks the values of TOKENFORM_ACCOUNTS_URL and TOKENFORM_API_URL. An
+// empty value means the real service. The errors never quote a value, which may hold a
+// password.
 func ParseEndpoints(accounts, api string) (Endpoints, error) {
 	a, err := origin(cmp.Or(accounts, DefaultAccounts))
 	if err != nil {
@@ -49,8 +49,8 @@ func origin(s string) (string, error) {
 	return u.Scheme + "://" + u.Host, nil
 }
 
-// safe reports whether credentials may be sent to u: over TLS, or to this very
-// machine. A name such as localhost does not count: it can resolve to anything.
+// safe reports whether credentials may be sent to u: over TLS, or to this machine. A
+// name such as localhost does not count: a name can resolve to any machine.
 func safe(u *url.URL) bool {
 	return u.Scheme == "https" || ownMachine(u)
 }
@@ -58,8 +58,8 @@ func safe(u *url.URL) bool {
 // ownMachine reports whether u is plain http to a loopback IP literal.
 func ownMachine(u *url.URL) bool { return u.Scheme == "http" && loopback(u.Hostname()) }
 
-// Hears reports whether [Listen] can hear the answer to redirectURI without being
-// told where: it leads to this machine (RFC 8252 section 7.3).
+// Hears reports whether [Listen] can bind the address of redirectURI itself, because
+// redirectURI leads to this machine (RFC 8252 section 7.3).
 func Hears(redirectURI string) bool {
 	u, err := url.Parse(redirectURI)
 	return err == nil && ownMachine(u)

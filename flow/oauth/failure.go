@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// code is the error code of RFC 6749 section 5.2, or empty. Some servers send
-// one with status 200.
+// code returns the error code of RFC 6749 section 5.2, or "". Some servers send a code
+// with status 200.
 func (a *answer) code() string {
 	var code string
 	if json.Unmarshal(a.fields["error"], &code) != nil {
@@ -20,7 +20,7 @@ func (a *answer) code() string {
 	return code
 }
 
-// text is what a JSON answer says about an error: error_description at the
+// text returns what a JSON answer says about an error: error_description at the
 // Accounts service, error.message at the Web API.
 func (a *answer) text() string {
 	var s string
@@ -37,7 +37,7 @@ func (a *answer) text() string {
 	return e.Message
 }
 
-// The shapes of a body that is no JSON object, to follow "answer" or a status.
+// These texts describe a body that is no JSON object. They follow "answer" or a status.
 const (
 	noBody      = " without a body"
 	htmlPage    = " with an HTML page"
@@ -45,7 +45,7 @@ const (
 	notJSON     = " that is not JSON"
 )
 
-// shape says what a body is that cannot be read, without quoting it.
+// shape describes a body that cannot be read, without quoting the body.
 func (a *answer) shape() string {
 	media, _, _ := mime.ParseMediaType(a.header.Get("Content-Type"))
 	body := bytes.TrimSpace(a.body)
@@ -61,7 +61,8 @@ func (a *answer) shape() string {
 	}
 }
 
-// words is what follows "answered 503": the server's own line if it sent one.
+// words returns what follows "answered 503": the server's own line if the server sent
+// one.
 func (a *answer) words(hide secrets) string {
 	if a.fields != nil {
 		if text := hide.clean(a.text()); text != "" {
@@ -79,9 +80,9 @@ func (a *answer) words(hide secrets) string {
 	}
 }
 
-// failure turns an error answer into words and a kind. A 429 or 5xx proves
-// nothing, whatever its body claims: false invalid_grant answers have happened
-// in an outage.
+// failure turns an error answer into words and a kind. A 429 or 5xx proves nothing,
+// whatever its body claims: in an outage, servers have sent false invalid_grant
+// answers.
 func (a *answer) failure(from service, hide secrets, retryAfter time.Duration) *Error {
 	for _, name := range []string{"access_token", "refresh_token"} {
 		var s string
@@ -111,21 +112,21 @@ func (a *answer) failure(from service, hide secrets, retryAfter time.Duration) *
 		e.Message += " (" + e.Code + ")"
 		return e
 	case a.status == http.StatusForbidden && from == accounts:
-		// The token endpoint itself answers 400. Something in between does not let this
-		// network through, which says nothing about the token.
+		// The token endpoint itself answers 400, never 403. Something between us and
+		// the server refuses this network, which says nothing about the token.
 		e.Kind = Unavailable
 		e.Hint = "this network is refused: try from another one, and check the proxy"
 	case a.status == http.StatusForbidden:
 		e.Kind = Forbidden
 	case a.status == http.StatusUnauthorized && from == webAPI && !verdict(a.header, a.text()):
-		e.Kind = Unavailable // good tokens get such a 401 now and then
+		e.Kind = Unavailable // good tokens sometimes get such a 401
 	case a.status == http.StatusUnauthorized && from == webAPI:
 		e.Kind = Unauthorized
 	case a.status >= 300 && a.status < 400:
 		e.Message += ", a redirect, which is never followed"
 		return e
 	case a.fields == nil && a.shape() == damagedJSON:
-		e.Kind = Unavailable // it may have said anything
+		e.Kind = Unavailable // the server may have meant anything
 	}
 	e.Message += a.words(hide)
 	if retryAfter > 0 {
@@ -135,23 +136,23 @@ func (a *answer) failure(from service, hide secrets, retryAfter time.Duration) *
 }
 
 // verdict reports whether a 401 of the Web API says that the token is no longer good
-// (RFC 6750 section 3.1, invalid_token). Without an error code the request carried no
-// token, in the server's eyes.
+// (RFC 6750 section 3.1, invalid_token). A 401 without an error code means that the
+// server saw no token in the request.
 func verdict(h http.Header, text string) bool {
 	return strings.Contains(h.Get("WWW-Authenticate"), `"invalid_token"`) || text == "The access token expired" || text == "Invalid access token"
 }
 
-// codeLike is narrower than RFC 6749 appendix A.7, and wide enough for every
-// code that exists.
+// codeLike reports whether s looks like an error code. codeLike is narrower than RFC
+// 6749 appendix A.7, and wide enough for every code that exists.
 func codeLike(s string) bool {
 	return s != "" && len(s) <= 64 && strings.Trim(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.") == ""
 }
 
-// wrongServer is the cure if something else than Spotify answers.
+// wrongServer is the hint if something other than Spotify answers.
 const wrongServer = "check TOKENFORM_ACCOUNTS_URL and TOKENFORM_API_URL, and the proxy"
 
-// advise adds the cure, if one is known. reached is the number of tries that
-// may have got to the server.
+// advise adds a hint, if one is known. reached is the number of tries that may have
+// reached the server.
 func (a App) advise(e *Error, reached int) {
 	if e.Hint != "" {
 		return
@@ -178,8 +179,8 @@ func (a App) advise(e *Error, reached int) {
 	}
 }
 
-// clientHint looks for what people get wrong most. That id and secret are
-// swapped cannot be seen: both are 32 hexadecimal digits.
+// clientHint looks for the most common mistakes in id and secret. Nobody can see that
+// id and secret are swapped: both are 32 hexadecimal digits.
 func (a App) clientHint() string {
 	switch {
 	case strings.TrimSpace(a.ID) != a.ID:

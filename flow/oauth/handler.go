@@ -9,9 +9,9 @@ import (
 	"strings"
 )
 
-// handle answers one request. Everybody on this machine can send one, and so
-// can every page in the browser, so that each doubt ends in a refusal that
-// changes nothing.
+// handle answers one request. Every program on this machine and every page in the
+// browser can send one, so handle refuses each doubtful request, and a refusal changes
+// nothing.
 func (c *Callback) handle(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h.Set("Cache-Control", "no-store")
@@ -22,7 +22,7 @@ func (c *Callback) handle(w http.ResponseWriter, r *http.Request) {
 	callback, start := r.URL.Path == c.path, r.URL.Path == c.startPath
 	switch {
 	case !slices.Contains(c.hosts, strings.ToLower(r.Host)):
-		// A foreign name that was made to point here (DNS rebinding).
+		// The name of another host was made to resolve to this machine (DNS rebinding).
 		http.Error(w, "421 this listener does not answer for that host", http.StatusMisdirectedRequest)
 	case !callback && !start:
 		http.Error(w, "404 nothing here", http.StatusNotFound)
@@ -30,7 +30,7 @@ func (c *Callback) handle(w http.ResponseWriter, r *http.Request) {
 		h.Set("Allow", "GET, HEAD")
 		http.Error(w, "405 only GET is answered", http.StatusMethodNotAllowed)
 	case ahead(r):
-		// A page loaded ahead is not a user who came back.
+		// A page that the browser loads ahead does not mean that the user came back.
 		http.Error(w, "503 not before it is asked for", http.StatusServiceUnavailable)
 	case r.Method == http.MethodHead:
 		h.Set("Content-Type", "text/html; charset=utf-8")
@@ -41,8 +41,7 @@ func (c *Callback) handle(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// ahead reports whether the browser is only guessing that the page will be
-// wanted.
+// ahead reports whether the browser loads the page ahead, before the user asks for it.
 func ahead(r *http.Request) bool {
 	for _, name := range []string{"Sec-Purpose", "Purpose", "X-Moz", "X-Purpose"} {
 		value := strings.ToLower(r.Header.Get(name))
@@ -54,7 +53,7 @@ func ahead(r *http.Request) bool {
 }
 
 // start leads the first browser that asks to the authorize URL. The browser gets a
-// cookie, by which it may ask again.
+// cookie, with which it may ask again.
 func (c *Callback) start(w http.ResponseWriter, r *http.Request) {
 	mine, err := r.Cookie(visitorCookie)
 	switch {
@@ -83,13 +82,14 @@ func topLevel(r *http.Request) bool {
 	return (mode == "" || mode == "navigate") && (dest == "" || dest == "document")
 }
 
-// serverName tells another tokenform whose listener has the port.
+// serverName is the Server header, by which another tokenform recognizes that a login
+// has the port.
 const serverName = "tokenform"
 
 const visitorCookie = "tokenform"
 
-// answer takes the first answer with the right state; the page waits for what
-// comes of it.
+// answer takes the first answer with the right state. Its page waits for the outcome of
+// the login.
 func (c *Callback) answer(w http.ResponseWriter, r *http.Request) {
 	code, err := readAnswer(r.URL.RawQuery, c.state)
 	declined, _ := errors.AsType[*Error](err)
@@ -103,7 +103,7 @@ func (c *Callback) answer(w http.ResponseWriter, r *http.Request) {
 	}
 	defer close(c.shown)
 	if declined != nil {
-		// There is no exchange to wait for; and once Wait returns, the listener may go.
+		// No exchange follows, and the listener may close once Wait returns.
 		show(w, http.StatusOK, Outcome{Profile: c.Profile, Message: declined.Error(), Hint: declined.Hint}.page())
 		c.answers <- result{err: declined}
 		return
@@ -124,9 +124,9 @@ func (c *Callback) answer(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// show writes a page and sees it off, because the connection may be closed
-// right after. Without the length the page would go in chunks, and the last
-// one, which marks the end, only after the handler.
+// show writes and flushes a page, because the connection may be closed right after.
+// Without a Content-Length the page would go in chunks, and the last chunk, which marks
+// the end, would go only after the handler returns.
 func show(w http.ResponseWriter, status int, p page) {
 	body := p.html()
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")

@@ -6,12 +6,12 @@ import (
 )
 
 // maxConnections is far more than a browser opens, so that hundreds of silent
-// connections do not hold it up, and half of the smallest usual limit on open
-// files. Those above it wait in the kernel's queue until others end or time out.
+// connections do not hold the browser up, and half of the smallest usual limit on open
+// files. Further connections wait in the kernel's queue until others end or time out.
 const maxConnections = 512
 
-// limit bounds how many of l's connections are open at once. It calls secured if a
-// connection begins as TLS does.
+// limit bounds how many of l's connections are open at once. limit calls secured if a
+// connection begins with a TLS handshake.
 func limit(l net.Listener, n int, secured func()) net.Listener {
 	return &limited{Listener: l, secured: secured, free: make(chan struct{}, n), closed: make(chan struct{})}
 }
@@ -19,7 +19,7 @@ func limit(l net.Listener, n int, secured func()) net.Listener {
 type limited struct {
 	net.Listener
 	secured func()
-	free    chan struct{} // holds one element per open connection
+	free    chan struct{} // has one element per open connection
 	closed  chan struct{}
 	once    sync.Once
 }
@@ -46,7 +46,7 @@ func (l *limited) Close() error {
 type counted struct {
 	net.Conn
 	secured func()
-	begun   bool // something was read
+	begun   bool // something has been read
 	done    func()
 }
 
@@ -65,8 +65,8 @@ func (c *counted) Close() error {
 	return c.Conn.Close()
 }
 
-// CloseWrite lets net/http end a refusal properly if the request is longer
-// than was read: a plain Close would reset the connection under the answer.
+// CloseWrite lets net/http end a refusal properly if part of the request is unread: a
+// plain Close would reset the connection before the client has read the answer.
 func (c *counted) CloseWrite() error {
 	if tcp, ok := c.Conn.(*net.TCPConn); ok {
 		return tcp.CloseWrite()

@@ -7,17 +7,18 @@ import (
 	"golang.org/x/oauth2"
 )
 
-// Login is one attempt to log in. It is made anew for each: a verifier used
-// twice, or made anew between the two halves of one attempt, is refused.
+// Login is one attempt to log in. Each attempt needs a new Login, and both halves of an
+// attempt need the same one: the server refuses a verifier that is used twice or does
+// not fit the challenge.
 type Login struct {
 	State       string // ties the answer to this attempt (RFC 6749 section 10.12)
-	Verifier    string // of RFC 7636; sent with a client secret too
-	RedirectURI string // with the port that was chosen: both halves must send the same
+	Verifier    string // the code verifier of RFC 7636; sent even with a client secret
+	RedirectURI string // with the port that was chosen: authorize and token request must send the same URI
 	Scopes      []string
 	ShowDialog  bool // ask for consent even if it was given before
 }
 
-// NewLogin draws a state and a verifier.
+// NewLogin returns a Login with a random state and verifier.
 func NewLogin(redirectURI string, scopes []string, showDialog bool) Login {
 	return Login{
 		State:       rand.Text(), // 130 bits
@@ -31,8 +32,8 @@ func NewLogin(redirectURI string, scopes []string, showDialog bool) Login {
 // Format keeps state and verifier out of every message.
 func (l Login) Format(f fmt.State, _ rune) { fmt.Fprint(f, "login (redacted)") }
 
-// AuthorizeURL is where the browser goes. It holds the challenge, not the
-// verifier.
+// AuthorizeURL returns the URL to open in the browser. The URL holds the challenge, not
+// the verifier.
 func (a App) AuthorizeURL(l Login) string {
 	opts := []oauth2.AuthCodeOption{oauth2.S256ChallengeOption(l.Verifier)}
 	if l.ShowDialog {

@@ -24,19 +24,19 @@ import (
 
 var errPlainHTTP = errors.New("plain http to another machine is refused")
 
-// proxyError is a proxy that does not let us through.
+// proxyError is the error for a proxy that refuses the connection.
 type proxyError struct{ status int }
 
 func (e *proxyError) Error() string { return fmt.Sprintf("the proxy answered %d", e.status) }
 
-// proxyURLError is a variable that should name a proxy and does not. The value is not
-// shown: a password may be in it.
+// proxyURLError is the error for a variable that should name a proxy and does not. The
+// error does not show the value: a password may be in it.
 type proxyURLError struct{ variable string }
 
 func (e *proxyURLError) Error() string { return e.variable + " is not the address of a proxy" }
 
-// proxyFromEnvironment refuses what [http.ProxyFromEnvironment] passes over in silence,
-// to connect directly, or takes for another host.
+// proxyFromEnvironment is [http.ProxyFromEnvironment], but refuses values that it
+// silently ignores, to connect directly, or takes for another host.
 func proxyFromEnvironment(r *http.Request) (*url.URL, error) {
 	names := []string{"HTTP_PROXY", "http_proxy"}
 	if r.URL.Scheme == "https" {
@@ -47,21 +47,21 @@ func proxyFromEnvironment(r *http.Request) (*url.URL, error) {
 		if value == "" {
 			continue
 		}
-		if host := r.URL.Hostname(); host != "localhost" && !loopback(host) && !isProxy(value) { // these are asked without a proxy
+		if host := r.URL.Hostname(); host != "localhost" && !loopback(host) && !isProxy(value) { // localhost and loopback IPs are asked without a proxy
 			return nil, &proxyURLError{name}
 		}
 		break
 	}
 	u, err := http.ProxyFromEnvironment(r)
 	if err != nil {
-		return nil, &proxyURLError{names[0]} // its error quotes the password
+		return nil, &proxyURLError{names[0]} // the error of net/http quotes the password
 	}
 	return u, nil
 }
 
-// isProxy reports whether s is an address of a proxy, with all that means something in
-// an address percent-encoded where it is a part of a user or a password (RFC 3986
-// section 3.2.1).
+// isProxy reports whether s is the address of a proxy. In a user or a password, every
+// character with a meaning in an address must be percent-encoded (RFC 3986 section
+// 3.2.1).
 func isProxy(s string) bool {
 	if !strings.Contains(s, "://") {
 		s = "http://" + s
@@ -73,8 +73,8 @@ func isProxy(s string) bool {
 	return slices.Contains([]string{"http", "https", "socks5", "socks5h"}, u.Scheme) && validPort(u.Port())
 }
 
-// proxyAnswered keeps the status of a refused CONNECT, which net/http reduces
-// to the server's own words.
+// proxyAnswered keeps the status of a refused CONNECT; net/http would keep the proxy's
+// own words only.
 func proxyAnswered(_ context.Context, _ *url.URL, _ *http.Request, resp *http.Response) error {
 	if resp.StatusCode != http.StatusOK {
 		return &proxyError{resp.StatusCode}
@@ -97,8 +97,8 @@ func insecure(err error) bool {
 	return ok || errors.Is(err, errPlainHTTP)
 }
 
-// reason says in our own words why a request got no answer. Go's texts are not
-// used: they quote URLs and what the server sent.
+// reason says in our own words why a request got no answer. Go's texts quote URLs and
+// data from the server.
 func reason(err error) string {
 	if cert, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
 		return "its certificate cannot be trusted: " + certificateReason(cert.Err)
@@ -119,7 +119,7 @@ func reason(err error) string {
 		return code.Error()
 	}
 	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "remote error" {
-		// A TLS alert is a number; the words for it are Go's.
+		// A TLS alert is a number; its words come from Go, not from the server.
 		return "it broke off TLS: " + strings.TrimPrefix(op.Err.Error(), "tls: ")
 	}
 	switch {
@@ -144,7 +144,7 @@ func timedOut(err error) bool {
 	return ok && wait.Timeout()
 }
 
-// networkHint is the cure for reason, if one is known.
+// networkHint returns the hint for the failure err, or "" if none is known.
 func networkHint(err error) string {
 	if p, ok := errors.AsType[*proxyError](err); ok && p.status == http.StatusProxyAuthRequired {
 		return "put the proxy's user and password into HTTPS_PROXY: http://USER:PASSWORD@HOST:PORT"
@@ -176,8 +176,8 @@ func networkHint(err error) string {
 	return "check the network, and HTTPS_PROXY where a proxy is needed"
 }
 
-// certificateReason uses the type alone: the names in a certificate are chosen
-// by whoever made it.
+// certificateReason uses only the type of the error: whoever made the certificate chose
+// the names in it.
 func certificateReason(err error) string {
 	if invalid, ok := errors.AsType[x509.CertificateInvalidError](err); ok && invalid.Reason == x509.Expired {
 		return "it has expired or is not yet valid"
@@ -196,8 +196,8 @@ func unknownAuthority(err error) bool {
 	return ok
 }
 
-// noCertificates says which variable names trusted certificates where there are none, or
-// returns "".
+// noCertificates names the variable that should lead to trusted certificates and does
+// not, or returns "".
 func noCertificates() string {
 	if runtime.GOOS == "darwin" || runtime.GOOS == "windows" {
 		return ""
@@ -223,8 +223,8 @@ func noCertificates() string {
 	return ""
 }
 
-// retryAfter reads the header in both its forms (RFC 9110 section 10.2.3); zero
-// if there is none or it makes no sense. A date is compared with the same
+// retryAfter reads Retry-After in both its forms (RFC 9110 section 10.2.3). Zero means
+// that the header is missing or makes no sense. A date is compared with the same
 // answer's Date, so that a wrong local clock does not matter.
 func retryAfter(h http.Header, now func() time.Time) time.Duration {
 	const most = 365 * 24 * time.Hour

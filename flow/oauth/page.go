@@ -8,7 +8,7 @@ import (
 	"sync"
 )
 
-// Outcome is what came of a login, for the page that the user ends on.
+// Outcome is the result of a login, for the page that the user ends on.
 type Outcome struct {
 	OK      bool
 	Profile string
@@ -25,8 +25,8 @@ func (o Outcome) page() page {
 	return p
 }
 
-// sentence begins with a capital letter, as text on a page does and text in a
-// terminal does not. A command stays as it is typed.
+// sentence returns s with a capital letter at its start, for a page; texts in a
+// terminal begin with a lower-case letter. A command stays as it is typed.
 func sentence(s string) string {
 	if s == "" || s[0] < 'a' || s[0] > 'z' || strings.HasPrefix(s, "tokenform ") {
 		return s
@@ -66,7 +66,7 @@ type page struct {
 	Mark    string // class of the sign on top
 	Title   string
 	Message string
-	Facts   [][2]string // name and value; those without a value are left out
+	Facts   [][2]string // name and value; facts without a value are left out
 	Hint    string
 	Foot    string
 }

@@ -8,16 +8,17 @@ import (
 	"strings"
 )
 
-// What can be wrong with an answer, apart from an [*Error] that is [Declined].
+// These errors say what is wrong with an answer, apart from an [*Error] of kind
+// [Declined].
 var (
 	ErrNotRedirect = errors.New("that is not the address of redirect_uri")
 	ErrWrongState  = errors.New("the answer belongs to another login attempt")
 	ErrNoCode      = errors.New("the answer has no code, or more than one")
 )
 
-// ParseAnswer reads the code from what a person pastes: the address the browser
-// ended at, or its query alone. The error is an [*Error] that is
-// [Declined], [ErrNotRedirect], [ErrWrongState] or [ErrNoCode]; none quotes the address.
+// ParseAnswer reads the code from what a person pastes: the address that the browser
+// ended at, or the query of that address. The error is an [*Error] of kind [Declined],
+// [ErrNotRedirect], [ErrWrongState] or [ErrNoCode]; no error quotes the address.
 func ParseAnswer(final, redirectURI, state string) (code string, err error) {
 	final = strings.TrimSpace(strings.Trim(strings.TrimSpace(final), "\"'`<>"))
 	query, isQuery := strings.CutPrefix(final, "?")
@@ -32,7 +33,7 @@ func ParseAnswer(final, redirectURI, state string) (code string, err error) {
 	if err != nil {
 		return "", ErrNotRedirect
 	}
-	// Address bars hide "http://", and a selection may leave it behind.
+	// Address bars hide "http://", so the person may paste the address without.
 	if want.Host != "" && !strings.Contains(final, "://") {
 		final = want.Scheme + "://" + final
 	}
@@ -40,8 +41,8 @@ func ParseAnswer(final, redirectURI, state string) (code string, err error) {
 	if err != nil || got.User != nil || slash(got.Path) != slash(want.Path) {
 		return "", ErrNotRedirect
 	}
-	// A browser may make https of http, and localhost of 127.0.0.1. On this machine the
-	// path, the code and the state decide.
+	// A browser may change http to https, or 127.0.0.1 to localhost. On this machine
+	// the path, the code and the state decide.
 	near := func(u *url.URL) bool {
 		return (u.Scheme == "http" || u.Scheme == "https") && (u.Hostname() == "localhost" || loopback(u.Hostname()))
 	}
@@ -51,14 +52,14 @@ func ParseAnswer(final, redirectURI, state string) (code string, err error) {
 	return readAnswer(got.RawQuery, state)
 }
 
-// readAnswer takes the code from the query of an answer. The state is looked at
-// first: nothing in an answer of somebody else's making means anything.
+// readAnswer reads the code from the query of an answer. readAnswer checks the state
+// first: an answer with the wrong state may come from anybody.
 func readAnswer(query, state string) (string, error) {
 	values, err := url.ParseQuery(query)
 	if err != nil {
 		return "", ErrNoCode
 	}
-	// An empty state would make every answer the right one.
+	// An empty state would accept every answer.
 	if got := values["state"]; state == "" || len(got) != 1 || subtle.ConstantTimeCompare([]byte(got[0]), []byte(state)) != 1 {
 		return "", ErrWrongState
 	}

@@ -8,11 +8,11 @@ import (
 	"unicode/utf8"
 )
 
-// maxText is how much of what a server says is shown, in characters.
+// maxText is how much of a server's text is shown, in characters.
 const maxText = 200
 
-// oneLine makes foreign text fit for a terminal: what does not print, line
-// breaks and escape sequences included, becomes a space.
+// oneLine makes foreign text fit for a terminal: every character that does not print,
+// line breaks and escape sequences included, becomes a space.
 func oneLine(s string, most int) string {
 	s = strings.Map(func(r rune) rune {
 		if r == utf8.RuneError || !unicode.IsPrint(r) {
@@ -27,11 +27,12 @@ func oneLine(s string, most int) string {
 	return s
 }
 
-// secrets are the values that must not show, because the server may echo them.
+// secrets are the values that must not be shown, because the server may echo them.
 type secrets []string
 
-// clean makes a server's words fit to be shown. Secrets go before the text is
-// tidied and again after, and before it is cut, so that neither can uncover one.
+// clean makes a server's text fit to be shown. clean removes secrets before it tidies
+// the text and again after, and before it cuts the text, so that neither can uncover a
+// secret.
 func (s secrets) clean(text string) string {
 	text = s.scrub(text)
 	text = oneLine(text, len(text))
@@ -56,8 +57,8 @@ func (s secrets) scrub(text string) string {
 	return text
 }
 
-// hideLong takes out runs of characters as long as a token: they help no
-// reader, and one may be a secret that tokenform does not know.
+// hideLong removes runs of characters as long as a token: such a run helps no reader,
+// and may be a secret that tokenform does not know.
 func hideLong(text string) string {
 	const long = 40
 	var b strings.Builder
@@ -86,7 +87,8 @@ func tokenRune(r rune) bool {
 	return r < utf8.RuneSelf && (unicode.IsLetter(r) || unicode.IsDigit(r) || strings.ContainsRune("-_~+=", r))
 }
 
-// asClause fits a server's sentence into one of ours.
+// asClause returns a server's sentence as a clause: with a lower-case first letter, and
+// without the full stop.
 func asClause(s string) string {
 	s = strings.TrimRight(s, ". ")
 	if len(s) > 1 && 'A' <= s[0] && s[0] <= 'Z' && 'a' <= s[1] && s[1] <= 'z' {

@@ -13,8 +13,8 @@ type Me struct {
 	Name      string // display name, without control characters; may be empty
 }
 
-// Me asks the Web API whose token this is. A client-credentials token has
-// no account: see [App.Search].
+// Me asks the Web API whose token access is. A client-credentials token has no account:
+// use [App.Search] for it.
 func (a App) Me(ctx context.Context, access string) (Me, error) {
 	got, err := a.get(ctx, access, "/v1/me")
 	if err != nil {
@@ -35,8 +35,8 @@ func (a App) Me(ctx context.Context, access string) (Me, error) {
 	}, nil
 }
 
-// Search asks the Web API for something that needs no user: the check of a
-// client-credentials token. nil means that the token is good.
+// Search checks a client-credentials token: Search asks the Web API for something that
+// needs no user. nil means that the token is good.
 func (a App) Search(ctx context.Context, access string) error {
 	_, err := a.get(ctx, access, "/v1/search?q=a&type=track&limit=1")
 	return err
@@ -46,7 +46,7 @@ func (a App) get(ctx context.Context, access, path string) (*answer, error) {
 	return a.ask(ctx, webAPI, secrets{access}, func(ctx context.Context, hc *http.Client) {
 		req, err := http.NewRequestWithContext(ctx, http.MethodGet, a.Endpoints.API+path, nil)
 		if err != nil {
-			return // no answer, and ask says so
+			return // there is no answer; ask returns the error
 		}
 		req.Header.Set("Authorization", "Bearer "+access)
 		if resp, err := hc.Do(req); err == nil {

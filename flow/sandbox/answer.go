@@ -40,7 +40,7 @@ func jsonAnswer(status int, v any) answer {
 func redirect(status int, location string) answer {
 	a := body(status, "text/plain; charset=utf-8", nil)
 	a.header.Set("Location", location)
-	// The URL of this request holds the state, and the location holds the code.
+	// The URL of this request has the state in it, and the location has the code.
 	a.header.Set("Referrer-Policy", "no-referrer")
 	return a
 }

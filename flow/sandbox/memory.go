@@ -9,7 +9,7 @@ type past struct {
 	until time.Time // the server may forget all of this at this time
 }
 
-// pair is an app and a user: a user's consents to an app add up.
+// pair is an app and a user. A user's consents to one app add up.
 type pair struct{ client, user string }
 
 func (c claims) pair() pair { return pair{c.Client, c.User.ID} }

@@ -87,8 +87,8 @@ func registrable(uri string) func(string) *mistake {
 
 func loopback(host string) bool { return host == "127.0.0.1" || host == "::1" }
 
-// onAnyPort reports whether uri is registered but for its port, and registered is
-// a loopback IP literal without a port (RFC 8252, section 7.3). It compares texts,
+// onAnyPort reports whether uri is registered apart from its port, and registered is a
+// loopback IP literal without a port (RFC 8252, section 7.3). onAnyPort compares texts,
 // because two different texts can parse to the same URL.
 func onAnyPort(registered, uri string) bool {
 	for _, origin := range []string{"http://127.0.0.1", "http://[::1]", "https://127.0.0.1", "https://[::1]"} {

@@ -36,9 +36,9 @@ type Options struct {
 	Key       []byte           // servers with the same Key accept each other's tokens; nil means random
 
 	RotatePKCE          bool // a PKCE refresh answers a new refresh token and revokes the old one, as before mid-2026
-	RotateAll           bool // every refresh does so
+	RotateAll           bool // every refresh answers a new refresh token and revokes the old one
 	UnionScopes         bool // a refresh answers every scope the user ever granted the app here
-	IgnoreUnknownScopes bool // drops them instead of refusing, as for apps made before February 2026
+	IgnoreUnknownScopes bool // unknown scopes are dropped instead of refused, as for apps made before February 2026
 	OldErrors           bool // answers with the plain texts of /authorize until May 2026
 	AutoConsent         bool // /authorize consents without a page, unless show_dialog=true
 }
@@ -75,7 +75,7 @@ type Server struct {
 	emptied removal          // when all apps were removed
 }
 
-// New returns a server. It panics without a clock, because only a programming
+// New returns a server. New panics if opt has no clock, because only a programming
 // error leaves the clock out.
 func New(opt Options) *Server {
 	if opt.Now == nil {

@@ -87,8 +87,8 @@ func (s *Server) exchange(c client, form url.Values) (*granted, *refusal) {
 	return g, nil
 }
 
-// matches compares a verifier with its challenge. It refuses a verifier if the code
-// had no challenge, against downgrades (RFC 9700, section 2.1.1).
+// matches compares a verifier with its challenge. matches refuses a verifier if the
+// code had no challenge, to prevent downgrades (RFC 9700, section 2.1.1).
 func matches(challenge, verifier string) bool {
 	if challenge == "" {
 		return verifier == ""

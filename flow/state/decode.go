@@ -6,11 +6,10 @@ import (
 	"fmt"
 )
 
-// Decode reads the content of a state file from another machine, which is to be that of the
-// profile name.
+// Decode decodes a state file from another machine as the state of the profile name.
 func Decode(name string, b []byte) (*Token, error) {
 	var t Token
-	if json.Unmarshal(b, &t) == nil && t.Profile != "" { // renamed on the way
+	if json.Unmarshal(b, &t) == nil && t.Profile != "" { // the profile has another name on that machine
 		t.Profile = name
 		if again, err := json.Marshal(t); err == nil {
 			b = again
@@ -21,16 +20,16 @@ func Decode(name string, b []byte) (*Token, error) {
 
 const repair = "restore the file from a backup, or delete it and log in again"
 
-// decode reads a state file's content. A file that decode cannot vouch for is an
-// error that names the file: starting over would throw a login away.
+// decode decodes the content of the state file at path. For any doubtful content,
+// decode returns an error that names the file: starting over would throw a login away.
 func decode(path, name string, b []byte) (*Token, error) {
 	var file struct {
 		Token
-		Outputs []Written `json:"outputs"` // of an older tokenform
+		Outputs []Written `json:"outputs"` // an older tokenform kept them here
 	}
 	t := &file.Token
 	err := json.Unmarshal(b, &file)
-	wrong := err != nil && json.Valid(b) && shape(b) == damaged // an object, but a field is not what it must be
+	wrong := err != nil && json.Valid(b) && shape(b) == damaged // a JSON object with a field of a wrong type
 	switch {
 	case err != nil && !wrong:
 		return nil, broken(path, "not a state file: "+shape(b), repair)
@@ -46,7 +45,7 @@ func decode(path, name string, b []byte) (*Token, error) {
 		return nil, broken(path, "not a state file: it has no token", repair)
 	}
 	for _, w := range file.Outputs {
-		w.Made = w.Vars == nil // whole files were tokenform's; who made an env file was not recorded
+		w.Made = w.Vars == nil // tokenform had made every whole file; who made an env file was not recorded
 		t.inherited = append(t.inherited, w)
 	}
 	return t, nil
@@ -54,8 +53,7 @@ func decode(path, name string, b []byte) (*Token, error) {
 
 const damaged = "its JSON is damaged"
 
-// shape says what is wrong with bytes that are no JSON object, without quoting
-// them.
+// shape says why b is no JSON object, without quoting b.
 func shape(b []byte) string {
 	b = bytes.TrimSpace(b)
 	switch {

@@ -3,19 +3,19 @@
 //
 // # What is whose
 //
-// A login is of a server, an app and an account. Its file, NAME.json, says which:
+// A login belongs to a server, an app and an account. Its file, NAME.json, says which:
 // server, client_id, account. A refresh token is only ever sent to the server that
-// gave it, so each server is a [Realm] with logins of its own: Spotify's lie in the
+// gave it, so each server is a [Realm] with logins of its own: Spotify's are in the
 // state directory itself, those of --sandbox in its directory sandbox, and those of
 // a server that TOKENFORM_ACCOUNTS_URL names are called NAME@HOST. Within a realm another
 // client id or another account needs a new login.
 //
-// An entry, which is a login with its lock, is of a profile: of a name, and of the
+// An entry, which is a login with its lock, belongs to a profile: to a name, and to the
 // file that declares that name. The login says which file (source). Two files that
 // declare one name in one state directory are two profiles: the second one is
 // refused while the first one still declares the name.
 //
-// An output record is of a file, and says what tokenform wrote there last (digests,
+// An output record is about one file, and says what tokenform wrote there last (digests,
 // never values) and whether tokenform made the file. The records of a profile are a
 // file of their own, NAME.outputs: they are about the files of this machine, while
 // many machines may share a login. A file within the project, which is the
@@ -28,13 +28,13 @@
 // # What may be overwritten or deleted
 //
 //   - Ours, made by tokenform and unchanged since: updated and deleted.
-//   - Ours, but changed since: updated with a word, never deleted.
+//   - Ours, but changed since: updated, with a reason shown, and never deleted.
 //   - Not ours: an env file is merged, and only our variables are ever touched; a
 //     whole file (json, template) is refused.
 //   - The target of a link is updated and emptied, never deleted. If an output of a whole
-//     file becomes a link to somebody else's file, it is refused.
+//     file becomes a link to somebody else's file, the output is refused.
 //   - Another user's env file is rewritten in place, so that it stays theirs, or people
 //     are told that it does not. Another user's whole file is refused.
 //   - In the state directory itself, no link is followed, and no file of another user but
-//     root is read. A directory with other programs' files never becomes one.
+//     root is read. A directory with other programs' files is refused.
 package state

@@ -24,8 +24,8 @@ type Holder struct {
 	Since   time.Time `json:"since"`
 }
 
-// String is "tokenform apply (process 4711, since 2026-11-23 14:03:05)". The host is named
-// if it is another one.
+// String is "tokenform apply (process 4711, since 2026-11-23 14:03:05)". String names
+// the host only if the holder runs on another host.
 func (h Holder) String() string {
 	if h.PID == 0 {
 		return "another process"
@@ -54,8 +54,7 @@ func held(by Holder, timeout time.Duration) error {
 	}
 }
 
-// Entry is a profile's state under its lock: only through it can a token be
-// stored.
+// Entry is a profile's state under its lock. Only an Entry can store a token.
 type Entry struct {
 	store    *Store
 	name     string
@@ -64,17 +63,17 @@ type Entry struct {
 	Made     bool                // the state directory was made for this lock
 }
 
-// Waiting says how long to wait for a lock and who is told about it.
+// Waiting says how long to wait for a lock, and whom to tell about the wait.
 type Waiting struct {
 	Timeout time.Duration // zero means one try
 	After   time.Duration // call Tell once, after this long
 	Tell    func(Holder)  // may be nil
 }
 
-// Lock takes the profile's lock, which ends with the process even if that is
-// killed; the caller must Unlock. me is written beside the lock, with this
-// process's PID and Host, for others to read. The error is temporary
-// if another process held the lock for all of w.Timeout.
+// Lock takes the profile's lock. The caller must Unlock; the lock also ends with the
+// process, even if the process is killed. Lock writes me beside the lock, with this
+// process's PID and Host, for others to read. The error is temporary if another process
+// held the lock for all of w.Timeout.
 func (s *Store) Lock(ctx context.Context, name string, me Holder, w Waiting) (*Entry, error) {
 	_, missing := os.Stat(s.dir)
 	if err := s.create(); err != nil {
@@ -101,7 +100,8 @@ func (s *Store) Lock(ctx context.Context, name string, me Holder, w Waiting) (*E
 			s.mend(name)
 			return e, nil
 		}
-		// Chance keeps a hundred waiting processes from knocking in step.
+		// A random delay keeps a hundred waiting processes from trying at the same
+		// moment.
 		select {
 		case <-ctx.Done():
 			return nil, ctx.Err()
@@ -116,10 +116,10 @@ func (s *Store) Lock(ctx context.Context, name string, me Holder, w Waiting) (*E
 	}
 }
 
-// mend ends the Save of a process that was killed in it. What that had written
-// down in full is stored: the refresh token before it may be dead. (Without
-// this the sync, which takes milliseconds, would be part of the time in which
-// being killed loses a login.)
+// mend completes the Save of a process that was killed during the Save. If the new
+// content was written in full, mend stores it: the refresh token in the old content may
+// be dead. (Without mend, being killed during the sync, which takes milliseconds, would
+// lose a login.)
 func (s *Store) mend(name string) {
 	path := s.path(name)
 	atomicfile.Rescue(path, func(b []byte) bool {
@@ -132,17 +132,17 @@ func (s *Store) mend(name string) {
 	})
 }
 
-// Unlock lets the next one in.
+// Unlock releases the lock and the room that Reserve made.
 func (e *Entry) Unlock() {
 	e.Release()
-	// Closing releases the lock; there is nothing to do about an error here, and
-	// the process's end releases it too.
+	// Close releases the lock. An error changes nothing: the end of the process
+	// releases the lock too.
 	_ = e.lock.Close()
 }
 
-// sign writes who holds the lock into the lock file, from its second byte on:
-// Windows locks the first byte and lets no other process read it. The text is only
-// for people, so an error is no reason to stop.
+// sign writes who holds the lock into the lock file, from its second byte on: Windows
+// locks the first byte and lets no other process read it. sign ignores errors, because
+// the text is only for people.
 func (e *Entry) sign(me Holder) {
 	me.PID = os.Getpid()
 	me.Host, _ = os.Hostname()
@@ -158,8 +158,8 @@ func (e *Entry) sign(me Holder) {
 	_, _ = f.WriteAt(b, 1)
 }
 
-// readHolder reads what the holder wrote. A zero Holder is one that has not
-// written yet, or could not.
+// readHolder reads what sign wrote. A zero Holder means that the holder has not written
+// yet, or could not write.
 func readHolder(path string) Holder {
 	var h Holder
 	f, err := os.OpenFile(path, os.O_RDONLY|unfollowed, 0)
@@ -167,7 +167,7 @@ func readHolder(path string) Holder {
 		return h
 	}
 	defer f.Close()
-	// A shorter text leaves the end of a longer one behind: read one value.
+	// Read one JSON value only: the end of an older and longer text may follow.
 	_ = json.NewDecoder(io.NewSectionReader(f, 1, 4096)).Decode(&h)
 	return h
 }

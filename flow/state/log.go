@@ -27,9 +27,9 @@ const maxLog = 512 << 10
 
 func (s *Store) logPath() string { return filepath.Join(s.dir, "log"+s.suffix+".jsonl") }
 
-// Log adds an event to the log of the state directory, for people: it is not synced, and an
-// error is no reason to stop. What Log does not know of ev, the profile and this process,
-// it fills in.
+// Log adds ev to the log of the state directory, with the profile's name and this
+// process's PID filled in. The log is for people: Log does not sync, and ignores
+// errors.
 func (e *Entry) Log(ev Event) {
 	ev.Profile, ev.PID = e.name, os.Getpid()
 	ev.Host, _ = os.Hostname()

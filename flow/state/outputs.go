@@ -15,7 +15,7 @@ import (
 // output that is no longer declared can be taken back.
 type Written struct {
 	Type    string            `json:"type"`
-	Path    string            `json:"path,omitempty"`           // of a file absolute; of a command its words
+	Path    string            `json:"path,omitempty"`           // the absolute path of a file, or the words of a command
 	Digest  string            `json:"digest,omitempty"`         // Digest of the whole file, or of what a command got
 	Vars    map[string]string `json:"variables,omitempty"`      // env: variable to Digest of its value
 	Refresh string            `json:"refresh_digest,omitempty"` // Digest of the refresh token in the file; empty if there is none
@@ -40,8 +40,8 @@ type outputsFile struct {
 	Outputs []stored `json:"outputs"`
 }
 
-// stored is a [Written] on disk. A file in the project has no path, but one from the
-// project's directory on, with slashes.
+// stored is a [Written] on disk. A file in the project has no Path, but its path from
+// the project's directory, with slashes.
 type stored struct {
 	Written
 	InProject string `json:"in_project,omitempty"`
@@ -51,12 +51,12 @@ func (s *Store) outputsPath(name string) string {
 	return filepath.Join(s.dir, name+s.suffix+".outputs")
 }
 
-// Outputs reads what tokenform wrote for the profile on this machine. project is
-// the directory of the profile's file now. t is the profile's login: one of an
-// older tokenform has the record in it.
+// Outputs reads what tokenform wrote for the profile on this machine. project is the
+// directory of the profile's file now. t is the profile's login, which an older
+// tokenform has stored together with the record.
 //
-// strayed are files outside the project that were written before the project was
-// moved or copied. Whose they are now is not known, so list does not have them.
+// strayed are files outside the project that were written before the project was moved
+// or copied. Nobody knows which project owns them now, so list does not have them.
 func (s *Store) Outputs(name, project string, t *Token) (list []Written, strayed []string, err error) {
 	path := s.outputsPath(name)
 	b, err := atomicfile.ReadOwn(path, maxBytes)

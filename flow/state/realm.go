@@ -7,18 +7,18 @@ import (
 	"strings"
 )
 
-// Realm is a world of tokens: what one server granted means nothing to another
-// server, so each realm has state of its own.
+// Realm is the tokens of one server. A token means nothing to another server, so each
+// realm has state of its own.
 type Realm string
 
 const (
-	Real    Realm = ""        // Spotify's: NAME.json
-	Sandbox Realm = "sandbox" // the stand-in's, of runs with --sandbox: sandbox/NAME.json
+	Real    Realm = ""        // of Spotify: NAME.json
+	Sandbox Realm = "sandbox" // of the stand-in, for runs with --sandbox: sandbox/NAME.json
 )
 
-// RealmOf returns the realm of an accounts server, which is named by its origin. The
-// realm of a server that is not Spotify's has NAME@HOST.json: no profile's name has
-// an @.
+// RealmOf returns the realm of an accounts server. accounts and spotify are origins. If
+// the server is not Spotify's, the realm's state files are called NAME@HOST.json: no
+// profile's name has an @.
 func RealmOf(accounts, spotify string) Realm {
 	if accounts == spotify {
 		return Real
@@ -28,7 +28,7 @@ func RealmOf(accounts, spotify string) Realm {
 	return Realm("@" + strings.NewReplacer(":", "_", "[", "", "]", "").Replace(strings.ToLower(host)))
 }
 
-// Open names the realm's part of a state directory. Open touches no file.
+// Open returns the realm's part of the state directory dir. Open touches no file.
 func (r Realm) Open(dir string) *Store {
 	if strings.HasPrefix(string(r), "@") {
 		return &Store{dir: dir, suffix: string(r)}

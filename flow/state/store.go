@@ -18,10 +18,10 @@ import (
 // maxBytes bounds a state file: a real one is some KiB.
 const maxBytes = 1 << 20
 
-// Store is a state directory. It comes into being with the first lock.
+// Store is a state directory. The first Lock makes the directory.
 type Store struct {
 	dir    string
-	suffix string // of the realm, behind a profile's name
+	suffix string // what the realm adds to a profile's name in the names of files
 }
 
 // Dir is the state directory's path.
@@ -29,13 +29,13 @@ func (s *Store) Dir() string { return s.dir }
 
 func (s *Store) path(name string) string { return filepath.Join(s.dir, name+s.suffix+".json") }
 
-// Littered reports whether a killed process has left something that the next
-// Lock would clean up, or another one is saving right now.
+// Littered reports whether a killed process has left something that the next Lock would
+// clean up, or another process is saving right now.
 func (s *Store) Littered(name string) bool { return atomicfile.Littered(s.path(name)) }
 
-// Read returns the profile's token without the lock: a whole one, as the last
-// Save left it, that may be replaced at any time. It is nil if there is
-// none.
+// Read returns the profile's token without taking the lock, or nil if there is none.
+// The token is whole, as the last Save left it, but another process may replace it at
+// any time.
 func (s *Store) Read(name string) (*Token, error) {
 	path := s.path(name)
 	if err := s.trust(); err != nil {
@@ -78,14 +78,14 @@ func broken(path, reason, hint string) error {
 	return &fault.Error{Kind: fault.Failed, Message: path, Err: errors.New(reason), Hint: hint}
 }
 
-// planted reports whether err says that what stands at a path is no file of ours.
+// planted reports whether err says that a path leads to no regular file of our own.
 func planted(err error) bool {
 	_, ok := errors.AsType[*atomicfile.NotRegularError](err)
 	return ok || errors.Is(err, atomicfile.ErrNotMine)
 }
 
-// unusable is the error for a state file or directory at path with which the system
-// does not let us do something. Mostly the usual helps.
+// unusable is the error for a state file or directory at path that the system does not
+// let us use. usual is the hint unless the cause has one of its own.
 func unusable(path string, err error, usual string) error {
 	e := &fault.Error{Kind: fault.Failed, Message: path, Err: fault.Cause(err), Hint: usual}
 	switch {
@@ -111,19 +111,19 @@ func (s *Store) create() error {
 		return unusable(s.dir, err, "make its parent writable, or put state elsewhere with --state DIR")
 	}
 	made := errors.Is(before, fs.ErrNotExist)
-	if err := s.trust(); err != nil && !made { // else it is judged by what is made in it
+	if err := s.trust(); err != nil && !made { // a directory that was just made is judged below, with what is made in it
 		return err
 	}
 	ignore := filepath.Join(s.dir, ".gitignore")
 	const all = "*\n"
 	b, err := atomicfile.ReadOwn(ignore, maxBytes)
 	if string(b) == all || errors.Is(err, fs.ErrPermission) {
-		return nil // if permissions are wrong, the lock says more
+		return nil // if permissions are wrong, the error of the lock says more
 	}
 	if stranger := s.stranger(); stranger != "" {
 		return broken(s.dir, "is no state directory: "+stranger+" in it is not tokenform's", "give the tokens a directory of their own, for example state: .tokenform")
 	}
-	// An empty one is what a full disk has left of it.
+	// An empty file is what a full disk has left of a .gitignore.
 	if errors.Is(err, fs.ErrNotExist) || err == nil && len(b) == 0 {
 		if err := os.WriteFile(ignore, []byte(all), 0o600); err != nil {
 			return unusable(s.dir, err, "make room or make it writable, or put state elsewhere with --state DIR")
@@ -137,9 +137,9 @@ func (s *Store) create() error {
 	return nil
 }
 
-// stranger returns the name of a file in the state directory that is not
-// tokenform's, or "". What a file manager or a file system keeps for itself is
-// lost+found or has a dot before its name, and disturbs nobody.
+// stranger returns the name of a file in the state directory that is not tokenform's,
+// or "". stranger ignores lost+found and names with a leading dot, which belong to file
+// systems and file managers.
 func (s *Store) stranger() string {
 	entries, _ := os.ReadDir(s.dir)
 	for _, e := range entries {
@@ -166,8 +166,8 @@ func (s *Store) stranger() string {
 	return ""
 }
 
-// Save makes t the profile's token. A nil error means that it is on disk and
-// survives a power cut. Save sets t's version, profile, and serial.
+// Save makes t the profile's token. A nil error means that t is on disk and survives a
+// power cut. Save sets t's version, profile, and serial.
 func (e *Entry) Save(t *Token) error {
 	t.Version, t.Profile = Version, e.name
 	t.Serial++
@@ -183,7 +183,7 @@ func (e *Entry) Save(t *Token) error {
 		if reserved.Commit(b) == nil {
 			return nil
 		}
-		// What went wrong there may not go wrong with a file made anew.
+		// The reserved file has failed, but a new one may not.
 	}
 	if _, err := atomicfile.Write(path, b, 0o600); err != nil {
 		return unusable(path, err, "")
@@ -194,8 +194,8 @@ func (e *Entry) Save(t *Token) error {
 // reserveBytes is more than a state file ever takes: some tokens of some hundred bytes.
 const reserveBytes = 16 << 10
 
-// Reserve makes sure, as far as that can be done, that the next Save will
-// succeed. It is called before a grant that cannot be repeated.
+// Reserve makes sure, as far as possible, that the next Save will succeed. Call Reserve
+// before a grant that cannot be repeated.
 func (e *Entry) Reserve() error {
 	if e.reserved != nil {
 		return nil
@@ -208,7 +208,7 @@ func (e *Entry) Reserve() error {
 	return nil
 }
 
-// Release gives back what Reserve has reserved.
+// Release gives back the room that Reserve made.
 func (e *Entry) Release() {
 	if e.reserved != nil {
 		e.reserved.Discard()
@@ -216,12 +216,11 @@ func (e *Entry) Release() {
 	}
 }
 
-// Token reads the profile's token anew, under the lock. It is nil if there
-// is none.
+// Token reads the profile's token again, under the lock. nil means that there is none.
 func (e *Entry) Token() (*Token, error) { return e.store.Read(e.name) }
 
-// Outputs reads the record of outputs, as [Store.Outputs] does. A record that the
-// login's file of an older tokenform holds becomes a file of its own.
+// Outputs reads the record of outputs, as [Store.Outputs] does. If an older tokenform
+// has stored the record in the login's file, Outputs makes it a file of its own.
 func (e *Entry) Outputs(project string, t *Token) (list []Written, strayed []string, err error) {
 	list, strayed, err = e.store.Outputs(e.name, project, t)
 	if err != nil || t == nil || len(t.inherited) == 0 {

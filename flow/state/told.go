@@ -10,7 +10,8 @@ import (
 	"tokenform/flow/atomicfile"
 )
 
-// Told is what people were told of a profile, so that they are told once a day.
+// Told is what people were told of a profile, and when, so that they are told once a
+// day.
 type Told struct {
 	Version int                  `json:"version"`
 	Failing time.Time            `json:"failing_since,omitzero"` // zero if the last run succeeded
@@ -22,8 +23,8 @@ func (e *Entry) toldPath() string {
 	return filepath.Join(e.store.dir, e.name+e.store.suffix+".told")
 }
 
-// Told reads what people were told. A file that cannot be read counts as empty: being told
-// twice does no harm.
+// Told reads what people were told. A file that cannot be read counts as empty: people
+// may then be told twice, which does no harm.
 func (e *Entry) Told() Told {
 	var t Told
 	if b, err := atomicfile.ReadOwn(e.toldPath(), maxBytes); err == nil {

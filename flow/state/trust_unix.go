@@ -11,9 +11,10 @@ import (
 	"tokenform/config/paths"
 )
 
-// trust refuses a state directory in which somebody else can put files: a
-// planted token would be used, and ours read. One that is not there yet is made
-// by us. Root's directories are trusted, as everything on the machine is.
+// trust refuses a state directory in which another user can put files: the user could
+// plant a token for us to use, and read ours. A directory that does not exist yet is
+// fine, because we make it. Root's directories are trusted: root can do everything on
+// the machine.
 func (s *Store) trust() error {
 	info, err := os.Stat(s.dir)
 	if err != nil {
@@ -31,12 +32,12 @@ func (s *Store) trust() error {
 	return nil
 }
 
-// unfollowed are the flags of an open that follows no link and waits for nobody at the other
-// end of a pipe: somebody may have put one there since it was looked for.
+// unfollowed are the flags of an open that follows no link and waits for nobody at the
+// other end of a pipe: another user may have put either there since the last check.
 const unfollowed = syscall.O_NOFOLLOW | syscall.O_NONBLOCK
 
-// notMine says what to do if path, or the directory that it is in, belongs to another user:
-// mostly to root, since a run with sudo. notMine returns "" if both are ours.
+// notMine returns a hint if path, or its directory, belongs to another user: mostly to
+// root, after a run with sudo. notMine returns "" if both are ours.
 func notMine(path string) string {
 	for _, path := range []string{path, filepath.Dir(path)} {
 		info, err := os.Stat(path)

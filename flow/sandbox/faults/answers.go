@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// The first faults answer in the stand-in's place, so no grant is consumed.
+// The following faults answer in the stand-in's place, so no grant is consumed.
 
 // Says answers with any status and text.
 func Says(status int, contentType, text string) Fault {
@@ -90,8 +90,8 @@ func APIError(status int, message string) Fault {
 	}
 }
 
-// FalseUnauthorized refuses a good token at the Web API, as Spotify does now and then
-// since 2026-07-20: a 401 that does not say invalid_token.
+// FalseUnauthorized refuses a good token at the Web API with a 401 that does not say
+// invalid_token, as Spotify sometimes does since 2026-07-20.
 func FalseUnauthorized() Fault {
 	return Says(http.StatusUnauthorized, "application/json", `{"error":{"status":401,"message":"Access token missing"}}`)
 }
@@ -119,7 +119,7 @@ func RedirectTo(status int, location string) Fault {
 	}
 }
 
-// The other faults change the stand-in's answer, so the grant is consumed.
+// The following faults change the stand-in's answer, so the grant is consumed.
 
 // Dated answers with the wrong Date.
 func Dated(t time.Time) Fault {

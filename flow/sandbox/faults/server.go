@@ -34,7 +34,8 @@ func New(opt sandbox.Options) *Server {
 	}
 }
 
-// ServeHTTP logs the request and lets the request meet the fault that waits for it.
+// ServeHTTP logs the request and answers it with the fault that waits for the request's
+// path, if any.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	// A body that is no form leaves r.PostForm empty, as in the stand-in.
 	_ = r.ParseForm()

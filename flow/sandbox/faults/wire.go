@@ -10,7 +10,7 @@ import (
 // These faults break the connection. Their names say whether the grant is consumed,
 // because the client cannot tell.
 
-// ResetBeforeGrant resets the connection and does nothing else.
+// ResetBeforeGrant resets the connection without a grant.
 func ResetBeforeGrant() Fault {
 	return Fault{name: "reset before the grant", instead: nothing, send: reset}
 }

@@ -85,7 +85,7 @@ func (d *document) forks() string {
 	if ci, _ := d.src.Env("CI"); ci == "" {
 		return ""
 	}
-	return "; CI gives no secrets to a pull request from a fork"
+	return "; CI does not pass secrets to pull requests from forks"
 }
 
 // fetched decodes the origin of v.
@@ -108,7 +108,7 @@ func (d *document) fetched(v *Value, f *field, name string) *Value {
 			return nil
 		}
 		if !isName(s) {
-			d.report(n, "write the bare name, without $", "%s is not a variable's name", key)
+			d.report(n, "write only the name, without $", "%s is not a valid variable name", key)
 			return nil
 		}
 		v.env, n.shown = s, true

@@ -24,7 +24,7 @@ func (l *loader) conflicts(ps []Profile) {
 	}
 	for _, f := range l.files {
 		if f.path != "" && within(l.real.File(f.path), states) {
-			l.report(Pos{File: f.shown}, "give the tokens a directory of their own, for example state: "+DefaultState, "the profile lies in a state directory")
+			l.report(Pos{File: f.shown}, "keep tokens in their own directory, for example state: "+DefaultState, "the profile is inside a state directory")
 		}
 	}
 	envs := map[string]bool{}
@@ -47,7 +47,7 @@ func (l *loader) conflicts(ps []Profile) {
 	for i := range ps {
 		p := &ps[i]
 		if first, taken := names[p.Name]; taken {
-			l.report(p.namePos, "give each profile a name of its own", fmt.Sprintf("the profile %s is already declared at %s", p.Name, first))
+			l.report(p.namePos, "give each profile its own name", fmt.Sprintf("the profile %s is already declared at %s", p.Name, first))
 		} else if p.Name != "" {
 			names[p.Name] = p.namePos
 		}
@@ -59,21 +59,21 @@ func (l *loader) conflicts(ps []Profile) {
 			path := l.real.File(o.Path)
 			switch {
 			case files[path]:
-				l.report(o.Pos, "write it to another file", "the output would replace a profile")
+				l.report(o.Pos, "write it to another file", "the output would overwrite a profile")
 			case within(path, states):
-				l.report(o.Pos, "write it elsewhere", "the output lies in a state directory")
+				l.report(o.Pos, "write it elsewhere", "the output is inside a state directory")
 			case o.Type != EnvOutput && envs[path]:
-				l.report(o.Pos, "write it to another file", "the output would replace an env_file")
+				l.report(o.Pos, "write it to another file", "the output would overwrite an env_file")
 			case read[path] != "" && o.Path != o.Template: // an output that is its own template is reported already
-				l.report(o.Pos, "write it to another file", "the output would replace "+read[path])
+				l.report(o.Pos, "write it to another file", "the output would overwrite "+read[path])
 			}
 			first := owners[path]
 			if first == nil {
 				owners[path] = o
 			} else if first.Type != EnvOutput || o.Type != EnvOutput {
-				hint, message := "give it a file of its own", fmt.Sprintf("the output at %s already writes this file", first.Pos)
+				hint, message := "give it its own file", fmt.Sprintf("the output at %s already writes this file", first.Pos)
 				if first.Pos == o.Pos {
-					hint, message = "declare it in each profile, with a file of its own", "several profiles with this default would write one file"
+					hint, message = "declare it in each profile, with its own file", "several profiles would write this file"
 				}
 				l.report(o.Pos, hint, message)
 				continue
@@ -83,7 +83,7 @@ func (l *loader) conflicts(ps []Profile) {
 				if first, taken := vars[setting]; taken {
 					hint, message := "use another variable or another file", fmt.Sprintf("the same variable of the same file is already set at %s", first)
 					if first == o.keyPos[k] {
-						hint, message = "declare it in each profile, with a variable of its own", "several profiles with this default would set one variable"
+						hint, message = "declare it in each profile, with its own variable", "several profiles would set this variable"
 					}
 					l.report(o.keyPos[k], hint, message)
 				} else {

@@ -14,15 +14,15 @@ func TestD14OutputOverInput(t *testing.T) {
 		profile string
 		want    string
 	}{
-		"a link to its own template":        {"outputs: [{type: template, path: link, template: page.in}]", "replace a template"},
-		"another output at a template":      {"outputs: [{type: template, path: page, template: page.in}, {type: json, path: sub/../page.in}]", "replace a template"},
-		"an env output at a template":       {"outputs: [{type: template, path: page, template: page.in}, {type: env, path: page.in, keys: {scope: S}}]", "replace a template"},
-		"a hard link to a template":         {"outputs: [{type: template, path: page, template: page.in}, {type: json, path: hard}]", "replace a template"},
-		"the secret's file":                 {"outputs: [{type: json, path: secret}]", "replace the file that client.secret comes from"},
-		"the secret's file, through a link": {"outputs: [{type: env, path: linked/secret, keys: {scope: S}}]", "replace the file that client.secret comes from"},
-		"the profile, through a link":       {"outputs: [{type: json, path: linked/p.yaml}]", "replace a profile"},
-		"an env_file, through a link":       {"env_file: [vars]\noutputs: [{type: json, path: linked/vars}]", "replace an env_file"},
-		"the state, through a link":         {"outputs: [{type: json, path: linked/.tokenform/x}]", "lies in a state directory"},
+		"a link to its own template":        {"outputs: [{type: template, path: link, template: page.in}]", "overwrite a template"},
+		"another output at a template":      {"outputs: [{type: template, path: page, template: page.in}, {type: json, path: sub/../page.in}]", "overwrite a template"},
+		"an env output at a template":       {"outputs: [{type: template, path: page, template: page.in}, {type: env, path: page.in, keys: {scope: S}}]", "overwrite a template"},
+		"a hard link to a template":         {"outputs: [{type: template, path: page, template: page.in}, {type: json, path: hard}]", "overwrite a template"},
+		"the secret's file":                 {"outputs: [{type: json, path: secret}]", "overwrite the file that client.secret comes from"},
+		"the secret's file, through a link": {"outputs: [{type: env, path: linked/secret, keys: {scope: S}}]", "overwrite the file that client.secret comes from"},
+		"the profile, through a link":       {"outputs: [{type: json, path: linked/p.yaml}]", "overwrite a profile"},
+		"an env_file, through a link":       {"env_file: [vars]\noutputs: [{type: json, path: linked/vars}]", "overwrite an env_file"},
+		"the state, through a link":         {"outputs: [{type: json, path: linked/.tokenform/x}]", "is inside a state directory"},
 		"an env output at an env_file":      {"env_file: [vars]\noutputs: [{type: env, path: vars, keys: {scope: S}}]", ""},
 		"a file of its own":                 {"outputs: [{type: template, path: page, template: page.in}]", ""},
 	} {

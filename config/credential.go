@@ -23,7 +23,7 @@ func blemish(s string) *flaw {
 		return wrong
 	}
 	if strings.ContainsAny(s, "\r\n") {
-		return &flaw{"the value has more than one line", "only one newline at the end is dropped; the source must give the bare value"}
+		return &flaw{"the value spans several lines", "tokenform drops one trailing newline; the source must contain only the value"}
 	}
 	return foreign(s, func(r rune) bool { return r <= ' ' || r > '~' })
 }
@@ -44,25 +44,25 @@ func foreign(s string, bad func(rune) bool) *flaw {
 		return nil
 	}
 	r, size := utf8.DecodeRuneInString(s[i:])
-	where := fmt.Sprintf("as its character %d", utf8.RuneCountInString(s[:i])+1)
+	where := fmt.Sprintf("at character %d", utf8.RuneCountInString(s[:i])+1)
 	switch {
 	case i == 0:
-		where = "at its beginning"
+		where = "at the start"
 	case strings.TrimFunc(s[i:], bad) == "":
-		where = "at its end"
+		where = "at the end"
 	}
-	const again = "copy it again, without anything around it"
+	const again = "copy it again, without extra characters"
 	switch {
 	case r == utf8.RuneError && size == 1:
 		return &flaw{"the value is not UTF-8 text: a wrong byte " + where, "save its source as UTF-8"}
 	case r == '\ufeff' && i == 0:
-		return &flaw{"the value has " + character(r) + " " + where, "save its source as UTF-8 without a byte order mark"}
+		return &flaw{"the value contains " + character(r) + " " + where, "save its source as UTF-8 without a byte order mark"}
 	case unicode.IsSpace(r):
-		return &flaw{"the value has white space in it: " + character(r) + " " + where, again}
+		return &flaw{"the value contains white space: " + character(r) + " " + where, again}
 	case unicode.IsPrint(r):
-		return &flaw{"the value has " + character(r) + " " + where, "copy it again from where it was issued: chats and word processors replace hyphens and quotes, and Spotify uses plain ASCII only"}
+		return &flaw{"the value contains " + character(r) + " " + where, "copy it again from the source: chat programs and word processors replace hyphens and quotes; Spotify's values are plain ASCII"}
 	}
-	return &flaw{"the value has " + character(r) + " " + where, again}
+	return &flaw{"the value contains " + character(r) + " " + where, again}
 }
 
 // character names a character by its code and, if it is one that copying brings
@@ -124,20 +124,20 @@ func wrapper(s string) *flaw {
 	if s == "" {
 		return nil
 	}
-	const bare, quotes = "write the bare value, without ", "\"'`"
+	const bare, quotes = "write only the value, without ", "\"'`"
 	first, last := s[0], s[len(s)-1]
 	switch {
 	case unreplaced().MatchString(s):
-		return &flaw{"the value is a reference to a variable that nothing has replaced", "in a profile write ${NAME}; elsewhere, write the value itself"}
+		return &flaw{"the value is a variable reference that nothing has expanded", "in a profile write ${NAME}; elsewhere, write the value itself"}
 	case scheme().MatchString(s):
-		return &flaw{"the value begins with the scheme of an Authorization header", bare + "Bearer or Basic before it"}
+		return &flaw{"the value starts with the scheme of an Authorization header", bare + "Bearer or Basic before it"}
 	case named().MatchString(s):
-		return &flaw{"the value begins with a name and " + `"=" or ":"`, bare + "its name before it"}
+		return &flaw{"the value starts with a name and " + `"=" or ":"`, bare + "its name before it"}
 	case strings.Contains(s, "://"):
 		return &flaw{"the value is an address", bare + "the rest of the address"}
 	}
 	for _, w := range []struct{ open, close, one, many string }{
-		{quotes, quotes, "a quote", "quotes; docker --env-file takes quotes for a part of the value"},
+		{quotes, quotes, "a quote", "quotes; docker --env-file treats quotes as part of the value"},
 		{"<", ">", "an angle bracket", "angle brackets"},
 		{"{", "}", "a brace", "braces"},
 		{"[", "]", "a bracket", "brackets"},
@@ -149,7 +149,7 @@ func wrapper(s string) *flaw {
 		case opened && closed && len(s) > 1:
 			return &flaw{"the value is wrapped in " + name, bare + w.many}
 		case opened:
-			return &flaw{"the value begins with " + w.one, bare + w.many}
+			return &flaw{"the value starts with " + w.one, bare + w.many}
 		case closed:
 			return &flaw{"the value ends with " + w.one, bare + w.many}
 		}
@@ -158,9 +158,9 @@ func wrapper(s string) *flaw {
 	case strings.IndexByte(",;", last) >= 0:
 		return &flaw{fmt.Sprintf("the value ends with %q", last), bare + "the punctuation behind it"}
 	case strings.IndexByte("=:", first) >= 0:
-		return &flaw{fmt.Sprintf("the value begins with %q", first), bare + "the sign before it"}
+		return &flaw{fmt.Sprintf("the value starts with %q", first), bare + "the sign before it"}
 	case strings.HasSuffix(s, `\n`) || strings.HasSuffix(s, `\r`):
-		return &flaw{`the value ends with a newline that is spelt \n`, bare + `\n`}
+		return &flaw{`the value ends with a literal \n`, bare + `\n`}
 	}
 	return nil
 }

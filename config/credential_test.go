@@ -16,28 +16,28 @@ func TestB1Credential(t *testing.T) {
 	t.Parallel()
 	for value, want := range map[string]string{
 		// The row's own.
-		"\ufeffCANARY":       "U+FEFF BYTE ORDER MARK at its beginning",
-		"CANARY\u200b":       "U+200B ZERO WIDTH SPACE at its end",
-		"CANARY\u2011CANARY": "U+2011 NON-BREAKING HYPHEN as its character 7",
+		"\ufeffCANARY":       "U+FEFF BYTE ORDER MARK at the start",
+		"CANARY\u200b":       "U+200B ZERO WIDTH SPACE at the end",
+		"CANARY\u2011CANARY": "U+2011 NON-BREAKING HYPHEN at character 7",
 		`"CANARY"`:           "wrapped in quotes",
 		// Their neighbours.
-		"\u200bCANARY":                        "U+200B ZERO WIDTH SPACE at its beginning",
-		"CANARY\u200b\u200b":                  "U+200B ZERO WIDTH SPACE at its end",
-		"CANARY\u00a0":                        "white space in it: U+00A0 NO-BREAK SPACE at its end",
-		"CANARY ":                             "white space in it: U+0020 SPACE at its end",
+		"\u200bCANARY":                        "U+200B ZERO WIDTH SPACE at the start",
+		"CANARY\u200b\u200b":                  "U+200B ZERO WIDTH SPACE at the end",
+		"CANARY\u00a0":                        "white space: U+00A0 NO-BREAK SPACE at the end",
+		"CANARY ":                             "white space: U+0020 SPACE at the end",
 		"CANARY\u2013CANARY":                  "U+2013 EN DASH",
-		"\u201cCANARY\u201d":                  "U+201C LEFT DOUBLE QUOTATION MARK at its beginning",
-		"CANARY\u2026":                        "U+2026 HORIZONTAL ELLIPSIS at its end",
-		"CANARY\u0430":                        "U+0430, a letter that is not ASCII, at its end", // Cyrillic a
-		"\uff21CANARY":                        "U+FF21, a letter that is not ASCII, at its beginning",
-		"CANARY\x00":                          "U+0000 NULL at its end",
-		"\x1b[200~CANARY\x1b[201~":            "U+001B ESCAPE at its beginning", // a bracketed paste
-		"CANARY\x7f":                          "U+007F, a control character, at its end",
-		"CANARY\xff":                          "not UTF-8 text: a wrong byte at its end",
-		"\u202aCANARY\u202c":                  "U+202A LEFT-TO-RIGHT EMBEDDING at its beginning",
+		"\u201cCANARY\u201d":                  "U+201C LEFT DOUBLE QUOTATION MARK at the start",
+		"CANARY\u2026":                        "U+2026 HORIZONTAL ELLIPSIS at the end",
+		"CANARY\u0430":                        "U+0430, a letter that is not ASCII, at the end", // Cyrillic a
+		"\uff21CANARY":                        "U+FF21, a letter that is not ASCII, at the start",
+		"CANARY\x00":                          "U+0000 NULL at the end",
+		"\x1b[200~CANARY\x1b[201~":            "U+001B ESCAPE at the start", // a bracketed paste
+		"CANARY\x7f":                          "U+007F, a control character, at the end",
+		"CANARY\xff":                          "not UTF-8 text: a wrong byte at the end",
+		"\u202aCANARY\u202c":                  "U+202A LEFT-TO-RIGHT EMBEDDING at the start",
 		"'CANARY'":                            "wrapped in quotes",
 		"`CANARY`":                            "wrapped in quotes",
-		"'CANARY":                             "begins with a quote",
+		"'CANARY":                             "starts with a quote",
 		`CANARY"`:                             "ends with a quote",
 		"<CANARY>":                            "wrapped in angle brackets",
 		"[CANARY]":                            "wrapped in brackets",
@@ -45,26 +45,26 @@ func TestB1Credential(t *testing.T) {
 		`{"refresh_token":"CANARY"}`:          "wrapped in braces",
 		"Bearer CANARY":                       "scheme of an Authorization header",
 		"basic CANARY":                        "scheme of an Authorization header",
-		"Authorization: Basic CANARY":         "begins with a name",
-		"client_secret=CANARY":                "begins with a name",
-		"clientId: CANARY":                    "begins with a name",
-		"export SPOTIFY_CLIENT_SECRET=CANARY": "begins with a name",
-		"grant_type=refresh_token&refresh_token=CANARY": "begins with a name",
-		"=CANARY":      `begins with '='`,
+		"Authorization: Basic CANARY":         "starts with a name",
+		"client_secret=CANARY":                "starts with a name",
+		"clientId: CANARY":                    "starts with a name",
+		"export SPOTIFY_CLIENT_SECRET=CANARY": "starts with a name",
+		"grant_type=refresh_token&refresh_token=CANARY": "starts with a name",
+		"=CANARY":      `starts with '='`,
 		"CANARY,":      `ends with ','`,
 		"CANARY;":      `ends with ';'`,
-		`CANARY\n`:     `a newline that is spelt \n`,
-		"$CANARY":      "a reference to a variable",
-		"${CANARY}":    "a reference to a variable",
-		"%CANARY%":     "a reference to a variable",
-		"{{ CANARY }}": "a reference to a variable",
+		`CANARY\n`:     `a literal \n`,
+		"$CANARY":      "a variable reference",
+		"${CANARY}":    "a variable reference",
+		"%CANARY%":     "a variable reference",
+		"{{ CANARY }}": "a variable reference",
 		"http://127.0.0.1:8888/callback?code=CANARY": "an address",
-		"CANARY\nCANARY": "more than one line",
+		"CANARY\nCANARY": "spans several lines",
 		// Nobody would think of them.
-		"CANARY\U000e0041": "U+E0041, which is invisible, at its end", // a tag character
+		"CANARY\U000e0041": "U+E0041, which is invisible, at the end", // a tag character
 		"CANARY\ufe0f":     "U+FE0F",
-		"\u2066CANARY":     "U+2066 LEFT-TO-RIGHT ISOLATE at its beginning",
-		"${{ secrets.X }}": "a reference to a variable",
+		"\u2066CANARY":     "U+2066 LEFT-TO-RIGHT ISOLATE at the start",
+		"${{ secrets.X }}": "a variable reference",
 	} {
 		wrong := blemish(value)
 		switch {
@@ -90,7 +90,7 @@ func TestB1Credential(t *testing.T) {
 // invisible.
 func TestB1Account(t *testing.T) {
 	t.Parallel()
-	for value, want := range map[string]string{"jörg": "", "マリ": "", "a’b": "", "21abc\u200b": "U+200B ZERO WIDTH SPACE at its end", "\ufeff21abc": "BYTE ORDER MARK", "a b": "white space"} {
+	for value, want := range map[string]string{"jörg": "", "マリ": "", "a’b": "", "21abc\u200b": "U+200B ZERO WIDTH SPACE at the end", "\ufeff21abc": "BYTE ORDER MARK", "a b": "white space"} {
 		wrong := blemishInAccount(value)
 		if (wrong == nil) != (want == "") || wrong != nil && !strings.Contains(wrong.message, want) {
 			t.Errorf("%q: %v, want %q", value, wrong, want)
@@ -122,7 +122,7 @@ func TestB1Sources(t *testing.T) {
 		want  string // the value, or after ! a part of the error
 	}{
 		"B1 BOM of a file":                  {"{file: s}", files("\ufeffabc\n"), "abc"},
-		"B1 two BOMs of a file":             {"{file: s}", files("\ufeff\ufeffCANARY\n"), "!U+FEFF BYTE ORDER MARK at its beginning"},
+		"B1 two BOMs of a file":             {"{file: s}", files("\ufeff\ufeffCANARY\n"), "!U+FEFF BYTE ORDER MARK at the start"},
 		"B1 only a BOM":                     {"{file: s}", files("\ufeff\n"), "!the value is empty"},
 		"B1 BOM of a command":               {`{command: [printf, '\357\273\277abc\n']}`, nil, "abc"},
 		"B1 UTF-16 file":                    {"{file: s}", files(utf16File(binary.LittleEndian, true, "CANARY\r\n")), "!s is UTF-16"},
@@ -131,9 +131,9 @@ func TestB1Sources(t *testing.T) {
 		"B1 UTF-16 from a command":          {"{command: [cat, s]}", files(utf16File(binary.LittleEndian, true, "CANARY\r\n")), "!the output of cat is UTF-16"},
 		"B1 Latin-1 file":                   {"{file: s}", files("CANARY\xe9\n"), "!not UTF-8 text"},
 		"B1 file with quotes":               {"{file: s}", files("\"CANARY\"\n"), "!wrapped in quotes"},
-		"B1 file with the whole env file":   {"{file: s}", files("SPOTIFY_CLIENT_SECRET=CANARY\n"), "!begins with a name"},
-		"B1 zero-width space in a file":     {"{file: s}", files("CANARY\u200b\n"), "!U+200B ZERO WIDTH SPACE at its end"},
-		"B1 zero-width space in a variable": {"{env: HIDDEN}", nil, "!U+200B ZERO WIDTH SPACE at its end"},
+		"B1 file with the whole env file":   {"{file: s}", files("SPOTIFY_CLIENT_SECRET=CANARY\n"), "!starts with a name"},
+		"B1 zero-width space in a file":     {"{file: s}", files("CANARY\u200b\n"), "!U+200B ZERO WIDTH SPACE at the end"},
+		"B1 zero-width space in a variable": {"{env: HIDDEN}", nil, "!U+200B ZERO WIDTH SPACE at the end"},
 		"B1 quotes in a variable":           {"{env: QUOTED}", nil, "!wrapped in quotes"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -170,8 +170,8 @@ func TestB1EveryKey(t *testing.T) {
 	_, problems := Load(t.Context(), Sources{Dir: dir, Env: testEnv}, []string{"dev.yaml"})
 	got := show(problems)
 	for _, want := range []string{
-		"dev.yaml:2:7: client.id: the value has U+200B ZERO WIDTH SPACE at its end",
-		"dev.yaml:3:11: client.secret: the value has U+2011 NON-BREAKING HYPHEN as its character 7",
+		"dev.yaml:2:7: client.id: the value contains U+200B ZERO WIDTH SPACE at the end",
+		"dev.yaml:3:11: client.secret: the value contains U+2011 NON-BREAKING HYPHEN at character 7",
 		"dev.yaml:4:16: refresh_token: the value is wrapped in quotes",
 	} {
 		if !strings.Contains(got, want) {
@@ -185,7 +185,7 @@ func TestB1EveryKey(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, problems = Load(t.Context(), Sources{Dir: dir, Env: testEnv}, []string{"dev.yaml"})
-	if got := show(problems); !strings.Contains(got, "vars.env: the text is UTF-16") {
+	if got := show(problems); !strings.Contains(got, "vars.env: the file is UTF-16") {
 		t.Errorf("an env_file in UTF-16:\n%s", got)
 	}
 }

@@ -68,7 +68,7 @@ func (l *loader) defaultsOf(dir, shown string) *file {
 		l.ended(f, e)
 		for i, t := range trees {
 			if i > 0 {
-				(&document{loader: l, file: f}).report(t.root, "move it into a file of its own", "%s holds the defaults of its directory, and nothing else", name)
+				(&document{loader: l, file: f}).report(t.root, "move it to its own file", "%s must contain only the defaults of its directory", name)
 			} else {
 				l.readDefaults(f, t, true)
 			}
@@ -94,9 +94,9 @@ func (l *loader) readDefaults(f *file, t tree, others bool) {
 		key.shown = key.shown || slices.Contains(profileKeys, key.value)
 		switch {
 		case key.value != "defaults":
-			d.report(key, "put the profile in a document of its own, after a line with ---", "defaults must be alone in their document")
+			d.report(key, "move the profile to its own document, after a line with ---", "defaults must be the only key in their document")
 		case f.defaults.fields != nil:
-			d.report(key, "write the key defaults once", "defaults are already there")
+			d.report(key, "remove one of the two", "duplicate key defaults")
 		default:
 			f.defaults.fields, _ = d.mapping(value, "defaults", commonKeys(), false)
 		}

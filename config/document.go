@@ -73,7 +73,7 @@ func (d *document) profile(root *node, single bool) (p Profile, ok bool) {
 	if f := fs.get("moved_from"); f != nil {
 		s, ok := d.shown(f.node, "moved_from")
 		if ok && (!IsProfileName(s) || s == p.Name) {
-			d.report(f.node, "write the name that the profile had before", "%s cannot be the profile's former name", f.node.quoted())
+			d.report(f.node, "write the previous name of the profile", "%s cannot be the previous name of a profile", f.node.quoted())
 		}
 		p.MovedFrom = s
 	} else if p.MovedByName = !fs.has("profile") && p.Name == "default"; p.MovedByName {
@@ -87,7 +87,7 @@ func (d *document) profile(root *node, single bool) (p Profile, ok bool) {
 	}
 	p.MinTTL = d.duration(fs, "min_ttl", DefaultMinTTL)
 	if p.MinTTL >= time.Hour {
-		d.report(fs.get("min_ttl").node, "write for example 5m; a longer one would renew the token at every run", "min_ttl must be less than 1h, an access token's whole life")
+		d.report(fs.get("min_ttl").node, "for example 5m; a longer min_ttl would refresh the token on every run", "min_ttl must be less than 1h, the lifetime of an access token")
 	}
 	p.Verify = d.boolean(fs, "verify")
 	p.State = d.state(fs)
@@ -128,7 +128,7 @@ func (d *document) selects(fs fields, single bool) bool {
 
 // name returns the profile's name and the position that the name comes from.
 func (d *document) name(root *node, fs fields, single bool) (string, Pos) {
-	const hint = "use a-z, 0-9, dot, underscore and hyphen, beginning with a letter or digit"
+	const hint = "use a-z, 0-9, dot, underscore and hyphen; start with a letter or digit"
 	if f := fs.get("profile"); f != nil {
 		s, ok := d.shown(f.node, "profile")
 		if ok && !IsProfileName(s) {
@@ -139,11 +139,11 @@ func (d *document) name(root *node, fs fields, single bool) (string, Pos) {
 	switch base := defaultName(d.file.shown); {
 	case fs.has("profile"):
 	case d.file.path == "":
-		d.report(root, "add profile: NAME; standard input has no file name to take it from", "the profile has no name")
+		d.report(root, "add profile: NAME; standard input has no file name to use", "the profile has no name")
 	case !single:
-		d.report(root, "add profile: NAME; only where a file holds one document, its base name will do", "the profile has no name")
+		d.report(root, "add profile: NAME; the file name is the default only in a file with one profile", "the profile has no name")
 	case !IsProfileName(base):
-		d.report(root, "add profile: NAME, or rename the file; "+hint, "the profile has no name, and its file's cannot be one")
+		d.report(root, "add profile: NAME, or rename the file; "+hint, "the profile has no name, and the file name cannot be one")
 	default:
 		return base, d.file.at(root)
 	}
@@ -200,7 +200,7 @@ func (d *document) grant(fs fields, secret bool) Grant {
 		return Grant(s)
 	case PKCE:
 		if secret {
-			d.report(f.node, "take client.secret out, or use grant: authorization_code, which uses PKCE as well", "grant pkce is for clients without a secret")
+			d.report(f.node, "remove client.secret, or use grant: authorization_code, which uses PKCE as well", "grant pkce is for clients without a secret")
 		}
 		return PKCE
 	case "implicit", "implicit_grant", "token":
@@ -218,9 +218,9 @@ func (d *document) noLogin(fs fields) {
 	for _, f := range fs {
 		switch f.name {
 		case "scopes", "redirect_uri", "refresh_token", "authorized_at", "account", "listen":
-			d.report(f.key, "take it out, or use another grant: client_credentials logs nobody in", "%s has no meaning with grant client_credentials", f.name)
+			d.report(f.key, "remove it, or use another grant: client_credentials has no login", "%s does not apply to grant client_credentials", f.name)
 		case "show_dialog", "login_lifetime", "login_warning":
-			d.warn(f.key, "take it out: client_credentials logs nobody in", "%s has no meaning with grant client_credentials", f.name)
+			d.warn(f.key, "remove it: client_credentials has no login", "%s does not apply to grant client_credentials", f.name)
 		}
 	}
 }
@@ -239,7 +239,7 @@ func (d *document) login(p *Profile, fs fields) {
 	if f := fs.get("account"); f != nil {
 		s, ok := d.shown(f.node, "account")
 		if wrong := blemishInAccount(s); ok && wrong != nil {
-			d.report(f.node, "write the account's id, as status shows it", "account: %s", wrong.message)
+			d.report(f.node, "write the account id that tokenform status shows", "account: %s", wrong.message)
 		}
 		p.Account = s
 	}
@@ -274,7 +274,7 @@ func (d *document) redirect(p *Profile, f *field) {
 		return
 	}
 	if airplay(s) {
-		d.warn(f.node, "take another, here and in the Spotify dashboard", "redirect_uri: AirPlay has this port on macOS")
+		d.warn(f.node, "choose another port, here and in the Spotify dashboard", "redirect_uri: AirPlay uses this port on macOS")
 	}
 }
 
@@ -288,7 +288,7 @@ func (d *document) lifetime(p *Profile, fs fields) {
 		case p.LoginLifetime == 0:
 			d.report(f.node, "write for example 180d", "login_lifetime must be more than 0")
 		case p.LoginLifetime > 184*day:
-			d.warn(f.node, "write at most 180d, so that the warning comes in time", "login_lifetime is longer than the six months after which Spotify ends a login")
+			d.warn(f.node, "write at most 180d, so the warning comes in time", "login_lifetime is longer than the six months after which Spotify ends a login")
 		}
 	}
 	if f := fs.get("login_warning"); f != nil && p.LoginWarning > p.LoginLifetime {
@@ -321,7 +321,7 @@ func (d *document) path(n *node, name string) (string, bool) {
 		d.report(n, "", "%s: a control character in a path", name)
 		return "", false
 	case s == "~" || strings.HasPrefix(s, "~/"):
-		d.report(n, "write ${HOME}, in quotes inside { }", "%s: ~ stands for nothing in a profile", name)
+		d.report(n, "write ${HOME}, in quotes inside { }", "%s: ~ is not expanded in a profile", name)
 		return "", false
 	}
 	return absolute(d.file.dir, filepath.FromSlash(s)), true

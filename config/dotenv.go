@@ -31,7 +31,7 @@ func (d *document) envFiles(f *field) (paths []string) {
 		}
 		file := d.dotenv(path, filepath.Join(filepath.Dir(d.file.shown), filepath.FromSlash(item.value)))
 		if file.err != nil {
-			d.report(item, "create the file, or take it out of env_file", "cannot read it: %s", cause(file.err))
+			d.report(item, "create the file, or remove it from env_file", "cannot read it: %s", cause(file.err))
 			continue
 		}
 		d.checkEncoding(file)
@@ -114,9 +114,9 @@ func (l *loader) dotenv(path, shown string) *envFile {
 		f.err = errors.New("larger than 1 MiB")
 	case f.err != nil:
 	case isUTF16(data):
-		f.wrong = &flaw{"the text is UTF-16", "save it as UTF-8; PowerShell's > writes UTF-16"}
+		f.wrong = &flaw{"the file is UTF-16", "save it as UTF-8; PowerShell's > writes UTF-16"}
 	case !utf8.Valid(data):
-		f.wrong = &flaw{"the text is not UTF-8", "save it as UTF-8"}
+		f.wrong = &flaw{"the file is not UTF-8", "save it as UTF-8"}
 	default:
 		f.vars, f.skipped = parseDotenv(data)
 	}
@@ -136,7 +136,7 @@ func (f *envFile) skippedHint() string {
 	if f.skipped == 0 {
 		return ""
 	}
-	return fmt.Sprintf("; line %d of %s is not NAME=value, and is skipped", f.skipped, f.shown)
+	return fmt.Sprintf("; line %d of %s is not NAME=value and was skipped", f.skipped, f.shown)
 }
 
 // variable is a variable of an env file.
@@ -183,7 +183,7 @@ func parseDotenv(data []byte) (vars map[string]variable, skipped int) {
 			quoted := l.Value + bytes.IndexByte(data[l.Value:], value[0]) + 1
 			n := dotenv.Closing(data[quoted:], value[0])
 			if n < 0 {
-				set("", "a quote without its end", "close it, or use the other kind of quote around it")
+				set("", "missing closing quote", "close the quote, or use the other kind of quote")
 				break
 			}
 			inside := string(data[quoted : quoted+n])
@@ -205,8 +205,8 @@ func parseDotenv(data []byte) (vars map[string]variable, skipped int) {
 }
 
 const (
-	unreplacedMessage = "the value refers to another variable, which is not replaced here"
-	unreplacedHint    = "write the value itself; if the dollar belongs to it, put it in single quotes"
+	unreplacedMessage = "the value refers to another variable, which tokenform does not expand"
+	unreplacedHint    = "write the value itself; if the dollar sign is part of the value, use single quotes"
 )
 
 // refers reports whether s has $NAME or ${NAME in it.

@@ -29,7 +29,7 @@ func expand(s string, lookup func(string) (string, bool)) (text string, literal 
 		case strings.HasPrefix(rest, "{"):
 			inside, after, closed := strings.Cut(rest[1:], "}")
 			if !closed {
-				return "", false, append(flaws, flaw{"${ without its }", "write $${ for a literal ${"})
+				return "", false, append(flaws, flaw{"${ without a closing }", "write $${ for a literal ${"})
 			}
 			references++
 			value, fallback, wrong := reference(inside, lookup)
@@ -60,7 +60,7 @@ func reference(inside string, lookup func(string) (string, bool)) (value string,
 	}
 	name, operator := inside[:end], inside[end:]
 	if name == "" {
-		return "", false, &flaw{"${…} does not begin with a variable's name", forms + ", or $${ for a literal ${"}
+		return "", false, &flaw{"${…} does not start with a variable name", forms + ", or $${ for a literal ${"}
 	}
 	value, set := lookup(name)
 	value = dropNewline(value) // NAME=$'text\n', or a file read into a variable, ends with a newline
@@ -71,7 +71,7 @@ func reference(inside string, lookup func(string) (string, bool)) (value string,
 		}
 		return value, false, nil
 	case strings.Contains(operator, "${"):
-		return "", false, &flaw{"${…} inside ${…}", "a default cannot hold another variable"}
+		return "", false, &flaw{"${…} inside ${…}", "a default cannot contain another variable"}
 	case strings.HasPrefix(operator, ":-"):
 		if value == "" {
 			value = operator[2:]
@@ -90,7 +90,7 @@ func reference(inside string, lookup func(string) (string, bool)) (value string,
 		}
 		return "", false, &flaw{message, "export it, or put it in the env_file (.env by default)"}
 	default:
-		return "", false, &flaw{fmt.Sprintf("${%s… goes on with something unknown", name), forms}
+		return "", false, &flaw{fmt.Sprintf("${%s… is not a known form", name), forms}
 	}
 }
 

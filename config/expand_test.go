@@ -38,12 +38,12 @@ func TestExpand(t *testing.T) {
 		{in: "${EMPTY:?ask Ann}", fault: "the variable EMPTY is empty: ask Ann"},
 		{in: "${NO:?}", fault: "the variable NO is not set"},
 		{in: "${NO:?a\nb}", fault: `: a\nb`},
-		{in: "${A", fault: "${ without its }"},
-		{in: "${}", fault: "does not begin with a variable's name"},
-		{in: "${1A}", fault: "does not begin with a variable's name"},
-		{in: "${ A}", fault: "does not begin with a variable's name"},
-		{in: "${A-x}", fault: "something unknown"},
-		{in: "${A:+x}", fault: "something unknown"},
+		{in: "${A", fault: "${ without a closing }"},
+		{in: "${}", fault: "does not start with a variable name"},
+		{in: "${1A}", fault: "does not start with a variable name"},
+		{in: "${ A}", fault: "does not start with a variable name"},
+		{in: "${A-x}", fault: "not a known form"},
+		{in: "${A:+x}", fault: "not a known form"},
 		{in: "${A:-${A}}", fault: "inside"},
 	}
 	for _, tt := range tests {
@@ -163,8 +163,8 @@ func TestRedirect(t *testing.T) {
 		}
 	}
 	refused := map[string]string{
-		"http://127.0.0.1:8888/../cb":  "browsers take out",
-		"https://example.com/a/./b":    "browsers take out",
+		"http://127.0.0.1:8888/../cb":  "browsers remove",
+		"https://example.com/a/./b":    "browsers remove",
 		"http://localhost/":            "localhost",
 		"https://localhost:8888/":      "localhost",
 		"http://localhost.:8888/":      "localhost",

@@ -50,7 +50,7 @@ func TestD7StateWithTheProfile(t *testing.T) {
 	for file, src := range map[string]Sources{"here.yaml": {}, "p/above.yaml": {}, "linked.yaml": {}, "fine.yaml": {State: "p/.."}} {
 		src.Dir, src.Env = dir, testEnv
 		_, problems := Load(t.Context(), src, []string{file})
-		if got := show(problems); !strings.Contains(got, "the profile lies in a state directory") || !strings.Contains(got, ".tokenform") {
+		if got := show(problems); !strings.Contains(got, "the profile is inside a state directory") || !strings.Contains(got, ".tokenform") {
 			t.Errorf("%s: %s", file, got)
 		}
 	}
@@ -129,7 +129,7 @@ func TestB7EmptyInCI(t *testing.T) {
 		"secret.yaml":  "client:\n  id: abc\n  secret: ${SECRET}\n",
 	})
 	for _, ci := range []string{"", "true"} {
-		const forks = "CI gives no secrets to a pull request from a fork"
+		const forks = "CI does not pass secrets to pull requests from forks"
 		env := func(empty bool) func(string) (string, bool) {
 			return func(name string) (string, bool) { return map[string]string{"CI": ci}[name], empty || name == "CI" }
 		}
@@ -210,8 +210,8 @@ func TestE6OtherLines(t *testing.T) {
 	})
 	load(t, Sources{Dir: dir}, "p.yaml")
 	for file, want := range map[string]string{
-		"lone.yaml": "the variable LONE is not set\nhint: export it, put it in the env_file (.env by default), or give it a default: ${LONE:-…}; line 1 of vars.env is not NAME=value, and is skipped",
-		"open.yaml": "vars.env:7:1: OPEN: a quote without its end",
+		"lone.yaml": "the variable LONE is not set\nhint: export it, put it in the env_file (.env by default), or give it a default: ${LONE:-…}; line 1 of vars.env is not NAME=value and was skipped",
+		"open.yaml": "vars.env:7:1: OPEN: missing closing quote",
 	} {
 		_, problems := Load(t.Context(), Sources{Dir: dir, Env: testEnv}, []string{file})
 		got := show(problems)

@@ -52,7 +52,7 @@ func (d *document) mapping(n *node, what string, known []string, private bool) (
 			merges = append(merges, value)
 		case !d.knownKey(key, value, what, known, private):
 		case fs.has(key.value):
-			d.report(key, "keep one of the two", "the key %s is already there at %s", key.value, d.file.at(fs[fs.index(key.value)].key))
+			d.report(key, "remove one of the two", "duplicate key %s: the first one is at %s", key.value, d.file.at(fs[fs.index(key.value)].key))
 		default:
 			fs = append(fs, field{key.value, key, value})
 		}
@@ -73,14 +73,14 @@ func (d *document) mapping(n *node, what string, known []string, private bool) (
 // else: text that begins with # is a comment, and text that begins with & is a name for
 // the value behind it.
 func (d *document) noValue(key *node) {
-	at, hint := d.file.at(key), "give it a value, or take the key out"
+	at, hint := d.file.at(key), "give it a value, or remove the key"
 	line := d.file.of(key).line(at.Line)
 	i := at.Col - 1 + len([]rune(key.value))
 	for i < len(line) && strings.ContainsRune(" \t:\"'", line[i]) {
 		i++
 	}
 	if i < len(line) && (line[i] == '#' || line[i] == '&') {
-		at.Col, hint = i+1, fmt.Sprintf("YAML reads what begins with %c as no value: if it is the value, put it in quotes", line[i])
+		at.Col, hint = i+1, fmt.Sprintf("YAML reads text that starts with %c as no value: if it is the value, quote it", line[i])
 	}
 	d.loader.report(at, hint, key.value+" has no value")
 	if at.Col != key.col {
@@ -106,7 +106,7 @@ func (d *document) merge(fs fields, n *node, what string, known []string, privat
 			d.report(from, "write for example: <<: *anchor", "<< takes a mapping or a list of mappings")
 			continue
 		case slices.Contains(into, from):
-			d.report(from, "take the << out", "<< merges a mapping into itself")
+			d.report(from, "remove the <<", "<< merges a mapping into itself")
 			continue
 		}
 		for i := 0; i+1 < len(from.items); i += 2 {
@@ -133,7 +133,7 @@ const maxMerged = 5_000
 // tooMany counts one more merged key and reports whether there are too many.
 func (d *document) tooMany(n *node) bool {
 	if d.merged++; d.merged == maxMerged {
-		d.report(n, "write it out plainly", "too many merges")
+		d.report(n, "write the values out", "too many merges")
 	}
 	return d.merged >= maxMerged
 }
@@ -165,9 +165,9 @@ func (d *document) knownKey(key, value *node, what string, known []string, priva
 	if slices.Contains(known, "client") { // the mapping is the document itself
 		switch loose(key.value) {
 		case "clientid", "id":
-			hint = "write it as client: and beneath it, indented, id:"
+			hint = "write client: and, indented below it, id:"
 		case "clientsecret", "secret":
-			hint = "write it as client: and beneath it, indented, secret:"
+			hint = "write client: and, indented below it, secret:"
 		case "name":
 			hint = "did you mean profile?"
 		}
@@ -183,7 +183,7 @@ func (d *document) plain(n *node) bool {
 	if n.plain() {
 		return true
 	}
-	d.report(n, "take the tag out, or put a value that begins with ! in quotes", "a YAML tag that means nothing here")
+	d.report(n, "remove the tag; quote a value that starts with !", "unexpected YAML tag")
 	return false
 }
 
@@ -203,7 +203,7 @@ func (d *document) expand(n *node, name string) (s string, literal, ok bool) {
 	case !d.plain(n):
 		return "", false, false
 	case n.isNull():
-		d.report(n, "give it a value, or take it out", "%s has no value", name)
+		d.report(n, "give it a value, or remove it", "%s has no value", name)
 		return "", false, false
 	}
 	if d.unselected && strings.Contains(n.value, "${") {
@@ -236,7 +236,7 @@ func emptyHint(written string) string {
 	if strings.Contains(written, "${") {
 		return "the variable in it is empty: give it a value, or write a default as ${NAME:-default}"
 	}
-	return "give it a value, or take the key out"
+	return "give it a value, or remove the key"
 }
 
 func (d *document) boolean(fs fields, name string) bool {

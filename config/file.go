@@ -13,7 +13,7 @@ type file struct {
 	path     string                 // absolute; empty for standard input
 	dir      string                 // absolute; relative paths in the file start here
 	size     int64                  // about, before the file is read; zero if not known
-	read     func() ([]byte, error) // nil if data is there already
+	read     func() ([]byte, error) // nil if data already exists
 	data     []byte
 	defaults *defaults // of the profiles in it; nil if there are none
 	starts   []int     // where each line begins; nil until the first problem

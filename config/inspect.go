@@ -22,7 +22,7 @@ func Inspect(ctx context.Context, ps []Profile) Problems {
 	for i := range ps {
 		p := &ps[i]
 		if p.Listen != "" && !loopback(p.Listen) {
-			in.warn(p.listenPos, "bind 127.0.0.1, or publish the container's port on 127.0.0.1 only", "listen: other machines can reach the login while it waits")
+			in.warn(p.listenPos, "bind 127.0.0.1, or publish the container's port on 127.0.0.1 only", "listen: other machines can reach the login listener")
 		}
 		for _, v := range p.secrets() {
 			if v.literal && p.path != "" {
@@ -43,12 +43,12 @@ func Inspect(ctx context.Context, ps []Profile) Problems {
 		p := &ps[i]
 		for _, v := range p.secrets() {
 			if v.literal && p.path != "" && tracked.found[p.fileOf(v)] {
-				in.warn(v.Pos, "write a variable such as ${SPOTIFY_CLIENT_SECRET} here, and replace the secret at Spotify if it was ever pushed", "%s stands in a file that git tracks", v.Key)
+				in.warn(v.Pos, "use a variable such as ${SPOTIFY_CLIENT_SECRET}; if the file was ever pushed, rotate the secret at Spotify", "%s is in a file that git tracks", v.Key)
 			}
 		}
 		for _, o := range p.Outputs {
 			if unignored.found[o.Path] && in.first("git "+o.Path) {
-				in.warn(o.Pos, "add it to .gitignore; if it was committed, git rm --cached takes it out", "git does not ignore %s", printable(o.Shown))
+				in.warn(o.Pos, "add it to .gitignore; if it was committed, git rm --cached removes it", "git does not ignore %s", printable(o.Shown))
 			}
 		}
 	}
@@ -120,10 +120,10 @@ func (in *inspector) readable(p *Profile) {
 	}
 	for _, v := range p.secrets() {
 		if v.literal && p.path != "" && in.open(p.fileOf(v)) {
-			in.warn(Pos{File: v.Pos.File}, "chmod 600 "+v.Pos.File, "the profile holds %s, and others can read it", v.Key)
+			in.warn(Pos{File: v.Pos.File}, "chmod 600 "+v.Pos.File, "the file contains %s, and other users can read it", v.Key)
 		}
 		if v.origin != nil && v.file != "" && in.open(v.file) {
-			in.warn(v.Pos, "chmod 600 "+printable(v.shown), "%s: others can read %s", v.Key, printable(v.shown))
+			in.warn(v.Pos, "chmod 600 "+printable(v.shown), "%s: other users can read %s", v.Key, printable(v.shown))
 		}
 	}
 	stateless, known := in.stateless[p.State]
@@ -136,20 +136,20 @@ func (in *inspector) readable(p *Profile) {
 		return
 	}
 	if in.open(p.State) {
-		in.warn(p.Pos, "chmod 700 "+filepath.Base(p.State), "others can read the state directory %s", filepath.Base(p.State))
+		in.warn(p.Pos, "chmod 700 "+filepath.Base(p.State), "other users can read the state directory %s", filepath.Base(p.State))
 	}
 	if file := filepath.Join(p.State, p.Name+".json"); in.open(file) {
-		in.warn(p.Pos, "chmod 600 "+filepath.Base(file)+" in the state directory", "others can read the profile's state file")
+		in.warn(p.Pos, "chmod 600 "+filepath.Base(file)+" in the state directory", "other users can read the profile's state file")
 	}
 }
 
 // LooseText is the warning of a state directory on a file system that keeps no permissions
 // ([paths.Loose]), and LooseHint is the cure.
 func LooseText(dir string) string {
-	return "the file system of " + filepath.Base(dir) + " keeps no permissions: other users of this machine may read the tokens in it"
+	return "the file system of " + filepath.Base(dir) + " does not support permissions: other users of this machine may read the tokens"
 }
 
-const LooseHint = "--state DIR puts the tokens on a file system that keeps them"
+const LooseHint = "use --state DIR to keep tokens on a file system with permissions"
 
 // open reports whether the group or others may read path. A second call for the
 // same path returns false, so that there is one warning.

@@ -73,9 +73,9 @@ func TestInspectGit(t *testing.T) {
 		"tracked/ignored.json": "{}",
 	}, "literal.yaml", "default.yaml", "variable.yaml", "tracked/ignored.json")
 	expect(t, inspect(t, dir, "literal.yaml", "default.yaml", "variable.yaml", "untracked.yaml", "sub/outputs.yaml"),
-		"default.yaml:1:27: client.secret stands in a file that git tracks",
-		"literal.yaml:1:27: client.secret stands in a file that git tracks",
-		"literal.yaml:2:16: refresh_token stands in a file that git tracks",
+		"default.yaml:1:27: client.secret is in a file that git tracks",
+		"literal.yaml:1:27: client.secret is in a file that git tracks",
+		"literal.yaml:2:16: refresh_token is in a file that git tracks",
 		"sub/outputs.yaml:4:5: git does not ignore ../open.json",
 		"sub/outputs.yaml:6:5: git does not ignore ../not/yet/there/open.json",
 		"sub/outputs.yaml:7:5: git does not ignore ../tracked/ignored.json",
@@ -93,7 +93,7 @@ func TestInspectGitHook(t *testing.T) {
 	t.Setenv("GIT_DIR", filepath.Join(other, ".git"))
 	t.Setenv("GIT_INDEX_FILE", filepath.Join(other, ".git", "index"))
 	expect(t, inspect(t, dir, "a.yaml"),
-		"a.yaml:1:27: client.secret stands in a file that git tracks",
+		"a.yaml:1:27: client.secret is in a file that git tracks",
 		"a.yaml:2:39: git does not ignore c.json",
 	)
 }
@@ -150,10 +150,10 @@ func TestInspectReadable(t *testing.T) {
 		}
 	}
 	expect(t, inspect(t, dir, "literal.yaml", "closed-literal.yaml", "variable.yaml", "file.yaml", "missing.yaml"),
-		"file.yaml:1:1: others can read the profile's state file",
-		"file.yaml:1:27: client.secret: others can read open.txt",
-		"literal.yaml: the profile holds client.secret, and others can read it",
-		"variable.yaml:1:1: others can read the state directory open",
+		"file.yaml:1:1: other users can read the profile's state file",
+		"file.yaml:1:27: client.secret: other users can read open.txt",
+		"literal.yaml: the file contains client.secret, and other users can read it",
+		"variable.yaml:1:1: other users can read the state directory open",
 	)
 }
 
@@ -174,7 +174,7 @@ outputs:
   - {type: env, path: b.env, keys: {access_token: PUBLIC_TOKEN, expires_at: MY_VITE_}}
 `, "b.yaml": "client: {id: abc}\nlisten: '[::1]:8888'\n"})
 	expect(t, inspect(t, dir, "a.yaml", "b.yaml"),
-		"a.yaml:2:9: listen: other machines can reach the login while it waits",
+		"a.yaml:2:9: listen: other machines can reach the login listener",
 		"a.yaml:7:21: front-end tools publish variables that begin with VITE_, and this one holds the access_token",
 		"a.yaml:8:22: front-end tools publish variables that begin with NEXT_PUBLIC_, and this one holds the refresh_token",
 		"a.yaml:9:22: front-end tools publish variables that begin with REACT_APP_, and this one holds the client_secret",

@@ -96,9 +96,9 @@ func (l *loader) defaultFile() []string {
 	files := DefaultFiles(l.src)
 	switch len(files) {
 	case 0:
-		l.report(Pos{}, "name a file or a directory, or write a first profile with tokenform init", "no tokenform.yaml in the current directory, nor above it in the repository or the home directory")
+		l.report(Pos{}, "name a profile file or directory, or create a profile with tokenform init", "no tokenform.yaml in the current directory or above it, up to the repository root or home directory")
 	case 2:
-		l.report(Pos{File: files[0]}, "remove one of the two, or name the one that is meant", files[1]+" is there too, and is not read")
+		l.report(Pos{File: files[0]}, "remove one of the two, or name the one to use", files[1]+" also exists and is not read")
 		l.problems[len(l.problems)-1].Warning = true
 		files = files[:1]
 	}
@@ -151,7 +151,7 @@ func (l *loader) add(arg string) {
 	if arg == "" {
 		// The argument is most likely "$FILE" with FILE not set, so do not read the
 		// current directory.
-		l.report(Pos{}, "name a file or a directory, or leave the argument out for tokenform.yaml", "an argument is empty")
+		l.report(Pos{}, "name a file or a directory, or leave the argument out for tokenform.yaml", "empty argument")
 		return
 	}
 	path := absolute(l.src.Dir, arg)
@@ -224,7 +224,7 @@ func (l *loader) addFile(shown, path string, size int64) {
 	}
 	if common := l.defaultsOf(f.dir, filepath.Dir(shown)); common != nil {
 		if common.path == path {
-			l.report(Pos{File: shown}, "name a profile's file, or the directory", "no profile in it, only the defaults of its directory")
+			l.report(Pos{File: shown}, "name a profile's file, or the directory", "the file contains no profile, only the defaults of its directory")
 			return
 		}
 		if f.defaults = common.defaults; f.defaults == nil {
@@ -361,9 +361,9 @@ func (l *loader) decodeProfiles(f *file, docs iter.Seq[tree], end func() ending,
 			d := &document{loader: l, file: f}
 			switch {
 			case documents > 0:
-				d.report(key, "put them in the file's first document", "defaults are for the profiles behind them")
+				d.report(key, "move them to the first document of the file", "defaults must come before the profiles")
 			case f.defaults != nil:
-				d.report(key, "keep one of the two: there is one level of defaults", "there are defaults already, at %s", f.defaults.file.at(f.defaults.nodes[0]))
+				d.report(key, "remove one of the two: defaults have one level", "defaults are already declared at %s", f.defaults.file.at(f.defaults.nodes[0]))
 			default:
 				l.readDefaults(f, t, false)
 				first = t
@@ -387,7 +387,7 @@ func (l *loader) decodeProfiles(f *file, docs iter.Seq[tree], end func() ending,
 	l.ended(f, e)
 	whole := e.err == nil && e.wrong == nil
 	if whole && documents == 0 {
-		l.report(Pos{File: f.shown}, "tokenform help profiles shows what goes into one", "no profile in it")
+		l.report(Pos{File: f.shown}, "tokenform help profiles shows what goes in a profile", "the file contains no profile")
 	}
 	release(whole && documents == 1, nil)
 	if first.nodes != nil { // only now is it known what of the defaults may be shown

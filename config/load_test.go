@@ -246,14 +246,14 @@ func TestLoadRefuses(t *testing.T) {
 		stdin string
 		want  string
 	}{
-		{"nothing named", nil, "", "no tokenform.yaml in the current directory, nor above it in the repository or the home directory"},
+		{"nothing named", nil, "", "no tokenform.yaml in the current directory or above it, up to the repository root or home directory"},
 		{"not there", []string{"b.yaml"}, "", "b.yaml: no such file or directory"},
 		{"no profile in a directory", []string{"empty"}, "", "empty: no *.yaml or *.yml file in this directory"},
 		{"too large", []string{"big.yaml"}, "", "big.yaml: larger than 1 MiB"},
 		{"twice", []string{"a.yaml", "./a.yaml"}, "", "./a.yaml: named twice on the command line, also as a.yaml"},
 		{"standard input twice", []string{"-", "-"}, "profile: x\nclient: {id: abc}", "-: standard input can be read only once"},
 		{"standard input without a name", []string{"-"}, "client: {id: abc}", "-:1:1: the profile has no name"},
-		{"empty standard input", []string{"-"}, "", "-: no profile in it"},
+		{"empty standard input", []string{"-"}, "", "-: the file contains no profile"},
 		{"large standard input", []string{"-"}, strings.Repeat("#", maxBytes+1), "-: larger than 1 MiB"},
 		{"one file through a linked directory", []string{"links/a.yaml"}, "", "links/a.yaml:2:44: the output at links/a.yaml:2:11 already writes this file"},
 		{"one file through a link", []string{"links/b.yaml"}, "", "links/b.yaml:2:44: the output at links/b.yaml:2:11 already writes this file"},
@@ -429,7 +429,7 @@ func TestDefaultFiles(t *testing.T) {
 		}
 	}
 	_, problems := Load(t.Context(), Sources{Dir: filepath.Join(dir, "repo/both"), Env: testEnv}, nil)
-	if got := show(problems); !strings.Contains(got, "warning: tokenform.yaml: tokenform.yml is there too, and is not read") {
+	if got := show(problems); !strings.Contains(got, "warning: tokenform.yaml: tokenform.yml also exists and is not read") {
 		t.Error(got)
 	}
 }
@@ -462,7 +462,7 @@ func TestDefaultEnvFile(t *testing.T) {
 		"none.yaml":   "none.yaml:1:14: client.id: the variable ID is not set",
 		"a/p.yaml":    "a/p.yaml:1:14: client.id: the variable ID is not set",
 		"b/p.yaml":    "",
-		"b/uses.yaml": "b/.env: the text is UTF-16",
+		"b/uses.yaml": "b/.env: the file is UTF-16",
 	} {
 		_, problems := Load(t.Context(), Sources{Dir: dir, Env: testEnv}, []string{file})
 		if got := show(problems.Errors()); want == "" && got != "" || !strings.Contains(got, want) {
@@ -503,7 +503,7 @@ func TestDefaults(t *testing.T) {
 		t.Error("Declares counts defaults as a profile")
 	}
 	_, problems := Load(t.Context(), Sources{Dir: dir, Env: testEnv}, []string{"apps/defaults.yaml"})
-	if got := show(problems); !strings.Contains(got, "no profile in it, only the defaults of its directory") {
+	if got := show(problems); !strings.Contains(got, "the file contains no profile, only the defaults of its directory") {
 		t.Error(got)
 	}
 	before := Stamp(Sources{Dir: dir, Env: testEnv}, []string{"apps/a.yaml"}, nil)

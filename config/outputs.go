@@ -78,7 +78,7 @@ func (d *document) outputs(f *field, p Profile) []Output {
 		}
 		if o.Type == StdoutOutput {
 			if stdout != nil {
-				d.report(item, "keep one of the two", "the profile already prints to standard output at %s", stdout.Pos)
+				d.report(item, "remove one of the two", "the profile already prints to standard output at %s", stdout.Pos)
 				continue
 			}
 			stdout = &o
@@ -123,8 +123,8 @@ func (d *document) stdout(o *Output, _ *node, fs fields, p Profile) {
 // refresh token agree.
 func (d *document) refreshToken(o Output, fs fields, p Profile) {
 	if p.Grant == ClientCredentials && slices.Contains(userFormats, o.Format) {
-		d.report(fs.get("format").node, "use a format that can do without: "+strings.Join(without(JSONFormats, userFormats), ", "),
-			"format %s is for a user's login, and grant client_credentials has none", o.Format)
+		d.report(fs.get("format").node, "use a format without a refresh token: "+strings.Join(without(JSONFormats, userFormats), ", "),
+			"format %s needs a user's login, and grant client_credentials has none", o.Format)
 	}
 	f := fs.get("refresh_token")
 	switch {
@@ -135,7 +135,7 @@ func (d *document) refreshToken(o Output, fs fields, p Profile) {
 		}
 	case o.Format != "tokenform":
 		// Neither answer is right: true has no effect, and false is not true.
-		d.report(f.key, "take it out; only format tokenform has the choice", "format %s always has the refresh token in it", o.Format)
+		d.report(f.key, "remove it; only format tokenform has this option", "format %s always contains the refresh token", o.Format)
 	}
 }
 
@@ -203,7 +203,7 @@ func (d *document) outputPath(o *Output, n *node, fs fields) {
 		return
 	}
 	if last := f.node.value; strings.HasSuffix(last, "/") || strings.HasSuffix(last, string(os.PathSeparator)) || filepath.Base(last) == "." || filepath.Base(last) == ".." {
-		d.report(f.node, "write a file's path", "path names a directory")
+		d.report(f.node, "write the path of a file", "path is a directory")
 		return
 	}
 	o.Path, o.Shown = path, f.node.value
@@ -236,7 +236,7 @@ func (d *document) keys(o *Output, n *node, fs fields, p Profile) {
 			continue
 		}
 		if !isName(variable) {
-			d.report(k.node, "use letters, digits and underscores, not beginning with a digit", "%s cannot be a variable's name", k.node.quoted())
+			d.report(k.node, "use letters, digits and underscores; do not start with a digit", "%s is not a valid variable name", k.node.quoted())
 			continue
 		}
 		o.Keys = append(o.Keys, Key{Field: k.name, Variable: variable})

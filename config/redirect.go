@@ -13,13 +13,13 @@ import (
 func checkRedirect(s string) *flaw {
 	const example = "for example http://127.0.0.1:8888/callback"
 	if strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r >= 0x7f }) {
-		return &flaw{"white space or a character outside ASCII", "write it exactly as it is registered at Spotify"}
+		return &flaw{"white space or a non-ASCII character", "write it exactly as it is registered at Spotify"}
 	}
 	if strings.Contains(s, "*") {
-		return &flaw{"a wildcard; Spotify compares the whole address", "write out one address, " + example}
+		return &flaw{"a wildcard; Spotify compares the exact address", "write one full address, " + example}
 	}
 	if strings.Contains(s, "#") {
-		return &flaw{"a redirect cannot have a fragment (RFC 6749 3.1.2)", "take out the # and what follows"}
+		return &flaw{"a redirect cannot have a fragment (RFC 6749 3.1.2)", "remove the # and everything after it"}
 	}
 	u, err := url.Parse(s)
 	if err != nil || u.Scheme == "" || u.Scheme == "localhost" || u.Opaque != "" && strings.Contains(u.Scheme, ".") && isPort(u.Opaque) {
@@ -27,7 +27,7 @@ func checkRedirect(s string) *flaw {
 	}
 	switch {
 	case u.User != nil:
-		return &flaw{"a user name or password in the address", "take out what stands before the @"}
+		return &flaw{"a user name or password in the address", "remove everything before the @"}
 	case u.Scheme != "http" && u.Scheme != "https":
 		return nil // a custom scheme may have any path, and any host or none
 	case u.Hostname() == "":
@@ -35,7 +35,7 @@ func checkRedirect(s string) *flaw {
 	}
 	for _, segment := range strings.Split(u.Path, "/") {
 		if segment == "." || segment == ".." {
-			return &flaw{"a . or .. in the path, which browsers take out", "write the path in full, " + example}
+			return &flaw{"a . or .. in the path, which browsers remove", "write the path in full, " + example}
 		}
 	}
 	host, port := u.Hostname(), u.Port()
@@ -53,7 +53,7 @@ func checkRedirect(s string) *flaw {
 	case err == nil && ip.IsUnspecified():
 		return &flaw{"not an address that a browser can open", "write 127.0.0.1, and listen: 0.0.0.0:PORT to bind elsewhere"}
 	case err != nil || !ip.IsLoopback() || ip.Zone() != "" || ip.Is4In6():
-		return &flaw{"Spotify takes plain http only for 127.0.0.1 and [::1]", "write https, or http://127.0.0.1:8888/callback"}
+		return &flaw{"Spotify accepts plain http only for 127.0.0.1 and [::1]", "write https, or http://127.0.0.1:8888/callback"}
 	}
 	return nil
 }
@@ -62,7 +62,7 @@ func checkRedirect(s string) *flaw {
 // port. url.Parse has checked that the port consists of digits.
 func checkPort(host, port string) *flaw {
 	if strings.HasSuffix(host, ":") {
-		return &flaw{"a colon without a port", "write the port, or take out the colon"}
+		return &flaw{"a colon without a port", "write the port, or remove the colon"}
 	}
 	if port == "" {
 		return nil
@@ -70,9 +70,9 @@ func checkPort(host, port string) *flaw {
 	n, err := strconv.ParseUint(port, 10, 16)
 	switch {
 	case err != nil:
-		return &flaw{"a port goes up to 65535", "for example http://127.0.0.1:8888/callback"}
+		return &flaw{"the port is above 65535", "for example http://127.0.0.1:8888/callback"}
 	case n == 0:
-		return &flaw{"port 0 cannot be registered", "leave the port out: a free one is taken at login, and Spotify accepts any"}
+		return &flaw{"port 0 cannot be registered", "leave out the port: the login uses a free one, and Spotify accepts any"}
 	}
 	return nil
 }

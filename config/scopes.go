@@ -38,9 +38,9 @@ func retired(scope string) (hint string, ok bool) {
 	case "user-modify":
 		return "use user-library-modify, user-follow-modify or both", true
 	case "user-read-birthdate", "user-modify-private":
-		return "take it out; nothing replaces it", true
+		return "remove it; nothing replaces it", true
 	case "offline_access":
-		return "take it out; Spotify gives a refresh token without it", true
+		return "remove it; Spotify always issues a refresh token", true
 	}
 	return "", false
 }
@@ -59,7 +59,7 @@ func (d *document) scopes(f *field) []string {
 			continue
 		}
 		if at := slices.Index(names, name); at >= 0 {
-			d.report(item, "keep one of the two", "the scope %s is already there at %s", item.quoted(), d.file.at(firsts[at]))
+			d.report(item, "remove one of the two", "duplicate scope %s: the first one is at %s", item.quoted(), d.file.at(firsts[at]))
 			continue
 		}
 		names, firsts = append(names, name), append(firsts, item)
@@ -78,9 +78,9 @@ func (d *document) scope(item *node, name string) {
 	case gone:
 		d.report(item, hint, "the scope %s is retired", written)
 	case slices.Contains(partnerScopes, name):
-		d.warn(item, "take it out, unless Spotify gave it to your app", "the scope %s is only for Spotify's partners", written)
+		d.warn(item, "remove it, unless Spotify granted it to your app", "the scope %s is only for Spotify's partners", written)
 	case strings.ContainsAny(name, " \t,;\n"):
-		d.report(item, "write each name as an item of its own: [user-library-read, user-top-read]", "the scope %s is more than one name", written)
+		d.report(item, "write each name as its own item: [user-library-read, user-top-read]", "the scope %s contains more than one name", written)
 	default:
 		hint := "the scopes are listed at developer.spotify.com/documentation/web-api/concepts/scopes"
 		if near := nearest(name, knownScopes); near != "" {

@@ -19,7 +19,7 @@ func Select(ps []Profile, patterns []string, others ...string) ([]Profile, error
 		for i := range ps {
 			ok, err := path.Match(pattern, ps[i].Name)
 			if err != nil {
-				return nil, &Problem{Message: fmt.Sprintf("%s is not a pattern", quoted(pattern)), Hint: "* stands for any text, ? for one character, [ab] for one of a few"}
+				return nil, &Problem{Message: fmt.Sprintf("%s is not a pattern", quoted(pattern)), Hint: "* matches any text, ? one character, [ab] one of several"}
 			}
 			keep[i] = keep[i] || ok
 			found = found || ok

@@ -24,7 +24,7 @@ func TestSelect(t *testing.T) {
 		{patterns: "staging prod-?u prod-*", want: "prod-eu prod-us staging"},
 		{patterns: "stagign", wrong: `no profile matches "stagign"`, hint: "did you mean staging?"},
 		{patterns: "dev nothing-like-it", wrong: `no profile matches "nothing-like-it"`, hint: "one of: dev, prod-eu, prod-us, staging"},
-		{patterns: "[", wrong: `"[" is not a pattern`, hint: "* stands for any text, ? for one character, [ab] for one of a few"},
+		{patterns: "[", wrong: `"[" is not a pattern`, hint: "* matches any text, ? one character, [ab] one of several"},
 	}
 	for _, tt := range tests {
 		got, err := Select(ps, strings.Fields(tt.patterns))

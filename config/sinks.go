@@ -12,14 +12,14 @@ func (d *document) template(o *Output, n *node, fs fields, _ Profile) {
 	f := fs.get("template")
 	if f == nil {
 		if !fs.has("template") {
-			d.report(n, "add template: FILE, a text with ${access_token} and the like in it", "the output has no template")
+			d.report(n, "add template: FILE, a text file with ${access_token} and other fields", "the output has no template")
 		}
 		return
 	}
 	if path, ok := d.path(f.node, "template"); ok {
 		o.Template, o.TemplateShown = path, f.node.value
 		if path == o.Path {
-			d.report(f.node, "write the result to another file", "the output would replace its own template")
+			d.report(f.node, "write the result to another file", "the output would overwrite its own template")
 		}
 	}
 }
@@ -59,11 +59,11 @@ func (d *document) command(o *Output, n *node, fs fields, p Profile) {
 		switch {
 		case !ok:
 		case s != "changed":
-			d.report(f.node, "write when: changed, or take it out", "unknown when %s", f.node.quoted())
+			d.report(f.node, "write when: changed, or remove it", "unknown when %s", f.node.quoted())
 		case o.Value != "refresh_token" && o.Value != "seed":
-			d.report(f.node, "set value to refresh_token or seed, or take it out", "when: changed compares the login with the profile's refresh_token, and the command gets another value")
+			d.report(f.node, "set value to refresh_token or seed, or remove it", "when: changed compares the login with the profile's refresh_token, and the command gets another value")
 		case p.RefreshToken == nil && p.NoSeed == "":
-			d.report(f.node, "give the profile a refresh_token, or take it out", "when: changed compares the login with the profile's refresh_token, and there is none")
+			d.report(f.node, "give the profile a refresh_token, or remove it", "when: changed compares the login with the profile's refresh_token, and there is none")
 		default:
 			o.Changed = true
 		}
@@ -80,7 +80,7 @@ func (d *document) github(o *Output, n *node, fs fields, p Profile) {
 		}
 		o.To = s
 	case !fs.has("to"):
-		d.report(n, "add to: env for $GITHUB_ENV, or to: output for $GITHUB_OUTPUT", "the output does not say where to")
+		d.report(n, "add to: env for $GITHUB_ENV, or to: output for $GITHUB_OUTPUT", "the output has no to")
 	}
 	o.Shown = "$GITHUB_" + strings.ToUpper(o.To)
 	d.keys(o, n, fs, p)
@@ -92,6 +92,6 @@ func (d *document) available(n *node, field string, p Profile) {
 	case p.Grant == ClientCredentials && (field == "refresh_token" || field == "authorized_at"):
 		d.report(n, "take it out", "grant client_credentials has no %s", field)
 	case p.Client.Secret == nil && field == "client_secret":
-		d.report(n, "take it out, or add secret to client", "the profile has no client secret")
+		d.report(n, "remove it, or add secret to client", "the profile has no client secret")
 	}
 }

@@ -103,7 +103,7 @@ func (s *scanner) quoted() {
 	quote := s.next()
 	for {
 		if s.at >= len(s.text) {
-			s.found = &flawAt{flaw{"a quote that is never closed", "close it, or use quotes of the other kind around it"}, line, col}
+			s.found = &flawAt{flaw{"missing closing quote", "close the quote, or use the other kind of quote"}, line, col}
 			return
 		}
 		r := s.next()
@@ -122,7 +122,7 @@ func (s *scanner) quoted() {
 	}
 	s.found = &flawAt{flaw{"text after a closing quote", "put the whole value in one pair of quotes; write '' for a single quote in single quotes, and \\\" for a double quote in double quotes"}, line, col}
 	if s.line > line {
-		s.found.flaw = flaw{"a quote that is not closed on its line", "close it, or use quotes of the other kind around it"}
+		s.found.flaw = flaw{"missing closing quote on this line", "close the quote, or use the other kind of quote"}
 	}
 }
 

@@ -13,12 +13,12 @@ import (
 func TestB6Syntax(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
-		"client:\n  id: #CANARY\n":                              "2:7: id has no value|  id: …|put it in quotes",
-		"client:\n  id: &CANARY\n":                              "2:7: id has no value|  id: …|put it in quotes",
-		"client: {id: abc, secret: &CANARY}\n":                  "1:27: secret has no value||put it in quotes",
-		"client:\n  id: abc\n  secret: \"CANARY\nscopes: [a]\n": "3:11: not YAML: a quote that is never closed|  secret: …|close it",
-		"client:\n  id: abc\n  secret: 'CANARY\nx: y\n":         "3:11: not YAML: a quote that is never closed|  secret: …|close it",
-		"client:\n  secret: \"CANARY\n  id: \"x\"\n":            "2:11: not YAML: a quote that is not closed on its line|  secret: …|close it",
+		"client:\n  id: #CANARY\n":                              "2:7: id has no value|  id: …|quote it",
+		"client:\n  id: &CANARY\n":                              "2:7: id has no value|  id: …|quote it",
+		"client: {id: abc, secret: &CANARY}\n":                  "1:27: secret has no value||quote it",
+		"client:\n  id: abc\n  secret: \"CANARY\nscopes: [a]\n": "3:11: not YAML: missing closing quote|  secret: …|close the quote",
+		"client:\n  id: abc\n  secret: 'CANARY\nx: y\n":         "3:11: not YAML: missing closing quote|  secret: …|close the quote",
+		"client:\n  secret: \"CANARY\n  id: \"x\"\n":            "2:11: not YAML: missing closing quote on this line|  secret: …|close the quote",
 		"client: {id: CANARY\nscopes: [streaming]\n":            "1:9: not YAML: the bracket { is never closed|client: {…|close it with }",
 		"scopes: [streaming\noutputs: []\n":                     "1:9: not YAML: the bracket [ is never closed|scopes: […|close it with ]",
 		"scopes: [a, {b: c]\n":                                  "1:13: not YAML: the bracket { is not closed before ]||close it with }",
@@ -27,15 +27,15 @@ func TestB6Syntax(t *testing.T) {
 		"client:\n  id: abc\n secret: CANARY\n":                 "3:2: not YAML: did not find expected key| secret: …|check the indentation",
 		"client:\n  id: abc\n   secret: CANARY\n":               "3:4: not YAML: mapping values|   secret: …|check the indentation",
 		"client:\n\tid: CANARY\n":                               "2:2: not YAML: |\tid: …|indent with spaces",
-		"client:\n  id: @CANARY\n":                              "2:7: not YAML: |  id: …|in quotes",
-		"client:\n  id: %CANARY\n":                              "2:7: not YAML: |  id: …|in quotes",
+		"client:\n  id: @CANARY\n":                              "2:7: not YAML: |  id: …|quote a value",
+		"client:\n  id: %CANARY\n":                              "2:7: not YAML: |  id: …|quote a value",
 		"client:\n  id: \"CANARY\\qX\"\n":                       "2:3: not YAML: found unknown escape|  id: …|for a backslash",
-		"client:\n  id: |CANARY\n":                              "3:1: not YAML: did not find expected comment||begins with",
+		"client:\n  id: |CANARY\n":                              "3:1: not YAML: did not find expected comment||starts with",
 		// What looks like one and is none.
 		"client:\n  id: it's\n  secret: \"a # b\" # don't\n x: CANARY\n":     "4:2: not YAML: did not find expected key||check the indentation",
-		"x: |\n  \"open [ {\n  it's\ny: 'CANARY\n":                           "4:4: not YAML: a quote that is never closed||close it",
+		"x: |\n  \"open [ {\n  it's\ny: 'CANARY\n":                           "4:4: not YAML: missing closing quote||close the quote",
 		"client: {id: \"a]b\", x: 'it''s', y: \"q\\\"\"}\nscopes: [CANARY\n": "2:9: not YAML: the bracket [ is never closed|scopes: […|close it",
-		"# it's \"\nclient:\n  - id: [a, b] # [\n  - \"CANARY\n":             "4:5: not YAML: a quote that is never closed||close it",
+		"# it's \"\nclient:\n  - id: [a, b] # [\n  - \"CANARY\n":             "4:5: not YAML: missing closing quote||close the quote",
 	} {
 		_, problems := Load(t.Context(), Sources{Dir: "/", Env: testEnv, Stdin: func() ([]byte, error) { return []byte(text), nil }}, []string{"-"})
 		got := problems[len(problems)-1]

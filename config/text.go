@@ -19,14 +19,14 @@ const (
 // find it too, and give a worse position.
 func illegal(data []byte) *flawAt {
 	if isUTF16(data) {
-		return &flawAt{flaw{"the text is UTF-16", "save it as UTF-8"}, 0, 0}
+		return &flawAt{flaw{"the file is UTF-16", "save it as UTF-8"}, 0, 0}
 	}
 	line, col := 1, 1
 	for i := 0; i < len(data); {
 		r, size := utf8.DecodeRune(data[i:])
 		switch {
 		case r == utf8.RuneError && size == 1:
-			return &flawAt{flaw{"the text is not UTF-8", "save it as UTF-8"}, line, col}
+			return &flawAt{flaw{"the file is not UTF-8", "save it as UTF-8"}, line, col}
 		case r < ' ' && r != '\t' && r != '\n' && r != '\r', r >= 0x7f && r < 0xa0 && r != 0x85:
 			return &flawAt{flaw{fmt.Sprintf("control character %U", r), "remove it, or write it as an escape in double quotes"}, line, col}
 		}

@@ -128,7 +128,7 @@ func parse(data []byte, take func(tree)) (wrong *flawAt) {
 func nextNode(dec *yaml.Decoder, doc *yaml.Node) (err error) {
 	defer func() {
 		if recover() != nil {
-			err = errors.New("yaml: the parser gave up on it")
+			err = errors.New("yaml: the parser failed")
 		}
 	}()
 	return dec.Decode(doc)
@@ -189,7 +189,7 @@ func (c *converter) convert(y *yaml.Node, depth int) *node {
 
 func (c *converter) fail(y *yaml.Node, message string) {
 	if c.wrong == nil {
-		c.wrong = &flawAt{flaw{message, "split the file, or write it out plainly"}, y.Line, y.Column}
+		c.wrong = &flawAt{flaw{message, "split the file, or write the values out"}, y.Line, y.Column}
 	}
 }
 
@@ -202,7 +202,7 @@ func indentation(line string) int { return len(line) - len(strings.TrimLeft(line
 func syntax(data []byte, err error) *flawAt {
 	message := strings.TrimPrefix(err.Error(), "yaml: ")
 	if _, rest, ok := strings.Cut(message, "unknown anchor '"); ok {
-		at := &flawAt{flaw: flaw{"not YAML: an alias (*) without its anchor (&)", "put a value that begins with * in quotes"}}
+		at := &flawAt{flaw: flaw{"not YAML: an alias (*) without an anchor (&)", "quote a value that starts with *"}}
 		if i := bytes.Index(data, []byte("*"+strings.TrimSuffix(rest, "' referenced"))); i >= 0 {
 			at.line, at.col = lineAt(data, i)
 		}
@@ -237,19 +237,19 @@ func syntax(data []byte, err error) *flawAt {
 	}
 	switch {
 	case strings.Contains(message, "expected ',' or"):
-		at.hint = "inside { } and [ ], put a value with ${…}, commas or braces in quotes"
+		at.hint = "inside { } and [ ], quote values that contain ${…}, commas or braces"
 	case strings.Contains(message, "expected key"), strings.Contains(message, "block sequence entries"):
-		at.hint = "check the indentation: the keys of one mapping begin in the same column"
+		at.hint = "check the indentation: the keys of one mapping start in the same column"
 	case strings.Contains(message, "unknown escape"):
 		at.hint = `in double quotes, write \\ for a backslash; or use single quotes`
 	case strings.Contains(message, "expected comment or line break"):
-		at.hint = "put a value that begins with | or > in quotes"
+		at.hint = "quote a value that starts with | or >"
 	case strings.Contains(message, "mapping values are not allowed"):
-		at.hint = `put a value that has ": " in it in quotes, and check the indentation`
+		at.hint = `quote a value that contains ": ", and check the indentation`
 	case strings.Contains(message, "tab character"):
 		at.hint = "indent with spaces"
 	case strings.Contains(message, "cannot start any token"):
-		at.hint = "indent with spaces, not tabs, and put a value that begins with @, % or ` in quotes"
+		at.hint = "indent with spaces, not tabs; quote a value that starts with @, % or `"
 	}
 	at.message = "not YAML: " + message
 	return at

@@ -150,13 +150,13 @@ func (v *Value) run(ctx context.Context) (string, error) {
 	case ctx.Err() != nil:
 		return "", ctx.Err()
 	case limited.Err() != nil:
-		return "", v.problem(fmt.Sprintf("the command %s did not end within %s", v.shown, v.timeout), "run it by hand: does it ask for something?")
+		return "", v.problem(fmt.Sprintf("the command %s did not end within %s", v.shown, v.timeout), "run the command by hand: does it wait for input?")
 	case errors.Is(err, ErrTooLarge), out.full:
-		return "", v.problem(fmt.Sprintf("the command %s printed more than a secret", v.shown), "it must print the bare value and nothing else")
+		return "", v.problem(fmt.Sprintf("the command %s printed more than 64 KiB", v.shown), "it must print only the value")
 	case errors.As(err, &exit):
-		return "", v.problem(fmt.Sprintf("the command %s failed (%s)", v.shown, exit.ProcessState), "run it by hand to see why")
+		return "", v.problem(fmt.Sprintf("the command %s failed (%s)", v.shown, exit.ProcessState), "run the command by hand to see why")
 	default:
-		return "", v.problem(fmt.Sprintf("cannot run the command %s: %s", v.shown, cause(err)), "the first word of the list is the program, each further one an argument; no shell is used")
+		return "", v.problem(fmt.Sprintf("cannot run the command %s: %s", v.shown, cause(err)), "the first item is the program, the others are its arguments; tokenform uses no shell")
 	}
 }
 

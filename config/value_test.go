@@ -47,7 +47,7 @@ func TestValue(t *testing.T) {
 		{name: "empty variable", yaml: "{env: EMPTY}", wrong: "the value is empty"},
 		{name: "file", yaml: "{file: s}", files: map[string]string{"s": "abc\n"}, known: true, want: "abc"},
 		{name: "file with CRLF", yaml: "{file: s}", files: map[string]string{"s": "abc\r\n"}, known: true, want: "abc"},
-		{name: "file with two newlines", yaml: "{file: s}", files: map[string]string{"s": "CANARY\n\n"}, wrong: "more than one line"},
+		{name: "file with two newlines", yaml: "{file: s}", files: map[string]string{"s": "CANARY\n\n"}, wrong: "spans several lines"},
 		{name: "file with a space", yaml: "{file: s}", files: map[string]string{"s": "CANARY \n"}, wrong: "white space"},
 		{name: "no file", yaml: "{file: dir/s}", wrong: "cannot read dir/s: no such file or directory"},
 		{name: "large file", yaml: "{file: s}", files: map[string]string{"s": long}, wrong: "cannot read s: too large"},
@@ -58,7 +58,7 @@ func TestValue(t *testing.T) {
 		{name: "failing command", yaml: "{command: [sh, -c, 'echo CANARY >&2; echo CANARY; exit 7']}", wrong: "the command sh failed (exit status 7)"},
 		{name: "no command", yaml: "{command: [tokenform-test-no-such-program]}", wrong: "cannot run the command tokenform-test-no-such-program: executable file not found"},
 		{name: "silent command", yaml: "{command: ['true']}", wrong: "the value is empty"},
-		{name: "talkative command", yaml: "{command: ['yes', CANARY]}", wrong: "the command yes printed more than a secret"},
+		{name: "talkative command", yaml: "{command: ['yes', CANARY]}", wrong: "the command yes printed more than 64 KiB"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

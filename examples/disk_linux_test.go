@@ -129,14 +129,14 @@ var putBack = and(removing("out/.env"), moving("env", "out/.env"))
 func TestDisk(t *testing.T) {
 	t.Parallel()
 	const unstored, lostIt = "dev: a token could not be stored: ", "the token was granted but cannot be stored: "
-	const state, unasked = ".tokenform", "nothing was asked of Spotify"
+	const state, unasked = ".tokenform", "no request was sent to Spotify"
 	login := firstLogin
 	withstand(t, []trouble{
 		// The state directory.
 		{name: "state on a full disk", mount: state, before: filling(".tokenform/.filler"), after: removing(".tokenform/.filler"),
 			exit: 1, message: unstored, hint: unasked, state: "old", outputs: "old old", next: 1},
 		{name: "state on a full disk, first login", first: true, args: login, mount: state, before: filling(".tokenform/.filler"), after: removing(".tokenform/.filler"),
-			exit: 1, message: ".tokenform: no space left on device", hint: "make room or make it writable", state: "none", outputs: "old none", next: 1},
+			exit: 1, message: ".tokenform: no space left on device", hint: "free some space or make it writable", state: "none", outputs: "old none", next: 1},
 		{name: "state on a full disk, login renewed", args: append(slices.Clone(login), "--renew"), mount: state, before: filling(".tokenform/.filler"), after: removing(".tokenform/.filler"),
 			exit: 1, message: unstored, hint: unasked, state: "old", outputs: "old old", next: 1},
 		{name: "state's disk without an inode", mount: state, before: inodes(".tokenform/.filler"), after: removing(".tokenform/.filler"),
@@ -156,7 +156,7 @@ func TestDisk(t *testing.T) {
 		{name: "state moved away while the server answers", during: moving(state, "away"), after: and(removing(state), moving("away", state)),
 			exit: 1, message: lostIt, hint: "if the next apply is refused, log in to dev again", requests: 1, state: "none", outputs: "old old"},
 		{name: "state moved away during a first login", first: true, args: login, during: moving(state, "away"), after: and(removing(state), moving("away", state)),
-			exit: 1, message: lostIt, hint: "this login is lost and must be repeated for dev", requests: 1, state: "none", outputs: "old none"},
+			exit: 1, message: lostIt, hint: "this login is lost: log in again to dev", requests: 1, state: "none", outputs: "old none"},
 		{name: "state file 0000", ordinary: true, before: permit(stateFileName, 0), after: permit(stateFileName, 0o600),
 			exit: 1, message: ".json: permission denied", hint: "make it readable for this user", state: "old", outputs: "old old", next: 1},
 		{name: "state file is a named pipe", before: func(d *disk) {

@@ -122,8 +122,8 @@ func serveLoose() int {
 func TestA1NoPermissions(t *testing.T) {
 	t.Parallel()
 	const (
-		warned = "warning: tokenform.yaml:1:1: the file system of .tokenform keeps no permissions: other users of this machine may read the tokens in it\nhint: --state DIR puts the tokens on a file system that keeps them\n"
-		output = " holds a secret that other users can read: its file system keeps no permissions"
+		warned = "warning: tokenform.yaml:1:1: the file system of .tokenform does not support permissions: other users of this machine may read the tokens\nhint: use --state DIR to keep tokens on a file system with permissions\n"
+		output = " contains a secret that other users can read: its file system does not support permissions"
 	)
 	profile := "profile: dev\nclient: {id: app, secret: hush-hush}\ngrant: client_credentials\noutputs:\n  - {type: env, path: .env, keys: {access_token: TOKEN}}\n  - {type: json, path: new/token.json}\n"
 	for name, refuses := range map[string]bool{"chmod has no effect": false, "chmod is refused": true} {

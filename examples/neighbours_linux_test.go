@@ -104,8 +104,8 @@ func TestA8SharedDirectory(t *testing.T) {
 		owner int
 		said  string
 	}{
-		{0o644, bob, "warning: dev: .env belonged to another user, who cannot change it any more: it belongs to this user now"},
-		{0o640, bob, "belongs to this user now"},
+		{0o644, bob, "warning: dev: .env belonged to another user, and now belongs to this user"},
+		{0o640, bob, "now belongs to this user"},
 		{0o664, alice, "warning: dev: .env belongs to another user, who can read the token"},
 		{0o660, alice, "belongs to another user"},
 		{0o666, alice, "belongs to another user"},
@@ -184,7 +184,7 @@ func TestE4Planted(t *testing.T) {
 		for _, text := range []string{"", "{}", `{"access_token":"BQx","token_type":"Bearer","scope":"","expires_at":"2026-01-01T00:00:00Z","profile":"dev"}`} {
 			n.make(file, text, alice, 0o666)
 			code, said := n.run(n.shared, "apply", "--state", filepath.Join(n.own, "state"))
-			if owner, _, now := n.is(file); code != 1 || !strings.Contains(said, "tokenform did not make this file") || owner != alice || now != text {
+			if owner, _, now := n.is(file); code != 1 || !strings.Contains(said, "tokenform did not create this file") || owner != alice || now != text {
 				t.Errorf("exit %d; uid %d, %q\n%s", code, owner, now, said)
 			}
 		}

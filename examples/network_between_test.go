@@ -28,7 +28,7 @@ import (
 // between are the faults that lie between the program and the server.
 func between(again [5]outcome, network string) []row {
 	const always = -1
-	const ours = "name its CA file in SSL_CERT_FILE"
+	const ours = "set SSL_CERT_FILE to its CA file"
 	insecure := func(message, hint string) [5]outcome {
 		return all(failed(1, "its certificate cannot be trusted: "+message, hint).unheard())
 	}
@@ -41,7 +41,7 @@ func between(again [5]outcome, network string) []row {
 		{"certificate expired", faults.Fault{}, 0, secured(leaf{since: -48 * time.Hour}), insecure("it has expired or is not yet valid", "check this machine's clock")},
 		{"certificate not yet valid", faults.Fault{}, 0, secured(leaf{since: 24 * time.Hour}), insecure("it has expired or is not yet valid", "check this machine's clock")},
 		{"certificate of a stranger", faults.Fault{}, 0, secured(leaf{stranger: true}), insecure("signed by an unknown authority", ours)},
-		{"TLS 1.1", faults.Fault{}, 0, secured(leaf{version: tls.VersionTLS11}), all(later(4, "it broke off TLS: protocol version not supported").hinting(network).unheard())},
+		{"TLS 1.1", faults.Fault{}, 0, secured(leaf{version: tls.VersionTLS11}), all(later(4, "TLS failed: protocol version not supported").hinting(network).unheard())},
 		{"http where https is declared", faults.Fault{}, 0, func(x *trial) { x.url = strings.Replace(x.url, "http://", "https://", 1) },
 			all(later(4, "it speaks http, not https").hinting("check TOKENFORM_ACCOUNTS_URL").unheard())},
 

@@ -36,7 +36,7 @@ func done(tries int) outcome {
 	return outcome{tries: tries, arrived: tries, state: "new"}
 }
 
-// later is passing trouble: nothing has changed.
+// later is temporary failure: nothing has changed.
 func later(tries int, message string) outcome {
 	return outcome{exit: 5, tries: tries, arrived: tries, state: "unchanged", message: message}
 }
@@ -85,9 +85,9 @@ func useless(o outcome) [5]outcome {
 
 func troubles(thief string) []row {
 	const always = -1
-	const elsewhere = "log in where a browser is: tokenform token -p dev"
-	const counted = "an earlier try may have counted although its answer was lost: log in again"
-	const network = "check the network, and HTTPS_PROXY where a proxy is needed"
+	const elsewhere = "on a machine with a browser, run: tokenform token -p dev"
+	const counted = "an earlier attempt may have succeeded although its answer was lost: log in again"
+	const network = "check the network connection, and HTTPS_PROXY if you use a proxy"
 	const usedCode, rotatedOut = "invalid authorization code (invalid_grant)", "refresh token revoked (invalid_grant)"
 	const falsely = "invalid refresh token (invalid_grant)"
 	// The second try meets what the first, whose answer was lost, has done.
@@ -146,7 +146,7 @@ func troubles(thief string) []row {
 	}
 	for _, status := range []int{301, 302, 307, 308} {
 		rows = append(rows, row{fmt.Sprintf("%d to another host", status), faults.RedirectTo(status, thief+"/api/token"), always, nil,
-			all(failed(1, fmt.Sprintf("answered %d, a redirect, which is never followed", status), "check TOKENFORM_ACCOUNTS_URL"))})
+			all(failed(1, fmt.Sprintf("answered %d, a redirect, which tokenform does not follow", status), "check TOKENFORM_ACCOUNTS_URL"))})
 	}
 	return append(rows, between(again, network)...)
 }

@@ -61,8 +61,8 @@ func TestPipelineGitHub(t *testing.T) {
 // exit code 4, says what to do, and starts no browser.
 func TestPipelineGitHubNeedsAPerson(t *testing.T) {
 	t.Parallel()
-	steps := `hint: log in where a browser is: tokenform token -p github --format seed spotify/github.yaml
-hint: store what that prints as a secret here: SPOTIFY_REFRESH_TOKEN
+	steps := `hint: on a machine with a browser, run: tokenform token -p github --format seed spotify/github.yaml
+hint: store its output here as the secret SPOTIFY_REFRESH_TOKEN
 
 Applied: 1 failed
 `
@@ -70,7 +70,7 @@ Applied: 1 failed
 		name, says string
 		ready      func(*pipeline, *gitHubRunner)
 	}{
-		{"no secret", "a person must log in: never logged in; spotify/github.yaml:6:16: refresh_token is empty: the variable SPOTIFY_REFRESH_TOKEN has no value; CI gives no secrets to a pull request from a fork", func(*pipeline, *gitHubRunner) {}},
+		{"no secret", "a person must log in: not logged in yet; spotify/github.yaml:6:16: refresh_token is empty: the variable SPOTIFY_REFRESH_TOKEN has no value; CI does not pass secrets to pull requests from forks", func(*pipeline, *gitHubRunner) {}},
 		{"revoked", `refreshing: refresh token revoked \(invalid_grant\)`, func(p *pipeline, r *gitHubRunner) {
 			r.secrets["SPOTIFY_REFRESH_TOKEN"] = p.login("spotify/github.yaml", "SPOTIFY_CLIENT_ID=app", "SPOTIFY_CLIENT_SECRET=hush-hush")
 			if code := r.job(actions); code != 0 {

@@ -17,7 +17,7 @@ func (s *session) askAccount(ctx context.Context, app oauth.App, t, n *state.Tok
 	me, err := app.Me(ctx, n.Access)
 	if err != nil {
 		if p.Account != "" {
-			return nil, &fault.Error{Message: "the profile wants the account " + p.Account + ", and the Web API does not say who logged in", Err: err}
+			return nil, &fault.Error{Message: "the profile requires the account " + p.Account + ", but the Web API does not say who logged in", Err: err}
 		}
 		s.warn(p.Name, "the Web API does not say who logged in: "+reasonOf(err), fault.HintOf(err))
 		if t != nil && t.ClientID == n.ClientID {
@@ -30,10 +30,10 @@ func (s *session) askAccount(ctx context.Context, app oauth.App, t, n *state.Tok
 	switch ok, known := accountFits(p, t, got); {
 	case ok || !known:
 	case p.Account != "":
-		return nil, &fault.Error{Message: fmt.Sprintf("%s logged in, but the profile wants the account %s; nothing is stored", accountName(got), p.Account), Hint: cure}
+		return nil, &fault.Error{Message: fmt.Sprintf("%s logged in, but the profile requires the account %s; nothing was stored", accountName(got), p.Account), Hint: cure}
 	default:
 		return nil, &fault.Error{
-			Message: fmt.Sprintf("%s logged in, but this profile belongs to %s; nothing is stored", accountName(got), accountName(t.Account)),
+			Message: fmt.Sprintf("%s logged in, but this profile belongs to %s; nothing was stored", accountName(got), accountName(t.Account)),
 			Hint:    cure + "; to change accounts, set account: " + me.ID,
 		}
 	}

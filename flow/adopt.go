@@ -92,7 +92,7 @@ func (s *session) adopt(ctx context.Context, d *Decision) (*state.Token, error) 
 			err = s.checkAccount(ctx, s.api(t), next)
 		}
 		if err != nil {
-			s.warn(s.profile.Name, s.found.Shown+" holds a token without a refresh token, which is not adopted: "+err.Error(), "let one program alone write the file")
+			s.warn(s.profile.Name, s.found.Shown+" contains a token without a refresh token, which tokenform does not adopt: "+err.Error(), "let only one program write the file")
 			if *d = s.Runner.decide(s.profile, s.token); d.Action == Keep {
 				return nil, nil
 			}
@@ -116,9 +116,9 @@ func (s *session) adopt(ctx context.Context, d *Decision) (*state.Token, error) 
 	}
 	hint := "move the file away"
 	if s.world.Realm == state.Real {
-		hint = fmt.Sprintf("if it is to be used here: %s, then %s with a copy of it; else move it away", s.command(s.profile, "destroy"), s.options.Invocation.Command("import", "-p", s.profile.Name, "--from", "FILE"))
+		hint = fmt.Sprintf("to use it here, run %s, then %s with a copy of it; otherwise move it away", s.command(s.profile, "destroy"), s.options.Invocation.Command("import", "-p", s.profile.Name, "--from", "FILE"))
 	}
-	return nil, &fault.Error{Message: s.found.Shown + " holds a newer token of another login; nothing is overwritten", Err: err, Hint: hint}
+	return nil, &fault.Error{Message: s.found.Shown + " contains a newer token of another login; nothing was overwritten", Err: err, Hint: hint}
 }
 
 // checkAccount asks the Web API whose token next is, and refuses everybody but the
@@ -132,9 +132,9 @@ func (s *session) checkAccount(ctx context.Context, app oauth.App, next *state.T
 	got := accountOf(me)
 	switch ok, known := accountFits(s.profile, s.token, got); {
 	case !known:
-		return &fault.Error{Message: "it is of " + accountName(got) + ", and whose login is stored is not known"}
+		return &fault.Error{Message: "it belongs to " + accountName(got) + ", and the account of the stored login is not known"}
 	case !ok:
-		return &fault.Error{Message: "it is of " + accountName(got)}
+		return &fault.Error{Message: "it belongs to " + accountName(got)}
 	}
 	next.Account = got
 	return nil

@@ -179,13 +179,13 @@ func TestNotAdopted(t *testing.T) {
 		other := w.must(w.profile(func(p *config.Profile) { p.Name, p.Outputs = "other", nil }), flow.Login)
 		w.clientWrites(theirs{other.Access, other.Refresh, other.Expires, "Bearer"})
 		file := w.clientHas()
-		w.fails(w.apply(p), fault.Failed, "token.json holds a newer token of another login; nothing is overwritten", "Else (somebody-else)", "import -p dev --from")
+		w.fails(w.apply(p), fault.Failed, "token.json contains a newer token of another login; nothing was overwritten", "Else (somebody-else)", "import -p dev --from")
 		if w.stored(p).Access != before.Access || w.clientHas() != file {
 			t.Error("something changed")
 		}
 		// An outage is no proof, and no reason to write over it.
 		w.server.Inject("/v1/me", faults.Outage(503), -1)
-		w.fails(w.apply(p), fault.Temporary, "nothing is overwritten")
+		w.fails(w.apply(p), fault.Temporary, "nothing was overwritten")
 		if w.clientHas() != file {
 			t.Error("the file was overwritten")
 		}
@@ -202,7 +202,7 @@ func TestNotAdopted(t *testing.T) {
 		}), flow.Login)
 		w.clientWrites(theirs{other.Access, other.Refresh, other.Expires, "Bearer"})
 		file := w.clientHas()
-		w.fails(w.apply(p), fault.Failed, "token.json holds a newer token of another login; nothing is overwritten", "invalid_grant")
+		w.fails(w.apply(p), fault.Failed, "token.json contains a newer token of another login; nothing was overwritten", "invalid_grant")
 		if w.stored(p).Refresh != before.Refresh || w.clientHas() != file {
 			t.Error("something changed")
 		}
@@ -260,7 +260,7 @@ func TestNotAdopted(t *testing.T) {
 		if err := os.WriteFile(path, b, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if plan := w.runner().Plan([]config.Profile{p})[0]; plan.Decision.Action != flow.Keep || plan.Outputs[0].Reason != "its refresh token is gone" {
+		if plan := w.runner().Plan([]config.Profile{p})[0]; plan.Decision.Action != flow.Keep || plan.Outputs[0].Reason != "its refresh token is missing" {
 			t.Errorf("planned %s, %q", plan.Decision.Action, plan.Outputs[0].Reason)
 		}
 		if tok := w.must(p, flow.Keep); tok.Access != before.Access {

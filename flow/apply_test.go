@@ -223,7 +223,7 @@ func TestInvalidGrant(t *testing.T) {
 		t.Errorf("stored after a refusal: refresh token kept %v, rejected at %v", after.Refresh == before.Refresh, after.Rejected)
 	}
 
-	w.fails(w.apply(p), fault.LoginNeeded, "refused on 2026-11-23, asked again on 2026-11-24")
+	w.fails(w.apply(p), fault.LoginNeeded, "refused on 2026-11-23, next attempt on 2026-11-24")
 	if n := w.server.Count("/api/token") - sent; n != 1 {
 		t.Errorf("a refused refresh was repeated within the day")
 	}
@@ -513,7 +513,7 @@ func TestNoRoom(t *testing.T) {
 			if err := os.MkdirAll(filepath.Join(p.State, ".dev.json.tokenform-tmp", "x"), 0o700); err != nil {
 				t.Fatal(err)
 			}
-			w.fails(w.apply(p), fault.Failed, "could not be stored", "nothing was asked of Spotify")
+			w.fails(w.apply(p), fault.Failed, "could not be stored", "no request was sent to Spotify")
 			if n := w.server.Count("/api/token"); n != 0 {
 				t.Errorf("%d token requests", n)
 			}
@@ -545,7 +545,7 @@ func TestSeedOfAnotherAccount(t *testing.T) {
 	login := w.must(w.profile(func(p *config.Profile) { p.Name = "laptop" }), flow.Login)
 	w.unattended()
 	p := w.profile(func(p *config.Profile) { p.RefreshToken, p.Account = config.Literal(login.Refresh), "somebody-else" })
-	w.fails(w.apply(p), fault.Failed, "sandbox-user", "somebody-else", "nothing is stored")
+	w.fails(w.apply(p), fault.Failed, "sandbox-user", "somebody-else", "nothing was stored")
 	if w.stored(p) != nil {
 		t.Error("it was stored")
 	}
@@ -576,7 +576,7 @@ func TestSeedRotatedAndNobodyKnowsWhose(t *testing.T) {
 				return
 			}
 			for range 2 { // it stays refused, and is not lost
-				w.fails(w.apply(p), kind, "the profile wants the account somebody-else")
+				w.fails(w.apply(p), kind, "the profile requires the account somebody-else")
 			}
 			if w.stored(p).Access != "" {
 				t.Error("the wrong account's token is there to be used")

@@ -52,7 +52,7 @@ func Decide(p config.Profile, t *state.Token, now time.Time) Decision {
 	case t != nil && p.RefreshToken != nil && seedKnown && state.Digest(seed) != t.Seed && state.Digest(seed) != t.RefusedSeed && config.ParseSeed(seed).Refresh != t.Refresh:
 		return Decision{Refresh, "refresh_token changed", true}
 	case t == nil:
-		return Decision{Action: Login, Reason: "never logged in"}
+		return Decision{Action: Login, Reason: "not logged in yet"}
 	case clientChanged(p, t):
 		return Decision{Action: Login, Reason: "client id changed"}
 	case t.Grant != string(p.Grant):
@@ -80,14 +80,14 @@ func Decide(p config.Profile, t *state.Token, now time.Time) Decision {
 			// tokens in an outage: so refresh once a day. The old token stays until a
 			// new one is stored.
 			if next := t.Rejected.Add(24 * time.Hour); now.Before(next) && !t.Rejected.After(now) {
-				return Decision{Action: Login, Reason: "refresh token refused on " + day(t.Rejected) + ", asked again on " + day(next)}
+				return Decision{Action: Login, Reason: "refresh token refused on " + day(t.Rejected) + ", next attempt on " + day(next)}
 			}
 			reason += ", refused on " + day(t.Rejected)
 		}
 		return Decision{Action: Refresh, Reason: reason}
 	}
 	if p.Account != "" && t.Account == nil {
-		return Decision{Action: Verify, Reason: "whose login it is has never been asked"}
+		return Decision{Action: Verify, Reason: "the account of the login is not known"}
 	}
 	return keep(p, t, now)
 }
@@ -95,7 +95,7 @@ func Decide(p config.Profile, t *state.Token, now time.Time) Decision {
 // keep decides about a token that has time left.
 func keep(p config.Profile, t *state.Token, now time.Time) Decision {
 	if p.Verify && !t.Verified {
-		return Decision{Action: Verify, Reason: "the token has never been verified"}
+		return Decision{Action: Verify, Reason: "the token is not verified yet"}
 	}
 	return Decision{Action: Keep, Reason: Validity(p, t, now)}
 }
@@ -119,9 +119,9 @@ func decideClientCredentials(p config.Profile, t *state.Token, now time.Time) De
 func implausible(t *state.Token, now time.Time) string {
 	switch {
 	case t.Obtained.After(now.Add(maxSkew)):
-		return "its time of issue is in the future"
+		return "it was issued in the future"
 	case !t.Obtained.IsZero() && t.Expires.Sub(t.Obtained) > longestLife:
-		return "its lifetime cannot be right"
+		return "its lifetime is implausible"
 	}
 	return ""
 }

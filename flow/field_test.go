@@ -208,7 +208,7 @@ func TestD11AccountDeclaredLater(t *testing.T) {
 	t.Run("no answer", func(t *testing.T) {
 		w := unknown(t)
 		w.server.Inject("/v1/me", faults.Outage(503), -1)
-		w.fails(w.apply(w.profile(account("sandbox-user"))), fault.Temporary, "does not say whose the stored login is")
+		w.fails(w.apply(w.profile(account("sandbox-user"))), fault.Temporary, "does not say whose login is stored")
 	})
 }
 
@@ -248,7 +248,7 @@ func TestD5ForeignToken(t *testing.T) {
 				if (after.Access == f.Access) != c.adopted || after.Refresh != before.Refresh {
 					t.Errorf("adopted: %v", after.Access == f.Access)
 				}
-				if told := strings.Contains(strings.Join(w.warnings(), "\n"), "not adopted"); told == c.adopted {
+				if told := strings.Contains(strings.Join(w.warnings(), "\n"), "does not adopt"); told == c.adopted {
 					t.Errorf("warned %q", w.warnings())
 				}
 				if has := w.clientHas(); has.Access != after.Access || has.Refresh != after.Refresh {
@@ -289,7 +289,7 @@ func TestA7PortOfAnotherLogin(t *testing.T) {
 	go other.Wait(t.Context(), "", "")
 	p := w.profile(func(p *config.Profile) { p.Listen = other.Address() })
 	w.options.LockTimeout = 300 * time.Millisecond
-	w.fails(w.apply(p), fault.Temporary, "in use by the login of another tokenform", "finish or stop that login")
+	w.fails(w.apply(p), fault.Temporary, "in use by another tokenform login", "finish or stop that login")
 	w.options.LockTimeout = 10 * time.Second
 	time.AfterFunc(400*time.Millisecond, func() { other.Close() })
 	p.RedirectURI = "http://" + other.Address() + "/callback"

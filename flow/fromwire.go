@@ -45,7 +45,7 @@ func (s *session) fromWire(app oauth.App, old *state.Token, w oauth.Token, sent 
 		if off < 0 {
 			off, way = -off, "behind"
 		}
-		s.warn(s.profile.Name, fmt.Sprintf("this machine's clock is %s %s the server's", Span(off), way), "set the clock: expiry times are computed from it")
+		s.warn(s.profile.Name, fmt.Sprintf("this machine's clock is %s %s the server's", Span(off), way), "set the clock: token expiry depends on it")
 	}
 	return n
 }

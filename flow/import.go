@@ -35,7 +35,7 @@ func (r *Runner) importToken(ctx context.Context, p config.Profile, seed config.
 	}
 	defer s.unlock()
 	if s.token != nil {
-		return nil, &fault.Error{Message: "there is a login already", Hint: "if it may go, run " + r.command(p, "destroy") + " first"}
+		return nil, &fault.Error{Message: "a login already exists", Hint: "to replace it, run " + r.command(p, "destroy") + " first"}
 	}
 	from, err := s.seeded(seed, seedDigest(p))
 	if err != nil {
@@ -48,7 +48,7 @@ func (r *Runner) importToken(ctx context.Context, p config.Profile, seed config.
 	n, err := s.refresh(ctx, app, from)
 	s.warnOfDoubt()
 	if refused(err) {
-		return nil, &fault.Error{Message: "Spotify refuses this refresh token", Err: err, Hint: "is it whole, not older than six months, and of the app " + app.ID + "?"}
+		return nil, &fault.Error{Message: "Spotify refuses this refresh token", Err: err, Hint: "check that it is complete, less than six months old, and of the app " + app.ID + "?"}
 	}
 	return n, err
 }

@@ -89,7 +89,7 @@ func (s *session) exchange(ctx context.Context, app oauth.App, ask *asking) (*st
 		}
 		if n.Account != nil {
 			if err := s.entry.Save(n); err != nil {
-				s.warn(p.Name, "the account is not remembered: "+err.Error(), "the login itself is stored")
+				s.warn(p.Name, "the account could not be stored: "+err.Error(), "the login itself is stored")
 			}
 		}
 		return n, s.verify(ctx, app, n)
@@ -103,7 +103,7 @@ func (s *session) exchange(ctx context.Context, app oauth.App, ask *asking) (*st
 	return n, s.verify(ctx, app, n)
 }
 
-const lostLogin = "this login is lost and must be repeated for "
+const lostLogin = "this login is lost: log in again to "
 
 // asking is one attempt to have a person log in.
 type asking struct {
@@ -148,13 +148,13 @@ func (s *session) ask(ctx context.Context, app oauth.App, reason string) (*askin
 		}
 		callback.Profile = p.Name
 		callback.Secured = func() {
-			s.warn(p.Name, "the browser asks for https, which is not spoken here: it has changed the address", "change https:// to http:// in the browser's address bar, or paste the address here; if the browser does so each time, turn its HTTPS-only mode off for this address")
+			s.warn(p.Name, "the browser asked for https, but the login listener speaks http: the browser changed the address", "change https:// to http:// in the browser's address bar, or paste the address here; if this happens every time, turn off the browser's HTTPS-only mode for this address")
 		}
 		a.callback = callback
 		prompt.RedirectURI, prompt.Short, prompt.Browser = callback.RedirectURI(), callback.StartURL(), true
 		prompt.Listener = callback.Address()
 	} else if s.world.Pasted == nil {
-		return nil, &fault.Error{Kind: fault.LoginNeeded, Message: "the redirect URI " + s.profile.RedirectURI + " leads to no listener of ours, so its address must be pasted", Hint: "use --login paste"}
+		return nil, &fault.Error{Kind: fault.LoginNeeded, Message: "the redirect URI " + s.profile.RedirectURI + " does not lead to this program, so you must paste the address", Hint: "use --login paste"}
 	}
 	a.login = oauth.NewLogin(prompt.RedirectURI, p.Scopes, p.ShowDialog)
 	prompt.URL, prompt.Until = app.AuthorizeURL(a.login), s.now().Add(s.options.LoginTimeout)
@@ -218,7 +218,7 @@ func (s *session) await(ctx context.Context, a *asking, prompt Prompt) error {
 			if _, final := errors.AsType[*fault.Error](err); final {
 				browser <- heard{err: err}
 			} else if err != nil && ctx.Err() == nil {
-				s.warn(p.Name, "no browser could be opened: "+err.Error(), "open the address above yourself")
+				s.warn(p.Name, "cannot open a browser: "+err.Error(), "open the address above yourself")
 			}
 		}()
 	}
@@ -239,7 +239,7 @@ func (s *session) await(ctx context.Context, a *asking, prompt Prompt) error {
 		case line, ok := <-pasted:
 			if !ok {
 				if a.callback == nil {
-					return &fault.Error{Kind: fault.LoginNeeded, Message: "standard input ended before the address came", Hint: "paste the whole address that the browser ended at"}
+					return &fault.Error{Kind: fault.LoginNeeded, Message: "standard input ended before an address was pasted", Hint: "paste the complete address from the browser's address bar"}
 				}
 				pasted = nil // no more lines come, but the browser may still answer
 				continue
@@ -276,6 +276,6 @@ func (s *session) timedOut() error {
 		Kind:    fault.LoginNeeded,
 		Message: fmt.Sprintf("no login within %s", s.options.LoginTimeout.Round(time.Second)),
 		Hint: "if Spotify's page showed an error: register exactly " + s.profile.RedirectURI +
-			" in the app's settings at https://developer.spotify.com/dashboard and press Save, and check client.id and scopes; else run apply again, with --login-timeout for more time",
+			" in the app's settings at https://developer.spotify.com/dashboard and press Save, and check client.id and scopes; otherwise run apply again, with a longer --login-timeout",
 	}
 }

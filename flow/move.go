@@ -90,11 +90,11 @@ func (r *Runner) Move(ctx context.Context, dir, from, to string) error {
 	defer target.Unlock()
 	t, err := old.Token()
 	if t == nil {
-		return cmp.Or(err, error(&fault.Error{Message: "nothing is kept of " + from, Hint: "tokenform state list says of what"}))
+		return cmp.Or(err, error(&fault.Error{Message: "no state for " + from, Hint: "tokenform state list shows the names"}))
 	}
 	if now, err := target.Token(); err != nil || now != nil {
 		if err == nil {
-			err = &fault.Error{Message: to + " has a login already", Hint: "tokenform state rm " + to + " removes it, if nobody needs it"}
+			err = &fault.Error{Message: to + " already has a login", Hint: "tokenform state rm " + to + " removes it"}
 		}
 		return err
 	}

@@ -69,7 +69,7 @@ func (r *Runner) notify(ctx context.Context, o Outcome) {
 		case !asked:
 		case err != nil:
 			told.Tried[n.Event] = now.UTC().Truncate(time.Second)
-			r.warn(p.Name, "notify: "+err.Error(), "run the command by hand to see why; it is tried again in an hour")
+			r.warn(p.Name, "notify: "+err.Error(), "run the command by hand to see why; tokenform tries again in an hour")
 		default:
 			told.Last[n.Event] = now.UTC().Truncate(time.Second)
 			delete(told.Tried, n.Event)
@@ -83,7 +83,7 @@ func (r *Runner) notify(ctx context.Context, o Outcome) {
 	}
 	defer entry.Unlock()
 	if err := entry.SaveTold(told); err != nil {
-		r.warn(p.Name, "what people were told is not remembered: "+err.Error(), fault.HintOf(err))
+		r.warn(p.Name, "cannot record which notifications were sent: "+err.Error(), fault.HintOf(err))
 	}
 }
 

@@ -132,8 +132,8 @@ func (r *Runner) checkOwner(p config.Profile, t *state.Token) error {
 	}
 	return &fault.Error{
 		Kind:    fault.Invalid,
-		Message: fmt.Sprintf("the login in %s is of the profile %s in %s, and this is the one in %s", p.State, p.Name, other, p.File()),
-		Hint:    "give one of the two another name (profile: NAME), or another directory for its tokens (state: DIR, --state DIR)",
+		Message: fmt.Sprintf("the login in %s belongs to the profile %s in %s, not to the one in %s", p.State, p.Name, other, p.File()),
+		Hint:    "rename one of the two (profile: NAME), or give it another state directory (state: DIR, --state DIR)",
 	}
 }
 
@@ -149,7 +149,7 @@ func (r *Runner) SuggestMoves(outcomes []Outcome, orphans []config.Profile) {
 		}
 		for _, old := range orphans {
 			if t, err := r.stateOf(old).Read(old.Name); err == nil && t != nil && t.ClientID == id && old.State == o.Profile.State {
-				r.warn(o.Profile.Name, "the login of "+old.Name+", which no file declares any more, is of the same app", "if the profile was renamed: moved_from: "+old.Name+" in it, or "+line.Command("state", "mv", old.Name, o.Profile.Name))
+				r.warn(o.Profile.Name, "the login of "+old.Name+", which no file declares, is of the same app", "if the profile was renamed: moved_from: "+old.Name+" in it, or "+line.Command("state", "mv", old.Name, o.Profile.Name))
 				break
 			}
 		}

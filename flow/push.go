@@ -18,7 +18,7 @@ func (r *Runner) Forget(ctx context.Context, dir, name string) error {
 	return entry.Delete()
 }
 
-// Push makes t what is kept of a profile in the directory dir. A login that is there already,
+// Push makes t what is kept of a profile in the directory dir. A login that already exists,
 // and is not older, is replaced only with force.
 func (r *Runner) Push(ctx context.Context, dir, name string, t *state.Token, force bool) error {
 	entry, err := r.kept(ctx, dir, name)
@@ -31,7 +31,7 @@ func (r *Runner) Push(ctx context.Context, dir, name string, t *state.Token, for
 		return err
 	}
 	if now != nil && now.Serial >= t.Serial && !force {
-		return &fault.Error{Message: name + " has a login that is as new, or newer", Hint: "--force replaces it; its refresh token is lost then"}
+		return &fault.Error{Message: name + " already has a login that is as new or newer", Hint: "--force replaces it and discards its refresh token"}
 	}
 	if here := r.world.Endpoints.Accounts; r.world.Realm != state.Sandbox && t.Server != "" && t.Server != here {
 		return &fault.Error{Message: "the login was granted by " + t.Server + ", and is never sent to " + here, Hint: "set or unset TOKENFORM_ACCOUNTS_URL to reach the server that granted it"}

@@ -29,7 +29,7 @@ func (s *session) refreshSource(ctx context.Context, d Decision) (refreshSource,
 		return refreshSource{}, err
 	case d.Seed:
 		if s.world.Realm != state.Real && s.world.Realm != state.Sandbox {
-			s.warn(s.profile.Name, "the profile's refresh_token goes to "+s.world.Endpoints.Accounts+", which is not Spotify", "unset TOKENFORM_ACCOUNTS_URL, unless that server gave it")
+			s.warn(s.profile.Name, "the profile's refresh_token is sent to "+s.world.Endpoints.Accounts+", which is not Spotify", "unset TOKENFORM_ACCOUNTS_URL, unless that server issued it")
 		}
 		return s.seeded(config.ParseSeed(seed), state.Digest(seed))
 	case seed != "" && config.ParseSeed(seed).Refresh == s.token.Refresh:
@@ -42,7 +42,7 @@ func (s *session) refreshSource(ctx context.Context, d Decision) (refreshSource,
 // refresh_token, or "" if the profile has none.
 func (s *session) seeded(seed config.Seed, digest string) (refreshSource, error) {
 	if id, known := s.profile.Client.ID.Known(); known && seed.ClientID != "" && seed.ClientID != id {
-		return refreshSource{}, &fault.Error{Kind: fault.Invalid, Message: "the refresh token is of the app " + seed.ClientID + ", and the profile is of " + id, Hint: "a refresh token works only with the app it was made for: correct client.id"}
+		return refreshSource{}, &fault.Error{Kind: fault.Invalid, Message: "the refresh token belongs to the app " + seed.ClientID + ", and the profile to " + id, Hint: "a refresh token works only with the app it was issued for: correct client.id"}
 	}
 	base := carryOver(s.token)
 	if base == nil {
@@ -140,7 +140,7 @@ func (s *session) refresh(ctx context.Context, app oauth.App, from refreshSource
 	}
 	cure := "nothing is lost: the old refresh token still works"
 	if n.Refresh != from.refresh {
-		cure = "the old refresh token may be dead: if the next apply is refused, log in to " + s.profile.Name + " again"
+		cure = "the old refresh token may no longer work: if the next apply is refused, log in to " + s.profile.Name + " again"
 	}
 	if err := s.store(n, cure); err != nil {
 		return nil, err

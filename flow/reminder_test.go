@@ -34,7 +34,7 @@ func TestReminders(t *testing.T) {
 		}
 	}
 	is(said(0, false), "")
-	is(said(0, true), "login_needed dev 0d: a person must log in: never logged in")
+	is(said(0, true), "login_needed dev 0d: a person must log in: not logged in yet")
 	w.must(p, flow.Login)
 	is(said(0, true), "")
 	is(said(179*24*time.Hour, true), "")
@@ -45,7 +45,7 @@ func TestReminders(t *testing.T) {
 	w.unattended()
 	w.fails(w.apply(p), fault.LoginNeeded, "invalid_grant")
 	is(said(0, false), "")
-	is(said(0, true), "login_needed dev 0d: a person must log in: refresh token refused on 2027-05-08, asked again on 2027-05-09")
+	is(said(0, true), "login_needed dev 0d: a person must log in: refresh token refused on 2027-05-08, next attempt on 2027-05-09")
 	w.pass(24 * time.Hour)
 	is(said(0, true), "login_refused dev 0d: the server refused the refresh token on 2027-05-08")
 	w.must(p, flow.Refresh)
@@ -134,5 +134,5 @@ func TestSeedWithDate(t *testing.T) {
 		seed.ClientID = "another"
 		p.RefreshToken = config.Literal(seed.Encode())
 	})
-	w.fails(w.apply(other), fault.Invalid, "is of the app another, and the profile is of app")
+	w.fails(w.apply(other), fault.Invalid, "belongs to the app another, and the profile to app")
 }

@@ -88,7 +88,7 @@ func (r *Runner) writes() bool { return r.options.Outputs == WriteOutputs }
 func (r *Runner) decide(p config.Profile, t *state.Token) Decision {
 	d := Decide(p, t, r.now())
 	if r.options.Renew && p.Grant.User() && d.Action != Login {
-		return Decision{Action: Login, Reason: "renewal asked for"}
+		return Decision{Action: Login, Reason: "new login requested"}
 	}
 	return d
 }

@@ -70,7 +70,7 @@ func (s *session) read() (err error) {
 	s.recorded = asDeclared(s.profile, recorded)
 	for _, path := range strayed {
 		if !slices.ContainsFunc(s.profile.Outputs, func(o config.Output) bool { return o.Path == path }) {
-			s.warn(s.profile.Name, path+" was written before the project was moved or copied: tokenform leaves it alone from now on", "delete it by hand if nobody needs it")
+			s.warn(s.profile.Name, path+" was written before the project was moved or copied: tokenform no longer touches it", "delete it if you do not need it")
 		}
 	}
 	return err
@@ -151,7 +151,7 @@ func (s *session) withoutSeed(ctx context.Context, seed string, refusal error, d
 	if err := s.entry.Save(s.token); err != nil {
 		return nil, err
 	}
-	s.warn(s.profile.Name, "the profile's refresh_token is refused: "+reasonOf(refusal)+"; the stored login goes on", "take refresh_token out of the profile, or give it the refresh token of a new login")
+	s.warn(s.profile.Name, "the profile's refresh_token is refused: "+reasonOf(refusal)+"; the stored login stays in use", "remove refresh_token from the profile, or give it the refresh token of a new login")
 	if *d = s.Runner.decide(s.profile, s.token); d.Action == Keep {
 		return s.token, nil
 	}
@@ -234,7 +234,7 @@ func (s *session) request(ctx context.Context, app oauth.App) (*state.Token, err
 // the grant: a rotated refresh token that cannot be stored is a lost login.
 func (s *session) reserve() error {
 	if err := s.entry.Reserve(); err != nil {
-		return &fault.Error{Message: "a token could not be stored", Err: err, Hint: cmp.Or(fault.HintOf(err), "make room or make it writable, then apply again; nothing was asked of Spotify")}
+		return &fault.Error{Message: "a token could not be stored", Err: err, Hint: cmp.Or(fault.HintOf(err), "free some space or make it writable, then apply again; no request was sent to Spotify")}
 	}
 	return nil
 }
@@ -248,7 +248,7 @@ func (s *session) store(n *state.Token, loss string) error {
 		n.Retire(s.token.Refresh)
 	}
 	if err := s.entry.Save(n); err != nil {
-		return &fault.Error{Kind: fault.Failed, Message: "the token was granted but cannot be stored", Err: err, Hint: "make room or make it writable, then apply again; " + loss}
+		return &fault.Error{Kind: fault.Failed, Message: "the token was granted but cannot be stored", Err: err, Hint: "free some space or make it writable, then apply again; " + loss}
 	}
 	return nil
 }
@@ -256,17 +256,17 @@ func (s *session) store(n *state.Token, loss string) error {
 func lessGranted(missing []string) error {
 	return &fault.Error{
 		Message: "Spotify granted fewer scopes than declared; missing: " + strings.Join(missing, " "),
-		Hint:    "log in again and allow them, or take them out of scopes",
+		Hint:    "log in again and allow them, or remove them from scopes",
 	}
 }
 
 // unattendedHint says how to log in if nobody can log in at this machine, one line for
 // each step.
 func (s *session) unattendedHint() string {
-	hint := "log in where a browser is: " + s.options.Invocation.Elsewhere().Command("token", "-p", s.profile.Name, "--format", "seed") + `
-store what that prints as a secret here: SPOTIFY_REFRESH_TOKEN`
+	hint := "on a machine with a browser, run: " + s.options.Invocation.Elsewhere().Command("token", "-p", s.profile.Name, "--format", "seed") + `
+store its output here as the secret SPOTIFY_REFRESH_TOKEN`
 	if s.profile.NoSeed == "" && s.profile.RefreshToken == nil {
-		hint += "\nlet the profile read it: refresh_token: ${SPOTIFY_REFRESH_TOKEN}"
+		hint += "\nadd to the profile: refresh_token: ${SPOTIFY_REFRESH_TOKEN}"
 	}
 	return hint
 }

@@ -48,7 +48,7 @@ func (r *Runner) checkOne(ctx context.Context, o *Outcome) {
 			}
 		}
 	default:
-		r.warn(o.Profile.Name, "the Web API does not say whether the token is good: "+reasonOf(err), fault.HintOf(err))
+		r.warn(o.Profile.Name, "the Web API does not confirm the token: "+reasonOf(err), fault.HintOf(err))
 	}
 }
 
@@ -101,7 +101,7 @@ func (s *session) verifyStored(ctx context.Context, d *Decision) (*state.Token, 
 		*d = replaceRefused(s.profile, s.token)
 		return s.carryOut(ctx, d)
 	case err != nil && s.profile.Account != "" && t.Account == nil:
-		return nil, &fault.Error{Message: "the profile wants the account " + s.profile.Account + ", and the Web API does not say whose the stored login is", Err: err}
+		return nil, &fault.Error{Message: "the profile requires the account " + s.profile.Account + ", but the Web API does not say whose login is stored", Err: err}
 	case err != nil:
 		s.noVerdict(err)
 		return nil, nil
@@ -118,11 +118,11 @@ func (s *session) verifyStored(ctx context.Context, d *Decision) (*state.Token, 
 	return &t, nil
 }
 
-// noVerdict notes that the Web API does not say whether the token is good. If the
+// noVerdict notes that the Web API does not confirm the token. If the
 // reason is temporary, the run fails after its outputs are written; else noVerdict
 // warns at once.
 func (s *session) noVerdict(err error) {
-	s.doubt = &fault.Error{Message: "the Web API does not say whether the token is good", Err: err, Hint: cmp.Or(fault.HintOf(err), "the outputs have the token; apply again to verify it")}
+	s.doubt = &fault.Error{Message: "the Web API does not confirm the token", Err: err, Hint: cmp.Or(fault.HintOf(err), "the token is written; apply again to verify it")}
 	if fault.KindOf(err) != fault.Temporary {
 		s.warnOfDoubt()
 	}

@@ -122,7 +122,7 @@ func (s processSink) run(ctx context.Context, x target) ([]flow.Change, error) {
 }
 
 func commandError(ctx context.Context, o config.Output, err error, said string) error {
-	e := &fault.Error{Hint: "run it by hand to see why; the next apply tries again"}
+	e := &fault.Error{Hint: "run the command by hand to see why; the next apply tries again"}
 	exit, exited := errors.AsType[*exec.ExitError](err)
 	switch {
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):
@@ -134,7 +134,7 @@ func commandError(ctx context.Context, o config.Output, err error, said string) 
 		}
 	default:
 		e.Message, e.Err = "cannot run the command "+o.Command[0], fault.Cause(err)
-		e.Hint = "the first word of command is the program, each further one an argument; no shell is used"
+		e.Hint = "the first item of command is the program, the others are its arguments; tokenform uses no shell"
 	}
 	return e
 }

@@ -28,7 +28,7 @@ type assignment struct{ name, value string }
 // other but does not count: the variable gets a second line that all readers see.
 func mergeDotenv(content []byte, set []assignment, drop []string) ([]byte, error) {
 	if bytes.IndexByte(content, 0) >= 0 {
-		return nil, &fault.Error{Message: "is not a text file in UTF-8", Hint: "save it as UTF-8; PowerShell's > writes UTF-16"}
+		return nil, &fault.Error{Message: "is not a UTF-8 text file", Hint: "save it as UTF-8; PowerShell's > writes UTF-16"}
 	}
 	m := merger{content: content}
 	found := make([]bool, len(set))
@@ -76,7 +76,7 @@ func mergeDotenv(content []byte, set []assignment, drop []string) ([]byte, error
 		if m.quotes[s.Open] {
 			// A quote of ours would close it, and the value would swallow all lines between.
 			n := 1 + bytes.Count(content[:s.To], []byte("\n"))
-			return nil, &fault.Error{Message: fmt.Sprintf("line %d: a quote that is never closed", n), Hint: "close it, or put the whole value in quotes of the other kind"}
+			return nil, &fault.Error{Message: fmt.Sprintf("line %d: missing closing quote", n), Hint: "close the quote, or put the whole value in the other kind of quote"}
 		}
 	}
 	if b := m.bytes(); exposed && bytes.IndexByte(b, '=') >= 0 {
@@ -158,7 +158,7 @@ func isBare(s string) bool {
 func dotenvValue(a assignment, comment string) (string, error) {
 	refuse := func(what string) (string, error) {
 		return "", &fault.Error{
-			Message: fmt.Sprintf("a dotenv file cannot hold the value of %s: it contains %s", a.name, what),
+			Message: fmt.Sprintf("a dotenv file cannot represent the value of %s: it contains %s", a.name, what),
 			Hint:    "use a json output for it",
 		}
 	}
@@ -174,7 +174,7 @@ func dotenvValue(a assignment, comment string) (string, error) {
 	case strings.HasSuffix(v, `\`) || strings.Contains(v, `\\`):
 		// The end escapes the quote for godotenv and compose; python-dotenv makes one
 		// of two.
-		return refuse("a backslash that readers disagree on")
+		return refuse("a backslash, which readers interpret differently")
 	case strings.Contains(v, "${"):
 		return refuse("${, which python-dotenv replaces even between single quotes")
 	case !utf8.ValidString(v):

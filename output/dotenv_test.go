@@ -123,18 +123,18 @@ func TestMergeDotenvRefuses(t *testing.T) {
 	t.Parallel()
 	const secret = "do-not-show"
 	for _, c := range []struct{ name, in, value, want string }{
-		{"line feed", "", secret + "\n", "a dotenv file cannot hold the value of T: it contains a line break"},
-		{"carriage return", "", secret + "\r", "a dotenv file cannot hold the value of T: it contains a line break"},
-		{"NUL", "", secret + "\x00", "a dotenv file cannot hold the value of T: it contains a NUL"},
-		{"single quote", "", secret + "'", "a dotenv file cannot hold the value of T: it contains a single quote"},
-		{"backslash at the end", "", secret + `\`, "a dotenv file cannot hold the value of T: it contains a backslash that readers disagree on"},
-		{"two backslashes", "", secret + `\\x`, "a dotenv file cannot hold the value of T: it contains a backslash that readers disagree on"},
-		{"expansion", "", secret + "${x}", "a dotenv file cannot hold the value of T: it contains ${, which python-dotenv replaces even between single quotes"},
-		{"not UTF-8", "", secret + "\xff", "a dotenv file cannot hold the value of T: it contains bytes that are not UTF-8"},
-		{"UTF-16", "\xff\xfeA\x00=\x001\x00\n\x00", "x", "is not a text file in UTF-8"},
-		{"open quote, new", "A=1\nB='" + secret + "\n", "a b", "line 2: a quote that is never closed"},
-		{"open double quote", "B=\"" + secret + "\n", "a\"b", "line 1: a quote that is never closed"},
-		{"open quote, in place", "A='x\ny''" + secret + "\n", "a b", "line 2: a quote that is never closed"},
+		{"line feed", "", secret + "\n", "a dotenv file cannot represent the value of T: it contains a line break"},
+		{"carriage return", "", secret + "\r", "a dotenv file cannot represent the value of T: it contains a line break"},
+		{"NUL", "", secret + "\x00", "a dotenv file cannot represent the value of T: it contains a NUL"},
+		{"single quote", "", secret + "'", "a dotenv file cannot represent the value of T: it contains a single quote"},
+		{"backslash at the end", "", secret + `\`, "a dotenv file cannot represent the value of T: it contains a backslash, which readers interpret differently"},
+		{"two backslashes", "", secret + `\\x`, "a dotenv file cannot represent the value of T: it contains a backslash, which readers interpret differently"},
+		{"expansion", "", secret + "${x}", "a dotenv file cannot represent the value of T: it contains ${, which python-dotenv replaces even between single quotes"},
+		{"not UTF-8", "", secret + "\xff", "a dotenv file cannot represent the value of T: it contains bytes that are not UTF-8"},
+		{"UTF-16", "\xff\xfeA\x00=\x001\x00\n\x00", "x", "is not a UTF-8 text file"},
+		{"open quote, new", "A=1\nB='" + secret + "\n", "a b", "line 2: missing closing quote"},
+		{"open double quote", "B=\"" + secret + "\n", "a\"b", "line 1: missing closing quote"},
+		{"open quote, in place", "A='x\ny''" + secret + "\n", "a b", "line 2: missing closing quote"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			_, err := mergeDotenv([]byte(c.in), []assignment{{"T", c.value}}, nil)

@@ -26,7 +26,7 @@ func Environment(ctx context.Context, environ []string, outcomes []flow.Outcome)
 			}
 			text, known := value(r.Profile, r.Token, k.Field)
 			if !known || strings.Contains(text, "\x00") {
-				return nil, &fault.Error{Message: r.Profile.Name + ": " + k.Variable + " has no value that an environment can hold"}
+				return nil, &fault.Error{Message: r.Profile.Name + ": " + k.Variable + " has no value that fits in an environment variable"}
 			}
 			set[k.Variable] = text
 		}

@@ -48,7 +48,7 @@ func TestReadOnlyDirectory(t *testing.T) {
 		d.says(d.apply(someToken()), "update a.env: T missing [T]")
 	})
 	d.holds("a.env", "A=1\nT=BQaccess-1_x\n")
-	d.warned("a.env cannot be replaced and was rewritten in place: a crash in that moment would have damaged it | mount its directory instead of the single file, or make the directory writable")
+	d.warned("a.env cannot be replaced, so it was rewritten in place: a crash at that moment would have damaged it | mount its directory instead of the single file, or make the directory writable")
 }
 
 // TestUndeletable takes back files whose directory cannot be changed: what they

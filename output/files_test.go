@@ -329,7 +329,7 @@ func TestDrift(t *testing.T) {
 		t.Errorf("the mode changed: %v, %v", info.Mode(), err)
 	}
 	if runtime.GOOS != "windows" {
-		d.warned(".env holds a secret that other users can read | chmod 600 DIR/.env")
+		d.warned(".env contains a secret that other users can read | chmod 600 DIR/.env")
 	}
 }
 
@@ -453,7 +453,7 @@ func TestNoLongerDeclared(t *testing.T) {
 	d.holds("b.json", "{}")
 	d.lacks("own.env")
 	d.lacks("a.json")
-	d.warned("DIR/b.json was changed since tokenform wrote it: left it there | delete it by hand if nobody needs it")
+	d.warned("DIR/b.json was changed since tokenform wrote it: left it there | delete it if you do not need it")
 
 	// A variable of ours that somebody changed stays, in one place or another.
 	d.declare(env(".env", "access_token=T", "refresh_token=R"), env("own.env", "access_token=T"))
@@ -464,8 +464,8 @@ func TestNoLongerDeclared(t *testing.T) {
 	d.says(d.apply(tok))
 	d.holds(".env", "T=BQaccess-1_x\nR=AQrefresh\nR=theirs\n")
 	d.holds("own.env", "T=$theirs\n")
-	d.warned(".env was changed since tokenform wrote it: left R there | delete it by hand if nobody needs it",
-		"DIR/own.env was changed since tokenform wrote it: left T there | delete it by hand if nobody needs it")
+	d.warned(".env was changed since tokenform wrote it: left R there | delete it if you do not need it",
+		"DIR/own.env was changed since tokenform wrote it: left T there | delete it if you do not need it")
 
 	// What is gone needs no taking back; neither does what has become something
 	// else.
@@ -520,7 +520,7 @@ func TestTakeBack(t *testing.T) {
 	d.holds(".env", "A=1\n")
 	d.holds("changed.json", "{}")
 	d.lacks("token.json")
-	d.warned("changed.json was changed since tokenform wrote it: left it there | delete it by hand if nobody needs it")
+	d.warned("changed.json was changed since tokenform wrote it: left it there | delete it if you do not need it")
 }
 
 func TestSymlinkedOutput(t *testing.T) {
@@ -559,8 +559,8 @@ func TestErrors(t *testing.T) {
 	want := []string{
 		"dir: is a directory | name another path in the profile, or move away what is there",
 		"file/.env: file is a file, and not a directory | name another path in the profile, or move that file away",
-		"utf16.env: is not a text file in UTF-8 | save it as UTF-8; PowerShell's > writes UTF-16",
-		"value.env: a dotenv file cannot hold the value of C: it contains a single quote | use a json output for it",
+		"utf16.env: is not a UTF-8 text file | save it as UTF-8; PowerShell's > writes UTF-16",
+		"value.env: a dotenv file cannot represent the value of C: it contains a single quote | use a json output for it",
 	}
 	check := func(err error, want []string) {
 		t.Helper()

@@ -109,7 +109,7 @@ func TestFormats(t *testing.T) {
 		tok.Refresh, tok.Scopes, tok.Authorized = "", nil, time.Time{}
 		d.apply(tok)
 		golden(t, format+".machine", read())
-		if _, err := ReadClientFile("machine.json", read()); err == nil || !strings.Contains(err.Error(), "no refresh token in it") {
+		if _, err := ReadClientFile("machine.json", read()); err == nil || !strings.Contains(err.Error(), "it contains no refresh token") {
 			t.Errorf("%s without a refresh token: %v", format, err)
 		}
 	}

@@ -26,7 +26,7 @@ func (s gitHubSink) missing(f *Files, o config.Output) error {
 func (gitHubSink) file(f *Files, o config.Output) (string, error) {
 	path, _ := f.Env(strings.TrimPrefix(o.Shown, "$"))
 	if path == "" {
-		return "", &fault.Error{Message: o.Shown + " is not set: this is no step of GitHub Actions", Hint: "keep outputs of type github in a profile that only the workflow applies"}
+		return "", &fault.Error{Message: o.Shown + " is not set: this is not a step of GitHub Actions", Hint: "keep outputs of type github in a profile that only the workflow applies"}
 	}
 	return path, nil
 }
@@ -58,7 +58,7 @@ func (s gitHubSink) print(f *Files, x target) error {
 	}
 	file, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
 	if err != nil {
-		return &fault.Error{Message: o.Shown, Err: fault.Cause(err), Hint: "the runner makes this file: is it mounted in the container?"}
+		return &fault.Error{Message: o.Shown, Err: fault.Cause(err), Hint: "the runner creates this file: is it mounted in the container?"}
 	}
 	defer file.Close()
 	if _, err := file.WriteString(values.String()); err != nil {

@@ -43,17 +43,17 @@ func ReadClientFile(name string, data []byte) (Imported, error) {
 	i := recognise(data)
 	switch {
 	case i.From == librespot:
-		return fail("a login of Spotify's own app, as librespot, spotifyd and ncspot keep it", "it cannot be used with another app: log in with tokenform apply")
+		return fail("a login of Spotify's own app, as stored by librespot, spotifyd and ncspot", "it cannot be used with another app: log in with tokenform apply")
 	case i.From == "":
 		return fail("not a token file of a known client", "known are the files of "+strings.Join(config.JSONFormats, ", "))
 	case i.RefreshToken == "" && i.From == "tokenform":
-		return fail("no refresh token in it", "it is written with refresh_token: true in the output; state has it, too: .tokenform/NAME.json")
+		return fail("it contains no refresh token", "set refresh_token: true in the output to include it; state has it, too: .tokenform/NAME.json")
 	case i.RefreshToken == "":
-		return fail("no refresh token in it", "some clients drop it when they refresh: log in there again, or with tokenform apply")
+		return fail("it contains no refresh token", "some clients drop it when they refresh: log in there again, or with tokenform apply")
 	case i.several:
-		return fail("refresh tokens of several users in it", "make a copy with only one of them")
+		return fail("it contains refresh tokens of several users", "make a copy with only one of them")
 	case strings.ContainsFunc(i.RefreshToken, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }):
-		return fail("its refresh token has white space in it", "was the file edited by hand?")
+		return fail("its refresh token contains white space", "was the file edited by hand?")
 	}
 	return i, nil
 }

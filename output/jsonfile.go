@@ -45,7 +45,7 @@ func (jsonSink) edit(x target, old *file) (edit, error) {
 	}
 	e.judge(t, old, same)
 	if e.change.Reason == differs && t.Refresh != "" && recognise(e.content).RefreshToken != "" && recognise(old.data).RefreshToken == "" {
-		e.change.Reason = "its refresh token is gone" // some clients drop it when they refresh
+		e.change.Reason = "its refresh token is missing" // some clients drop it when they refresh
 	}
 	if e.before {
 		e.change.Reason = "not tokenform's; kept as " + filepath.Base(o.Shown) + ".before"
@@ -69,8 +69,8 @@ func (x target) unseen(found Imported, old *file) bool {
 // holdsLogin is the error for a file that may hold the only living refresh token.
 func (x target) holdsLogin() error {
 	return &fault.Error{
-		Message: "holds a refresh token that tokenform never had, so it is not replaced",
-		Hint:    "to use that login: keep a copy, run tokenform destroy -p " + x.profile.Name + " and then tokenform import -p " + x.profile.Name + " --from COPY; else move the file away",
+		Message: "contains a refresh token that tokenform did not write, so it is not overwritten",
+		Hint:    "to use that login: keep a copy, run tokenform destroy -p " + x.profile.Name + " and then tokenform import -p " + x.profile.Name + " --from COPY; otherwise move the file away",
 	}
 }
 

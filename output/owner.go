@@ -35,7 +35,7 @@ func (x target) leadsAway(old *file) bool {
 // errNotOurs is the error for a whole file that tokenform did not make.
 func (x target) errNotOurs() error {
 	return &fault.Error{
-		Message: "tokenform did not make this file, so it is not replaced",
+		Message: "tokenform did not create this file, so it is not overwritten",
 		Hint:    "move it away, or name another path in the profile",
 	}
 }
@@ -95,8 +95,8 @@ func (f *Files) leaveReal(x target) error {
 		shared := w.Vars == nil || slices.ContainsFunc(x.output.Keys, func(k config.Key) bool { return w.Vars[k.Variable] != "" })
 		if shared && filepath.IsAbs(w.Path) && paths.Same(w.Path, x.output.Path) {
 			return &fault.Error{
-				Message: x.output.Shown + " was written for the login at Spotify itself, and is left alone",
-				Hint:    "try it in a copy of the profile with other paths; tokenform destroy takes the real login's outputs back",
+				Message: x.output.Shown + " was written for the login at Spotify and stays as it is",
+				Hint:    "use a copy of the profile with other paths; tokenform destroy removes the outputs of the real login",
 			}
 		}
 	}

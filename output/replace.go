@@ -164,7 +164,7 @@ func unlocked(ctx context.Context, jobs []job) error {
 		case err == nil:
 			unlock()
 		case errors.Is(err, context.DeadlineExceeded):
-			errs = append(errs, &fault.Error{Kind: fault.Temporary, Message: j.shown + ": another process has its directory locked", Hint: "wait for it to end and try again"})
+			errs = append(errs, &fault.Error{Kind: fault.Temporary, Message: j.shown + ": another process has its directory locked", Hint: "wait for it to finish and try again"})
 		default:
 			errs = append(errs, j.wrap(err))
 		}
@@ -223,9 +223,9 @@ func (f *Files) replace(profile string, r replacement) (made []flow.Change, err 
 		switch info, err := os.Stat(r.path); {
 		case err != nil || !r.edit.private || info.Mode().Perm()&0o044 == 0 || runtime.GOOS == "windows":
 		case r.old == nil: // made for this user alone
-			f.Warn(profile, r.shown+" holds a secret that other users can read: its file system keeps no permissions", "write it to a file system that does")
+			f.Warn(profile, r.shown+" contains a secret that other users can read: its file system does not support permissions", "write it to a file system with permissions")
 		default:
-			f.Warn(profile, r.shown+" holds a secret that other users can read", "chmod 600 "+config.ShellWord(r.path))
+			f.Warn(profile, r.shown+" contains a secret that other users can read", "chmod 600 "+config.ShellWord(r.path))
 		}
 	}
 	f.tellLeft(profile, r.place, r.edit)
@@ -260,11 +260,11 @@ func (f *Files) commit(profile string, r replacement) error {
 	switch {
 	case err != nil:
 	case taken:
-		f.Warn(profile, r.shown+" belonged to another user, who cannot change it any more: it belongs to this user now", "chown it back, or give this user the right to write it")
+		f.Warn(profile, r.shown+" belonged to another user, and now belongs to this user", "chown it back, or let this user write to it")
 	case r.staged.OfAnother():
-		f.Warn(profile, r.shown+" belongs to another user, who can read the token", "give it an output of your own if that is not meant")
+		f.Warn(profile, r.shown+" belongs to another user, who can read the token", "use another path if that is not intended")
 	case inPlace:
-		f.Warn(profile, r.shown+" cannot be replaced and was rewritten in place: a crash in that moment would have damaged it",
+		f.Warn(profile, r.shown+" cannot be replaced, so it was rewritten in place: a crash at that moment would have damaged it",
 			"mount its directory instead of the single file, or make the directory writable")
 	}
 	return err
@@ -278,18 +278,18 @@ func (f *Files) keepBefore(profile string, r replacement) error {
 	case err == nil && bytes.Equal(now, r.old.data):
 		return nil
 	case !errors.Is(err, fs.ErrNotExist):
-		return &fault.Error{Message: shown + " exists already, and " + r.shown + " would have to be kept there", Hint: "move one of the two away"}
+		return &fault.Error{Message: shown + " already exists, and " + r.shown + " must be kept there", Hint: "move one of the two away"}
 	}
 	if _, err := atomicfile.Write(path, r.old.data, r.old.mode&0o600); err != nil {
 		return err
 	}
-	f.Warn(profile, r.shown+" was not tokenform's: what it held is kept as "+shown, "move it to where no other program and no commit finds it")
+	f.Warn(profile, r.shown+" was not tokenform's: its content is kept as "+shown, "move it to a private place: it may contain a login")
 	return nil
 }
 
 func (f *Files) tellLeft(profile string, at place, e edit) {
 	if e.left != "" {
-		f.Warn(profile, at.shown+" was changed since tokenform wrote it: left "+e.left+" there", "delete it by hand if nobody needs it")
+		f.Warn(profile, at.shown+" was changed since tokenform wrote it: left "+e.left+" there", "delete it if you do not need it")
 	}
 }
 
@@ -307,7 +307,7 @@ func (at place) wrap(err error) error {
 	case errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded):
 		return err
 	case errors.Is(err, atomicfile.ErrChanged):
-		e.Kind, e.Hint = fault.Temporary, "wait for it to end and try again"
+		e.Kind, e.Hint = fault.Temporary, "wait for it to finish and try again"
 	case fault.KindOf(err) != fault.Failed:
 		return err // a value of the profile, which has its own place
 	case errors.Is(err, fs.ErrNotExist):
@@ -321,7 +321,7 @@ func (at place) wrap(err error) error {
 	case errors.Is(err, atomicfile.ErrTooLarge):
 		e.Err, e.Hint = errors.New("larger than 16 MiB"), "name another path in the profile, or move away what is there"
 	case errors.Is(err, syscall.ENOSPC):
-		e.Hint = "make room on the disk and try again"
+		e.Hint = "free some disk space and try again"
 	}
 	return e
 }

@@ -197,7 +197,7 @@ func lineEnd(content []byte, i int) (stop, end int) {
 	return end - len(LineEnding(content[i:end])), end
 }
 
-// LineEnding returns the line ending that b has at its end, or nothing.
+// LineEnding returns the line ending that b has at the end, or nothing.
 func LineEnding(b []byte) string {
 	for _, eol := range []string{"\r\n", "\n"} {
 		if bytes.HasSuffix(b, []byte(eol)) {

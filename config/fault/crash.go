@@ -19,6 +19,6 @@ func Crash() {
 	if err, ok := value.(runtime.Error); ok {
 		what = err.Error()
 	}
-	fmt.Fprintf(os.Stderr, "error: tokenform has a bug and has stopped: %s\nhint: run the command again; please report this with the lines below, in which there are no secrets\n%s", what, debug.Stack())
+	fmt.Fprintf(os.Stderr, "error: tokenform has a bug and has stopped: %s\nhint: run the command again; please report this with the lines below, which contain no secrets\n%s", what, debug.Stack())
 	os.Exit(1)
 }

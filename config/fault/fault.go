@@ -87,9 +87,9 @@ func KindOf(err error) Kind {
 func HintOf(err error) string {
 	switch {
 	case errors.Is(err, syscall.EMFILE):
-		return "let this process open more files: ulimit -n 1024"
+		return "raise the open file limit: ulimit -n 1024"
 	case errors.Is(err, syscall.ENFILE):
-		return "this machine has no open files left: end some programs, or raise fs.file-max"
+		return "this machine has no file handles left: stop some programs, or raise fs.file-max"
 	}
 	for _, e := range Split(err) {
 		if hint := HintOf(e); hint != "" {

@@ -147,7 +147,7 @@ func (c *Callback) Wait(ctx context.Context, authorizeURL, state string) (*Answe
 			defer close(c.served)
 			if err := c.server.Serve(c.listener); !errors.Is(err, http.ErrServerClosed) {
 				select {
-				case c.answers <- result{err: &fault.Error{Message: "the listener for the login broke"}}:
+				case c.answers <- result{err: &fault.Error{Message: "the login listener failed"}}:
 				default:
 				}
 			}
@@ -248,11 +248,11 @@ func bindError(address string, err error) error {
 		e.Hint = "write listen as HOST:PORT"
 	case errors.Is(err, syscall.EADDRINUSE) || cause == wsaAddrInUse:
 		e.Message = "port " + port + " is in use by another program"
-		e.Hint = "stop that program, or choose another port in redirect_uri and register it in Spotify's developer dashboard; or register and use http://127.0.0.1/callback, which takes a free port"
+		e.Hint = "stop that program, or choose another port in redirect_uri and register it in Spotify's developer dashboard; or register and use http://127.0.0.1/callback, which uses a free port"
 		if otherLogin(address) {
 			e.Kind = fault.Temporary
-			e.Message = "port " + port + " is in use by the login of another tokenform"
-			e.Hint = "finish or stop that login first; or register and use http://127.0.0.1/callback, which takes a free port"
+			e.Message = "port " + port + " is in use by another tokenform login"
+			e.Hint = "finish or stop that login first; or register and use http://127.0.0.1/callback, which uses a free port"
 			return e
 		}
 		if port == "5000" || port == "7000" {
@@ -263,7 +263,7 @@ func bindError(address string, err error) error {
 		e.Hint = "choose a port above 1023 in redirect_uri and register it in Spotify's developer dashboard"
 	case known:
 		e.Message += ": " + cause.Error()
-		e.Hint = "check listen and redirect_uri: the address must be one of this machine"
+		e.Hint = "check listen and redirect_uri: the address must belong to this machine"
 	default:
 		e.Hint = "check listen and redirect_uri"
 	}

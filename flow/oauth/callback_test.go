@@ -589,7 +589,7 @@ func TestListenFails(t *testing.T) {
 		{"myapp:callback", "", "redirect_uri is not a URL with a host", "--login paste"},
 		{"http://[", "", "redirect_uri is not a URL with a host", ""},
 		{"http://127.0.0.1/callback", "8888", "cannot listen on 8888", "HOST:PORT"},
-		{"http://127.0.0.1/callback", "192.0.2.1:0", "cannot listen on 192.0.2.1:0", "one of this machine"},
+		{"http://127.0.0.1/callback", "192.0.2.1:0", "cannot listen on 192.0.2.1:0", "belong to this machine"},
 	} {
 		c, err := Listen(test.redirect, test.listen)
 		if err == nil {
@@ -697,7 +697,7 @@ func TestA2Secured(t *testing.T) {
 func TestA7OtherLogin(t *testing.T) {
 	t.Parallel()
 	w := await(t, "http://127.0.0.1/callback", "")
-	if _, err := Listen(w.RedirectURI(), ""); fault.KindOf(err) != fault.Temporary || !strings.Contains(err.Error(), "the login of another tokenform") || !strings.Contains(fault.HintOf(err), "http://127.0.0.1/callback, which takes a free port") {
+	if _, err := Listen(w.RedirectURI(), ""); fault.KindOf(err) != fault.Temporary || !strings.Contains(err.Error(), "another tokenform login") || !strings.Contains(fault.HintOf(err), "http://127.0.0.1/callback, which uses a free port") {
 		t.Errorf("%v, hint %q", err, fault.HintOf(err))
 	}
 	for name, serve := range map[string]func(net.Conn){
@@ -731,7 +731,7 @@ func TestA7OtherLogin(t *testing.T) {
 				}
 			}()
 			_, err = Listen("http://"+l.Addr().String()+"/callback", "")
-			if fault.KindOf(err) != fault.Failed || !strings.Contains(err.Error(), "by another program") || !strings.Contains(fault.HintOf(err), "http://127.0.0.1/callback, which takes a free port") {
+			if fault.KindOf(err) != fault.Failed || !strings.Contains(err.Error(), "by another program") || !strings.Contains(fault.HintOf(err), "http://127.0.0.1/callback, which uses a free port") {
 				t.Errorf("%v, hint %q", err, fault.HintOf(err))
 			}
 		})

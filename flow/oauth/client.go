@@ -218,7 +218,7 @@ func (c *call) report(resp *http.Response, err error, again bool) {
 		line += " after " + c.Now().Sub(c.since).Round(time.Millisecond).String()
 	}
 	if again {
-		line += ", trying again"
+		line += ", retrying"
 	}
 	c.Debug(line)
 }

@@ -405,10 +405,10 @@ func TestReasons(t *testing.T) {
 	t.Parallel()
 	for err, want := range map[error]string{
 		&net.DNSError{Err: "x", Name: "hunter2", IsNotFound: true}:                                                      "no such host",
-		&net.DNSError{Err: "x", Name: "hunter2"}:                                                                        "its name could not be looked up",
+		&net.DNSError{Err: "x", Name: "hunter2"}:                                                                        "the DNS lookup failed",
 		http.ErrSchemeMismatch:                                                                                          "it speaks http, not https",
-		&net.OpError{Op: "remote error", Err: errors.New("tls: handshake failure")}:                                     "it broke off TLS: handshake failure",
-		errors.New(`proxyconnect "http://u:hunter2@h"`):                                                                 "the connection broke",
+		&net.OpError{Op: "remote error", Err: errors.New("tls: handshake failure")}:                                     "TLS failed: handshake failure",
+		errors.New(`proxyconnect "http://u:hunter2@h"`):                                                                 "the connection failed",
 		&tls.CertificateVerificationError{Err: x509.CertificateInvalidError{Reason: x509.Expired, Detail: "hunter2"}}:   "its certificate cannot be trusted: it has expired or is not yet valid",
 		&tls.CertificateVerificationError{Err: x509.HostnameError{Host: "hunter2", Certificate: new(x509.Certificate)}}: "its certificate cannot be trusted: it is for another host",
 		&tls.CertificateVerificationError{Err: errors.New("hunter2")}:                                                   "its certificate cannot be trusted: it is not valid",
@@ -460,8 +460,8 @@ func TestDebug(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []string{
-		"POST " + s.URL + "/api/token (try 1 of 4)", "503 text/plain after 6ms, trying again",
-		"POST " + s.URL + "/api/token (try 2 of 4)", "it closed the connection after 6ms, trying again",
+		"POST " + s.URL + "/api/token (try 1 of 4)", "503 text/plain after 6ms, retrying",
+		"POST " + s.URL + "/api/token (try 2 of 4)", "it closed the connection after 6ms, retrying",
 		"POST " + s.URL + "/api/token (try 3 of 4)", "200 application/json after 6ms",
 		"GET " + s.URL + "/v1/search (try 1 of 4)", "200 application/json after 6ms",
 	}

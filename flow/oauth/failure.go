@@ -115,7 +115,7 @@ func (a *answer) failure(from service, hide secrets, retryAfter time.Duration) *
 		// The token endpoint itself answers 400, never 403. Something between us and
 		// the server refuses this network, which says nothing about the token.
 		e.Kind = Unavailable
-		e.Hint = "this network is refused: try from another one, and check the proxy"
+		e.Hint = "Spotify refuses this network: try another one, and check the proxy"
 	case a.status == http.StatusForbidden:
 		e.Kind = Forbidden
 	case a.status == http.StatusUnauthorized && from == webAPI && !verdict(a.header, a.text()):
@@ -123,7 +123,7 @@ func (a *answer) failure(from service, hide secrets, retryAfter time.Duration) *
 	case a.status == http.StatusUnauthorized && from == webAPI:
 		e.Kind = Unauthorized
 	case a.status >= 300 && a.status < 400:
-		e.Message += ", a redirect, which is never followed"
+		e.Message += ", a redirect, which tokenform does not follow"
 		return e
 	case a.fields == nil && a.shape() == damagedJSON:
 		e.Kind = Unavailable // the server may have meant anything
@@ -161,7 +161,7 @@ func (a App) advise(e *Error, reached int) {
 	case e.Code == "invalid_client":
 		e.Hint = a.clientHint()
 	case e.Code == "invalid_grant" && reached > 1:
-		e.Hint = "an earlier try may have counted although its answer was lost: log in again"
+		e.Hint = "an earlier attempt may have succeeded although its answer was lost: log in again"
 	case e.Code == "invalid_grant":
 		e.Hint = "log in again"
 	case e.Code == "invalid_scope":
@@ -169,7 +169,7 @@ func (a App) advise(e *Error, reached int) {
 	case e.Code == "unauthorized_client":
 		e.Hint = "check grant in the profile, and the app in Spotify's developer dashboard"
 	case e.Kind == Forbidden:
-		e.Hint = "the token may be fine: the app's owner needs Premium, the account must be on the app's list of users, and the scopes must suffice"
+		e.Hint = "the token may be valid: the app's owner needs Premium, the account must be on the app's user list, and the scopes must be sufficient"
 	case e.Kind == Unauthorized:
 		e.Hint = "refresh the token, or log in again"
 	case e.Status == http.StatusProxyAuthRequired:

@@ -31,7 +31,7 @@ func (c *Callback) handle(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "405 only GET is answered", http.StatusMethodNotAllowed)
 	case ahead(r):
 		// A page that the browser loads ahead does not mean that the user came back.
-		http.Error(w, "503 not before it is asked for", http.StatusServiceUnavailable)
+		http.Error(w, "503 not ready yet", http.StatusServiceUnavailable)
 	case r.Method == http.MethodHead:
 		h.Set("Content-Type", "text/html; charset=utf-8")
 	case start:
@@ -61,7 +61,7 @@ func (c *Callback) start(w http.ResponseWriter, r *http.Request) {
 		show(w, http.StatusConflict, alreadyAnswered)
 		return
 	case !topLevel(r):
-		http.Error(w, "403 open this address in a tab of its own", http.StatusForbidden)
+		http.Error(w, "403 open this address in its own tab", http.StatusForbidden)
 		return
 	case err == nil && mine.Value == c.visitor:
 	case !c.opened.CompareAndSwap(false, true):

@@ -113,14 +113,14 @@ func reason(err error) string {
 		if dns.IsNotFound {
 			return "no such host"
 		}
-		return "its name could not be looked up"
+		return "the DNS lookup failed"
 	}
 	if code, ok := errors.AsType[syscall.Errno](err); ok {
 		return code.Error()
 	}
 	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "remote error" {
 		// A TLS alert is a number; its words come from Go, not from the server.
-		return "it broke off TLS: " + strings.TrimPrefix(op.Err.Error(), "tls: ")
+		return "TLS failed: " + strings.TrimPrefix(op.Err.Error(), "tls: ")
 	}
 	switch {
 	case timedOut(err):
@@ -134,9 +134,9 @@ func reason(err error) string {
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return "it closed the connection"
 	case strings.Contains(err.Error(), "malformed HTTP"):
-		return "what it answered is not HTTP"
+		return "the answer is not HTTP"
 	}
-	return "the connection broke"
+	return "the connection failed"
 }
 
 func timedOut(err error) bool {
@@ -150,21 +150,21 @@ func networkHint(err error) string {
 		return "put the proxy's user and password into HTTPS_PROXY: http://USER:PASSWORD@HOST:PORT"
 	}
 	if _, ok := errors.AsType[*proxyURLError](err); ok {
-		return "write http://HOST:PORT or http://USER:PASSWORD@HOST:PORT; in a user and a password, percent-encode what is no letter or digit: %25 for %, %40 for @, %23 for #, %20 for a blank"
+		return "write http://HOST:PORT or http://USER:PASSWORD@HOST:PORT; in a user and a password, percent-encode every character that is not a letter or digit: %25 for %, %40 for @, %23 for #, %20 for a blank"
 	}
 	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "proxyconnect" || !passing(err) && !insecure(err) {
-		return "check HTTPS_PROXY; it looks like http://HOST:PORT"
+		return "check HTTPS_PROXY; its form is http://HOST:PORT"
 	}
 	if cert, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
 		switch invalid, ok := errors.AsType[x509.CertificateInvalidError](cert.Err); {
 		case ok && invalid.Reason == x509.Expired:
 			return "check this machine's clock"
 		case unknownAuthority(cert.Err) && noCertificates() != "":
-			return "correct that variable, or unset it to trust what the system trusts"
+			return "correct that variable, or unset it to use the system's certificates"
 		case runtime.GOOS == "darwin" || runtime.GOOS == "windows": // Go reads no SSL_CERT_FILE there
-			return "where a proxy signs the certificates, add its CA to the system's trusted ones"
+			return "if a proxy signs the certificates, add its CA to the system's trusted certificates"
 		default:
-			return "where a proxy signs the certificates, name its CA file in SSL_CERT_FILE"
+			return "if a proxy signs the certificates, set SSL_CERT_FILE to its CA file"
 		}
 	}
 	if insecure(err) {
@@ -173,7 +173,7 @@ func networkHint(err error) string {
 	if errors.Is(err, http.ErrSchemeMismatch) {
 		return wrongServer
 	}
-	return "check the network, and HTTPS_PROXY where a proxy is needed"
+	return "check the network connection, and HTTPS_PROXY if you use a proxy"
 }
 
 // certificateReason uses only the type of the error: whoever made the certificate chose

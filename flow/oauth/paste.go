@@ -11,7 +11,7 @@ import (
 // These errors say what is wrong with an answer, apart from an [*Error] of kind
 // [Declined].
 var (
-	ErrNotRedirect = errors.New("that is not the address of redirect_uri")
+	ErrNotRedirect = errors.New("that address does not match redirect_uri")
 	ErrWrongState  = errors.New("the answer belongs to another login attempt")
 	ErrNoCode      = errors.New("the answer has no code, or more than one")
 )

@@ -34,7 +34,7 @@ func decode(path, name string, b []byte) (*Token, error) {
 	case err != nil && !wrong:
 		return nil, broken(path, "not a state file: "+shape(b), repair)
 	case t.Version > Version:
-		return nil, broken(path, fmt.Sprintf("written by a newer tokenform (version %d; this one knows %d)", t.Version, Version), "use that tokenform, or a newer one")
+		return nil, broken(path, fmt.Sprintf("written by a newer tokenform (version %d; this one reads %d)", t.Version, Version), "use that tokenform, or a newer one")
 	case wrong:
 		return nil, broken(path, "not a state file: a field has the wrong type", repair)
 	case t.Version < 1:

@@ -50,7 +50,7 @@ func held(by Holder, timeout time.Duration) error {
 	return &fault.Error{
 		Kind:    fault.Temporary,
 		Message: fmt.Sprintf("%s holds the lock; gave up after %s", by, timeout.Round(time.Second)),
-		Hint:    "wait for it to end and try again, or give --lock-timeout more time",
+		Hint:    "wait for it to finish and try again, or increase --lock-timeout",
 	}
 }
 

@@ -67,14 +67,14 @@ func (s *Store) Outputs(name, project string, t *Token) (list []Written, strayed
 		}
 		return t.inherited, nil, nil
 	case err != nil:
-		return nil, nil, unusable(path, err, "move it away: tokenform then treats existing output files as somebody else's")
+		return nil, nil, unusable(path, err, "move it away: tokenform then treats existing output files as not its own")
 	}
 	var f outputsFile
 	if err := json.Unmarshal(b, &f); err != nil || f.Version < 1 {
-		return nil, nil, broken(path, "not a record of outputs", "move it away: tokenform then treats existing output files as somebody else's")
+		return nil, nil, broken(path, "not a record of outputs", "move it away: tokenform then treats existing output files as not its own")
 	}
 	if f.Version > Version {
-		return nil, nil, broken(path, fmt.Sprintf("written by a newer tokenform (version %d; this one knows %d)", f.Version, Version), "use that tokenform, or a newer one")
+		return nil, nil, broken(path, fmt.Sprintf("written by a newer tokenform (version %d; this one reads %d)", f.Version, Version), "use that tokenform, or a newer one")
 	}
 	moved := f.Project != "" && project != "" && f.Project != project && !paths.Same(f.Project, project)
 	for _, w := range f.Outputs {
@@ -115,7 +115,7 @@ func (e *Entry) SaveOutputs(list []Written, project string) error {
 		return err
 	}
 	if _, err := atomicfile.Write(path, append(b, '\n'), 0o600); err != nil {
-		return unusable(path, err, "make room or make it writable, then apply again")
+		return unusable(path, err, "free some space or make it writable, then apply again")
 	}
 	return nil
 }

@@ -136,7 +136,7 @@ func TestBrokenFile(t *testing.T) {
 		"empty":         {"", "it is empty"},
 		"not JSON":      {"AQ-canary", "it is not a JSON object"},
 		"torn":          {`{"version": 1, "profile": "dev", "access_token": "AQ-canary`, "its JSON is damaged"},
-		"newer":         {`{"version": 2, "tokens": {"access": "AQ-canary"}}`, "written by a newer tokenform (version 2; this one knows 1)"},
+		"newer":         {`{"version": 2, "tokens": {"access": "AQ-canary"}}`, "written by a newer tokenform (version 2; this one reads 1)"},
 		"no version":    {`{"access_token": "AQ-canary"}`, "it has no version"},
 		"wrong type":    {`{"version": 1, "profile": "dev", "access_token": ["AQ-canary"]}`, "a field has the wrong type"},
 		"no token":      {`{"version": 1, "profile": "dev"}`, "it has no token"},
@@ -289,7 +289,7 @@ func TestForeignDirectory(t *testing.T) {
 			if err := os.Chmod(dir, mode); err != nil {
 				t.Fatal(err)
 			}
-			refuse(t, dir, "every user can write in it")
+			refuse(t, dir, "every user can write to it")
 		}
 	})
 	t.Run("of another user", func(t *testing.T) {

@@ -90,7 +90,7 @@ func unusable(path string, err error, usual string) error {
 	e := &fault.Error{Kind: fault.Failed, Message: path, Err: fault.Cause(err), Hint: usual}
 	switch {
 	case errors.Is(err, syscall.ENOTDIR):
-		e.Hint = "move away the file that stands where a directory should, or put state elsewhere with --state DIR"
+		e.Hint = "move that file away, or keep state elsewhere with --state DIR"
 	case errors.Is(err, fs.ErrPermission):
 		e.Hint = cmp.Or(notMine(path), usual)
 	}
@@ -108,7 +108,7 @@ func (s *Store) create() error {
 		if target, err := os.Readlink(s.dir); err == nil {
 			return broken(s.dir, "is a link to "+target+", which does not exist", "make that directory, or remove the link")
 		}
-		return unusable(s.dir, err, "make its parent writable, or put state elsewhere with --state DIR")
+		return unusable(s.dir, err, "make its parent writable, or keep state elsewhere with --state DIR")
 	}
 	made := errors.Is(before, fs.ErrNotExist)
 	if err := s.trust(); err != nil && !made { // a directory that was just made is judged below, with what is made in it
@@ -121,15 +121,15 @@ func (s *Store) create() error {
 		return nil // if permissions are wrong, the error of the lock says more
 	}
 	if stranger := s.stranger(); stranger != "" {
-		return broken(s.dir, "is no state directory: "+stranger+" in it is not tokenform's", "give the tokens a directory of their own, for example state: .tokenform")
+		return broken(s.dir, "is not a state directory: it contains "+stranger+", which is not tokenform's", "keep tokens in their own directory, for example state: .tokenform")
 	}
 	// An empty file is what a full disk has left of a .gitignore.
 	if errors.Is(err, fs.ErrNotExist) || err == nil && len(b) == 0 {
 		if err := os.WriteFile(ignore, []byte(all), 0o600); err != nil {
-			return unusable(s.dir, err, "make room or make it writable, or put state elsewhere with --state DIR")
+			return unusable(s.dir, err, "free some space or make it writable, or keep state elsewhere with --state DIR")
 		}
 	} else if planted(err) {
-		return unusable(ignore, err, "move it away: somebody else has put it there")
+		return unusable(ignore, err, "move it away: tokenform did not create it")
 	}
 	if made {
 		return s.trust()

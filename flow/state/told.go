@@ -57,7 +57,7 @@ func (e *Entry) SaveTold(t Told) error {
 		return err
 	}
 	if _, err := atomicfile.Write(path, append(b, '\n'), 0o600); err != nil {
-		return unusable(path, err, "make room or make it writable")
+		return unusable(path, err, "free some space or make it writable")
 	}
 	return nil
 }

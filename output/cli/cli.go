@@ -93,7 +93,7 @@ func Run(ctx context.Context, process Process) int {
 	}
 	code := called.command.run(ctx, p)
 	if err := out.failed(); err != nil && code != exitCode(err) { // else an output has said it
-		err := &fault.Error{Kind: fault.Failed, Message: "standard output", Err: fault.Cause(err), Hint: "what was to be printed is not complete: make room for it, or print it elsewhere"}
+		err := &fault.Error{Kind: fault.Failed, Message: "standard output", Err: fault.Cause(err), Hint: "the output is incomplete: free some space, or print it elsewhere"}
 		p.voice.Error("", err)
 		return cmp.Or(code, exitCode(err))
 	}

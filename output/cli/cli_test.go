@@ -77,11 +77,11 @@ func TestUsage(t *testing.T) {
 		"import -":                          "standard input cannot be both the profile and the refresh token",
 		"init a b":                          "init writes one file",
 		"schema state":                      "there is no such schema",
-		"sandbox --json --listen 0.0.0.0:1": "sandbox prints lines for a shell, and no JSON",
+		"sandbox --json --listen 0.0.0.0:1": "sandbox prints shell commands, not JSON",
 		"sandbox --listen 0.0.0.0:1":        "--listen: must be a loopback address and a port",
-		"sandbox --token-life 1ms":          "a life must be a second at least",
+		"sandbox --token-life 1ms":          "a lifetime must be at least one second",
 		"version now":                       "version takes no arguments",
-		"help me":                           `no help on "me"`,
+		"help me":                           `no help for "me"`,
 		"completion tcsh":                   `no completion for the shell "tcsh"`,
 		"destroy --sandbox=perhaps":         "--sandbox: must be true or false",
 		"apply -p nobody":                   `no profile matches "nobody"`,
@@ -156,14 +156,14 @@ func TestCommands(t *testing.T) {
 		{line: "schema", out: `"$schema"`},
 		{line: "schema output", out: "login_needed"},
 		{line: "init -", out: "client:"},
-		{line: "init", code: 1, err: "tokenform.yaml is there already"},
+		{line: "init", code: 1, err: "tokenform.yaml already exists"},
 		{line: "init other.yaml --state kept", err: "then: tokenform apply --state kept other.yaml"},
 		{line: "validate", out: "1 profile valid"},
 		{line: "validate --json", out: `"ok": true`},
-		{line: "plan --sandbox", out: "dev: log in, never logged in\n  + .env: missing"},
+		{line: "plan --sandbox", out: "dev: log in, not logged in yet\n  + .env: missing"},
 		{line: "plan --sandbox --detailed-exitcode", code: 2, out: "Plan: 1 to log in"},
-		{line: "status", code: 4, out: "dev      authorization_code  none", err: "a person must log in: never logged in\nhint: log in: tokenform apply -p dev"},
-		{line: "apply", code: 4, err: "hint: log in where a browser is: tokenform token -p dev --format seed\n", guard: true},
+		{line: "status", code: 4, out: "dev      authorization_code  none", err: "a person must log in: not logged in yet\nhint: log in: tokenform apply -p dev"},
+		{line: "apply", code: 4, err: "hint: on a machine with a browser, run: tokenform token -p dev --format seed\n", guard: true},
 		{line: "apply --sandbox", err: "dev: logged in, valid for 59m", guard: true},
 		{line: "apply --sandbox", err: "Applied: 1 unchanged"},
 		{line: "plan --sandbox --detailed-exitcode", out: "Plan: 1 unchanged"},
@@ -171,7 +171,7 @@ func TestCommands(t *testing.T) {
 		{line: "token --sandbox --format export", out: "export SPOTIFY_ACCESS_TOKEN="},
 		{line: "status --sandbox --verify", out: "1 up to date", guard: true},
 		{line: "import --from tokenform.yaml", code: 3, err: "tokenform.yaml: not a token file of a known client", guard: true},
-		{line: "destroy --sandbox", code: 3, err: "destroy asks before it deletes, and nobody is here to answer\nhint: add --yes", guard: true},
+		{line: "destroy --sandbox", code: 3, err: "destroy asks before it deletes, and standard input is not a terminal\nhint: add --yes", guard: true},
 		{line: "destroy --sandbox --yes", err: "dev: destroyed\n  - .env (TOKEN)", guard: true},
 		{line: "destroy --sandbox --yes", err: "dev: nothing stored", guard: true},
 	} {
@@ -199,7 +199,7 @@ func TestImportPiped(t *testing.T) {
 	if r := run(t, dir, nil, "AQtoken\n", args...); r.code != 0 || !strings.Contains(r.err, "dev: imported; tokenform apply --state kept 'my app.yaml' writes the outputs") {
 		t.Errorf("exit %d, %q", r.code, r.err)
 	}
-	if r := run(t, dir, nil, "AQtoken\n", args...); r.code != 1 || !strings.Contains(r.err, "hint: if it may go, run tokenform destroy -p dev --state kept 'my app.yaml' first") {
+	if r := run(t, dir, nil, "AQtoken\n", args...); r.code != 1 || !strings.Contains(r.err, "hint: to replace it, run tokenform destroy -p dev --state kept 'my app.yaml' first") {
 		t.Errorf("exit %d, %q", r.code, r.err)
 	}
 }

@@ -103,7 +103,7 @@ func unexplained(root, ran *cobra.Command, args []string) error {
 	switch ran.Name() {
 	case "help":
 		if found, rest, err := root.Find(words[1:]); err != nil || found == root || len(rest) > 0 {
-			return usage(fmt.Sprintf("no help on %q", clip(strings.Join(words[1:], " "))), "tokenform help lists commands and topics")
+			return usage(fmt.Sprintf("no help for %q", clip(strings.Join(words[1:], " "))), "tokenform help lists commands and topics")
 		}
 	case "completion":
 		return usage(fmt.Sprintf("no completion for the shell %q", clip(words[1])), "one of bash, fish, powershell, zsh")
@@ -349,7 +349,7 @@ func translated(cmd *cobra.Command, err error) error {
 		return usage("--"+e.GetFlag().Name+": "+message, help)
 	}
 	if _, ok := errors.AsType[*pflag.InvalidSyntaxError](err); ok {
-		return usage("a flag is not written as one", help)
+		return usage("malformed flag", help)
 	}
 	if cmd.HasParent() && cmd.ValidateArgs([]string{"x"}) != nil {
 		return usage(cmd.Name()+" takes no arguments", help)

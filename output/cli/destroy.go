@@ -21,7 +21,7 @@ type destroy struct {
 
 func (c *destroy) flags(f flags) {
 	c.selection.flags(f)
-	f.BoolVar(&c.all, "all", false, "also what no file declares any more")
+	f.BoolVar(&c.all, "all", false, "also the profiles that no file declares")
 	f.BoolVarP(&c.yes, "yes", "y", false, "do not ask")
 	lockTimeoutFlag(f, &c.lockTimeout)
 	c.sandboxFlag(f)
@@ -42,7 +42,7 @@ func (c *destroy) run(ctx context.Context, p *program) int {
 	planned := j.PlanDestroy(append(j.profiles, j.orphans...))
 	if !c.yes && slices.ContainsFunc(planned, flow.Outcome.Stored) {
 		p.voice.WillDestroy(planned)
-		if err := p.confirm(ctx, "destroy asks before it deletes", "Delete all this? The logins cannot be restored."); err != nil {
+		if err := p.confirm(ctx, "destroy asks before it deletes", "Delete all this? The logins cannot be recovered."); err != nil {
 			return p.refuse(err)
 		}
 	}
@@ -54,11 +54,11 @@ func (c *destroy) run(ctx context.Context, p *program) int {
 // confirm asks before something is deleted that cannot be had back.
 func (p *program) confirm(ctx context.Context, what, question string) error {
 	if !p.InTerminal || !p.ErrTerminal {
-		return usage(what+", and nobody is here to answer", "add --yes")
+		return usage(what+", and standard input is not a terminal", "add --yes")
 	}
-	answer, _, err := p.ask(ctx, p.typedLines(), question+` Only "yes" will do: `)
+	answer, _, err := p.ask(ctx, p.typedLines(), question+` Type "yes" to confirm: `)
 	if err == nil && answer != "yes" {
-		err = &fault.Error{Message: "nothing is deleted"}
+		err = &fault.Error{Message: "nothing was deleted"}
 	}
 	return err
 }

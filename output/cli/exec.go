@@ -46,11 +46,11 @@ func (c *execCommand) flags(f flags) {
 
 func (c *execCommand) check(args, dashed []string) error {
 	if len(dashed) == 0 {
-		return usage("exec needs a command", "write it behind --: tokenform exec -- COMMAND ARG...")
+		return usage("exec needs a command", "write it after --: tokenform exec -- COMMAND ARG...")
 	}
 	c.command = dashed
 	if c.restart && c.signal != "" {
-		return usage("--restart and --signal exclude each other", "give one of the two")
+		return usage("--restart and --signal cannot be combined", "use one of the two")
 	}
 	if err := checkTimeouts(c.grace); err != nil {
 		return err

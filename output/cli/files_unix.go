@@ -18,7 +18,7 @@ func enoughFiles() error {
 		return nil
 	}
 	return &fault.Error{
-		Message: fmt.Sprintf("this process may have %d files open, and needs %d", limit.Cur, least),
-		Hint:    "raise the limit: ulimit -n 1024",
+		Message: fmt.Sprintf("the open file limit is %d, and tokenform needs %d", limit.Cur, least),
+		Hint:    "raise the open file limit: ulimit -n 1024",
 	}
 }

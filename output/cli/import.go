@@ -81,7 +81,7 @@ func (c *importCommand) refreshToken(ctx context.Context, p *program, x config.P
 		}
 		text = strings.TrimSpace(text)
 		if !output.IsToken(text) {
-			return "", &fault.Error{Kind: fault.Invalid, Message: "standard input holds no refresh token: it must be one word", Hint: "pipe it in alone, or use --from FILE for a file of another client"}
+			return "", &fault.Error{Kind: fault.Invalid, Message: "standard input contains no refresh token: it must be one word", Hint: "pipe in only the token, or use --from FILE for the token file of another client"}
 		}
 		return text, nil
 	}
@@ -100,7 +100,7 @@ func (c *importCommand) refreshToken(ctx context.Context, p *program, x config.P
 		return "", err
 	}
 	if id, known := x.Client.ID.Known(); known && found.ClientID != "" && found.ClientID != id {
-		return "", &fault.Error{Kind: fault.Invalid, Message: fmt.Sprintf("%s belongs to the app %s, and the profile is of %s", c.from, found.ClientID, id), Hint: "a refresh token works only with the app it was made for: correct client.id"}
+		return "", &fault.Error{Kind: fault.Invalid, Message: fmt.Sprintf("%s belongs to the app %s, and the profile to %s", c.from, found.ClientID, id), Hint: "a refresh token works only with the app it was issued for: correct client.id"}
 	}
 	return found.RefreshToken, nil
 }

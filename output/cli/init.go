@@ -32,7 +32,7 @@ func (c *initCommand) check(args, _ []string) error {
 
 // run writes a first profile, with a person's answers if one is there.
 func (c *initCommand) run(ctx context.Context, p *program) int {
-	exists := &fault.Error{Message: c.file + " is there already", Hint: "edit it, or name another file: tokenform init FILE"}
+	exists := &fault.Error{Message: c.file + " already exists", Hint: "edit it, or name another file: tokenform init FILE"}
 	var s config.Starter
 	if c.file == "-" {
 		p.voice.Print(s.Text())

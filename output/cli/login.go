@@ -14,7 +14,7 @@ type login struct {
 
 func (l *login) flags(f flags) {
 	f.choice(&l.mode, "login", "how a person logs in; auto: browser on a terminal, never in CI", "auto", "browser", "paste", "never")
-	f.DurationVar(&l.timeout, "login-timeout", 5*time.Minute, "wait this long for a person")
+	f.DurationVar(&l.timeout, "login-timeout", 5*time.Minute, "how long to wait for a login")
 	lockTimeoutFlag(f, &l.lockTimeout)
 }
 
@@ -34,7 +34,7 @@ func (l *login) check(s *selection, args []string) error {
 }
 
 func lockTimeoutFlag(f flags, d *time.Duration) {
-	f.DurationVar(d, "lock-timeout", 30*time.Second, "wait this long for another tokenform to finish")
+	f.DurationVar(d, "lock-timeout", 30*time.Second, "how long to wait for another tokenform to finish")
 }
 
 func checkTimeouts(timeouts ...time.Duration) error {
@@ -46,7 +46,9 @@ func checkTimeouts(timeouts ...time.Duration) error {
 	return nil
 }
 
-func parallelismFlag(f flags, n *int) { f.IntVar(n, "parallelism", 10, "profiles at once") }
+func parallelismFlag(f flags, n *int) {
+	f.IntVar(n, "parallelism", 10, "how many profiles to process at once")
+}
 
 func checkParallelism(n int) error {
 	if n < 1 {

@@ -69,7 +69,7 @@ func (p *program) secret(ctx context.Context, question string) (string, error) {
 	}
 	terminal, ok := p.In.(*os.File)
 	if !ok {
-		return "", errors.New("standard input is no terminal")
+		return "", errors.New("standard input is not a terminal")
 	}
 	fd := int(terminal.Fd())
 	before, err := term.GetState(fd)

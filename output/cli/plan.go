@@ -17,7 +17,7 @@ type plan struct {
 
 func (c *plan) flags(f flags) {
 	c.selection.flags(f)
-	f.BoolVar(&c.detailedExitcode, "detailed-exitcode", false, "exit 2 where apply would change something")
+	f.BoolVar(&c.detailedExitcode, "detailed-exitcode", false, "exit 2 if apply would change something")
 	pruneFlag(f, &c.prune)
 	verifyFlag(f, &c.verify)
 	c.sandboxFlag(f)

@@ -32,7 +32,7 @@ func (c *sandboxCommand) flags(f flags) {
 
 func (c *sandboxCommand) check(_, _ []string) error {
 	if c.tokenLife < time.Second || c.loginLife < 0 {
-		return usage("a life must be a second at least", "write for example --token-life 10m")
+		return usage("a lifetime must be at least one second", "write for example --token-life 10m")
 	}
 	return nil
 }
@@ -40,7 +40,7 @@ func (c *sandboxCommand) check(_, _ []string) error {
 // run serves the stand-in until it is interrupted.
 func (c *sandboxCommand) run(ctx context.Context, p *program) int {
 	if p.json {
-		return p.refuse(usage("sandbox prints lines for a shell, and no JSON", "leave out --json"))
+		return p.refuse(usage("sandbox prints shell commands, not JSON", "leave out --json"))
 	}
 	server, url, err := serve(sandbox.New(sandbox.Options{
 		AnyApp: true, Now: p.Now, AutoConsent: c.consent, RotateAll: c.rotate, TokenLife: c.tokenLife, LoginLife: c.loginLife,

@@ -29,7 +29,7 @@ type selection struct {
 }
 
 func (s *selection) flags(f flags) {
-	f.StringArrayVarP(&s.patterns, "profile", "p", nil, "only the profiles with this `NAME`; repeatable; * and ? are wild")
+	f.StringArrayVarP(&s.patterns, "profile", "p", nil, "only profiles with this `NAME`; repeatable; * and ? are wildcards")
 }
 
 func (s *selection) sandboxFlag(f flags) {
@@ -43,7 +43,7 @@ func (s *selection) minTTLFlag(f flags) {
 // checkMinTTL refuses what would renew a token at each run.
 func (s *selection) checkMinTTL() error {
 	if s.minTTL >= time.Hour {
-		return usage("--min-ttl must be less than 1h, an access token's whole life", "write for example --min-ttl 30m")
+		return usage("--min-ttl must be less than 1h, the lifetime of an access token", "write for example --min-ttl 30m")
 	}
 	return nil
 }
@@ -215,7 +215,7 @@ func printsToken(x config.Profile) bool {
 // token.
 func (p *program) bothWantStdout(profiles []config.Profile) error {
 	if p.json && slices.ContainsFunc(profiles, printsToken) {
-		return usage("--json and an output of type stdout both want standard output", "leave out one of them")
+		return usage("--json and an output of type stdout both use standard output", "remove one of them")
 	}
 	return nil
 }

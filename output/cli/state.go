@@ -46,7 +46,7 @@ func (c *stateCommand) flags(f flags) {
 
 func (c *stateCommand) check(args, _ []string) error {
 	if len(args) == 0 {
-		return usage("state needs to know what to do", "one of list, show, mv, rm, pull, push; tokenform state --help says more")
+		return usage("state needs a subcommand", "one of list, show, mv, rm, pull, push; tokenform state --help says more")
 	}
 	c.does, c.names = args[0], args[1:]
 	names, known := map[string]int{"list": 0, "show": 1, "mv": 2, "rm": -1, "pull": 1, "push": 1}[c.does]
@@ -54,7 +54,7 @@ func (c *stateCommand) check(args, _ []string) error {
 	case c.does == "unlock":
 		return usage("there is nothing to unlock: a lock ends with its process", "a run that waits names the process that holds the lock")
 	case !known:
-		return usage(fmt.Sprintf("unknown: state %s", clip(c.does)), "one of list, show, mv, rm, pull, push")
+		return usage(fmt.Sprintf("unknown subcommand: state %s", clip(c.does)), "one of list, show, mv, rm, pull, push")
 	case names >= 0 && len(c.names) != names, names < 0 && len(c.names) == 0:
 		return usage("state "+c.does+" takes other arguments", "tokenform state --help shows which")
 	}
@@ -114,12 +114,12 @@ func (c *stateCommand) do(ctx context.Context, p *program, r *flow.Runner) error
 		if err := r.Move(ctx, dir, c.names[0], c.names[1]); err != nil {
 			return err
 		}
-		p.voice.Done(c.names[0] + " is kept as " + c.names[1] + " now")
+		p.voice.Done("renamed " + c.names[0] + " to " + c.names[1])
 		return nil
 	}
 	p.guard()
 	if !c.yes {
-		if err := p.confirm(ctx, "state rm asks before it deletes", "Forget "+strings.Join(c.names, ", ")+"? The logins cannot be restored."); err != nil {
+		if err := p.confirm(ctx, "state rm asks before it deletes", "Forget "+strings.Join(c.names, ", ")+"? The logins cannot be recovered."); err != nil {
 			return err
 		}
 	}
@@ -165,13 +165,13 @@ func find(realm state.Realm, dirs []string, name string) (dir string, t *state.T
 		case err != nil:
 			return "", nil, err
 		case found != nil && t != nil:
-			return "", nil, usage(name+" is kept in "+dir+" and in "+d, "name one of the two with --state DIR")
+			return "", nil, usage(name+" exists in "+dir+" and in "+d, "name one of the two with --state DIR")
 		case found != nil:
 			dir, t = d, found
 		}
 	}
 	if t == nil {
-		return "", nil, &fault.Error{Kind: fault.Invalid, Message: fmt.Sprintf("nothing is kept of %q", clip(name)), Hint: "tokenform state list says of what"}
+		return "", nil, &fault.Error{Kind: fault.Invalid, Message: fmt.Sprintf("no state for %q", clip(name)), Hint: "tokenform state list shows the names"}
 	}
 	return dir, t, nil
 }

@@ -26,7 +26,7 @@ type status struct {
 func (c *status) flags(f flags) {
 	c.selection.flags(f)
 	verifyFlag(f, &c.verify)
-	f.long(&c.within, "expires-within", "exit 4 where a login ends within this time, for example 30d")
+	f.long(&c.within, "expires-within", "exit 4 if a login ends within this time, for example 30d")
 	f.choice(&c.format, "format", "how to show it", "table", "prometheus")
 	f.StringVar(&c.file, "output", "", "with --format prometheus: write to `FILE`, in one step")
 	c.sandboxFlag(f)
@@ -35,14 +35,14 @@ func (c *status) flags(f flags) {
 func (c *status) check(args, _ []string) error {
 	c.files, c.orphans, c.every = args, true, true
 	if c.file != "" && c.format != "prometheus" {
-		return usage("--output is for --format prometheus", "leave it out, or use > FILE")
+		return usage("--output needs --format prometheus", "leave it out, or use > FILE")
 	}
 	return nil
 }
 
 func (c *status) run(ctx context.Context, p *program) int {
 	if p.json && c.format == "prometheus" {
-		return p.refuse(usage("--json and --format prometheus exclude each other", "give one of the two"))
+		return p.refuse(usage("--json and --format prometheus cannot be combined", "use one of the two"))
 	}
 	j, code := p.begin(ctx, c.selection, login{}, flow.Options{}, nil)
 	if code != 0 {

@@ -11,7 +11,7 @@ first login in the browser, a refresh, or client credentials.
 type topic struct{ name, short, long string }
 
 var topics = [...]topic{
-	{"profiles", "what stands in a profile", topicProfiles},
+	{"profiles", "what goes in a profile", topicProfiles},
 	{"exit-codes", "what exit codes mean", topicExitCodes},
 	{"environment", "which variables are read", topicEnvironment},
 	{"state", "what is kept, and what may be overwritten or deleted", topicState},
@@ -62,7 +62,7 @@ const topicExitCodes = `  0    done
   2    plan --detailed-exitcode: apply would change something
   3    the command line or a profile is wrong
   4    a person must log in
-  5    passing trouble (network, 429, 5xx, a lock): try again later
+  5    temporary failure (network, 429, 5xx, a lock): try again later
   130  interrupted
 
 Where several profiles fail, the first of 3, 4, 1, 5 that occurs.`

@@ -11,7 +11,7 @@ import (
 )
 
 const longWatch = `Applies the profiles now and again whenever a token is about to expire, until it
-is stopped with Ctrl-C or SIGTERM. Passing trouble is tried again with growing
+is stopped with Ctrl-C or SIGTERM. Temporary failures are retried with growing
 pauses. Changed profiles are read anew, at once on SIGHUP. Each thing done is one
 line on standard error, or with --json one object a line on standard output.`
 

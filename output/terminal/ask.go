@@ -19,12 +19,12 @@ func (l *lines) Ask(profile string, q flow.Prompt) {
 	l.line("\n  " + q.URL + "\n")
 	switch {
 	case q.Browser && q.Paste:
-		l.line("then wait here, or paste the address that the browser ends at")
+		l.line("then wait here, or paste the address from the browser's address bar")
 	case q.Paste:
-		l.line("then paste the address that the browser ends at (" + visible(q.RedirectURI) + "?code=…), even if that page does not load")
+		l.line("then paste the address from the browser's address bar (" + visible(q.RedirectURI) + "?code=…), even if that page does not load")
 	}
 	if forward := forwarding(q); forward != "" && l.SSH != "" {
-		l.Hint("this is a session over SSH; on the machine with the browser, run: ssh -L " + forward + " " + l.SSH)
+		l.Hint("this is an SSH session; on the machine with the browser, run: ssh -L " + forward + " " + l.SSH)
 	}
 	if l.Live && !l.Quiet && q.Browser { // the spinner would write over a long paste
 		l.start(q.Until)

@@ -50,7 +50,7 @@ func outcomes() []flow.Outcome {
 	rejected.Rejected, rejected.Expires, rejected.Account = noon, noon.Add(-2*time.Hour), nil
 	return []flow.Outcome{
 		{Profile: profile("kept", config.AuthorizationCode), Token: token(), Decision: flow.Decision{Action: flow.Keep, Reason: "valid for 52m"}, Outputs: []flow.Change{env(flow.KeepOutput, "")}},
-		{Profile: profile("new", config.PKCE), Decision: flow.Decision{Action: flow.Login, Reason: "never logged in"}, Outputs: []flow.Change{env(flow.Create, "missing"), {Type: "stdout", Shown: "standard output", Action: flow.Print}}},
+		{Profile: profile("new", config.PKCE), Decision: flow.Decision{Action: flow.Login, Reason: "not logged in yet"}, Outputs: []flow.Change{env(flow.Create, "missing"), {Type: "stdout", Shown: "standard output", Action: flow.Print}}},
 		{Profile: profile("stale", config.AuthorizationCode), Token: rejected, Decision: flow.Decision{Action: flow.Refresh, Reason: "expired 2h ago, refused on 2026-11-23"}, Outputs: []flow.Change{env(flow.Update, "TOKEN changed"), {Type: "json", Shown: "old.json", Action: flow.DeleteOutput, Reason: "no longer declared"}}},
 		{Profile: profile("app", config.ClientCredentials), Decision: flow.Decision{Action: flow.Request, Reason: "no token yet"}},
 		{Profile: profile("broken", config.PKCE), Err: &fault.Error{Message: "a file\x1b[2Jname: is damaged", Hint: "mend it"}},
@@ -61,7 +61,7 @@ func TestPlanText(t *testing.T) {
 	var out, errs bytes.Buffer
 	speaking(&out, &errs).Planned(outcomes(), true)
 	const want = `kept: keep, valid for 52m
-new: log in, never logged in
+new: log in, not logged in yet
   + .env: missing
   > standard output
 stale: refresh, expired 2h ago, refused on 2026-11-23
@@ -132,14 +132,14 @@ broken   pkce                not known       not known              -         - 
 func TestProblemsText(t *testing.T) {
 	problems := config.Problems{
 		{Pos: config.Pos{File: "a.yaml", Line: 3, Col: 9}, Message: `unknown scope "x"`, Hint: "did you mean y?", Line: "\tscopes: [x]"},
-		{Pos: config.Pos{File: "a.yaml"}, Message: "others can read it", Warning: true},
+		{Pos: config.Pos{File: "a.yaml"}, Message: "other users can read it", Warning: true},
 	}
 	for _, c := range []struct {
 		live, quiet bool
 		want        string
 	}{
-		{false, false, "error: a.yaml:3:9: unknown scope \"x\"\nhint: did you mean y?\nwarning: a.yaml: others can read it\n"},
-		{true, false, "error: a.yaml:3:9: unknown scope \"x\"\n   scopes: [x]\n          ^\nhint: did you mean y?\nwarning: a.yaml: others can read it\n"},
+		{false, false, "error: a.yaml:3:9: unknown scope \"x\"\nhint: did you mean y?\nwarning: a.yaml: other users can read it\n"},
+		{true, false, "error: a.yaml:3:9: unknown scope \"x\"\n   scopes: [x]\n          ^\nhint: did you mean y?\nwarning: a.yaml: other users can read it\n"},
 		{false, true, "error: a.yaml:3:9: unknown scope \"x\"\nhint: did you mean y?\n"},
 	} {
 		var out, errs bytes.Buffer
@@ -169,17 +169,17 @@ func TestErrorText(t *testing.T) {
 }
 
 func TestPromptText(t *testing.T) {
-	prompt := flow.Prompt{Reason: "never logged in", URL: "https://accounts.example/authorize?x", Short: "http://127.0.0.1:8888/", RedirectURI: "http://127.0.0.1:8888/callback"}
+	prompt := flow.Prompt{Reason: "not logged in yet", URL: "https://accounts.example/authorize?x", Short: "http://127.0.0.1:8888/", RedirectURI: "http://127.0.0.1:8888/callback"}
 	heard := func(listener string, q *flow.Prompt) { q.Browser, q.Paste, q.Listener = true, true, listener }
-	const both = "dev: never logged in; log in to Spotify in the browser, or open this address yourself:\n\n  https://accounts.example/authorize?x\n\nthen wait here, or paste the address that the browser ends at\n"
-	const ssh = both + "hint: this is a session over SSH; on the machine with the browser, run: ssh -L "
+	const both = "dev: not logged in yet; log in to Spotify in the browser, or open this address yourself:\n\n  https://accounts.example/authorize?x\n\nthen wait here, or paste the address from the browser's address bar\n"
+	const ssh = both + "hint: this is an SSH session; on the machine with the browser, run: ssh -L "
 	for name, c := range map[string]struct {
 		change func(*flow.Prompt)
 		ssh    string
 		want   string
 	}{
 		"browser": {func(q *flow.Prompt) { q.Browser = true }, "",
-			"dev: never logged in; log in to Spotify in the browser, or open this address yourself:\n\n  https://accounts.example/authorize?x\n\n"},
+			"dev: not logged in yet; log in to Spotify in the browser, or open this address yourself:\n\n  https://accounts.example/authorize?x\n\n"},
 		"both, over SSH":            {func(q *flow.Prompt) { heard("127.0.0.1:8888", q) }, "me@host", ssh + "8888:127.0.0.1:8888 me@host\n"},
 		"bound elsewhere, over SSH": {func(q *flow.Prompt) { heard("0.0.0.0:9999", q) }, "me@host", ssh + "8888:127.0.0.1:9999 me@host\n"},
 		"IPv6, over SSH": {func(q *flow.Prompt) {
@@ -192,7 +192,7 @@ func TestPromptText(t *testing.T) {
 			q.RedirectURI = "https://auth.example.com/callback"
 		}, "me@host", both},
 		"paste": {func(q *flow.Prompt) { q.Paste = true }, "me@host",
-			"dev: never logged in; log in to Spotify at this address:\n\n  https://accounts.example/authorize?x\n\nthen paste the address that the browser ends at (http://127.0.0.1:8888/callback?code=…), even if that page does not load\n"},
+			"dev: not logged in yet; log in to Spotify at this address:\n\n  https://accounts.example/authorize?x\n\nthen paste the address from the browser's address bar (http://127.0.0.1:8888/callback?code=…), even if that page does not load\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			q := prompt

@@ -48,7 +48,7 @@ type Voice interface {
 	// Print prints a text that was asked for, as it is.
 	Print(text string)
 
-	// The reports, of which a command makes one at its end.
+	// The reports, of which a command makes one at the end.
 	Refused(err error)                                                  // the run could not begin
 	Unusable(problems config.Problems)                                  // the profiles are wrong
 	Version(release, build string)                                      // version

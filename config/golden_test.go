@@ -41,7 +41,7 @@ func show(ps Problems) string {
 	return b.String()
 }
 
-// TestGolden loads each profile file of testdata, and one directory, by itself.
+// TestGolden loads each profile file of testdata, and one directory, separately.
 func TestGolden(t *testing.T) {
 	dir, err := filepath.Abs("testdata")
 	if err != nil {

@@ -21,8 +21,8 @@ type Files struct {
 	Env  func(string) (string, bool)      // the process environment
 	Warn func(profile, text, hint string) // called concurrently
 
-	// Declared returns all declared profiles. What one of them has written is not taken
-	// back for another. nil means that there are no others.
+	// Declared returns all declared profiles. Files does not take back for one profile
+	// what another declared profile has written. nil means that there are no others.
 	Declared func() []config.Profile
 	Realm    state.Realm
 

@@ -18,8 +18,8 @@ import (
 	"time"
 )
 
-// server answers every token request, at once or after a while, with a token of
-// Spotify's length. It lives for a minute, so that the next run refreshes again.
+// server answers every token request, at once or after a delay, with a token of
+// Spotify's length. The token lives for a minute, so that the next run refreshes again.
 type server struct {
 	delay time.Duration
 	life  int

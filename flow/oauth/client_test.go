@@ -390,7 +390,8 @@ func TestPlainHTTPIsRefused(t *testing.T) {
 	}
 }
 
-// The proxy of TestMain answers 407 to everything that is not loopback.
+// TestProxyWantsAPassword checks the error if the proxy of TestMain answers 407, as it
+// does for every address that is not loopback.
 func TestProxyWantsAPassword(t *testing.T) {
 	t.Parallel()
 	start := time.Now()

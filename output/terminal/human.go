@@ -102,8 +102,8 @@ func (l *lines) wrote(file, next string) {
 	}
 }
 
-// applied prints what apply did. For a profile that failed before it did anything,
-// applied prints nothing, because errors prints the error.
+// applied prints what apply did. For a profile that failed and changed nothing, applied
+// prints only the error.
 func (l *lines) applied(outcomes []flow.Outcome) {
 	for _, o := range outcomes {
 		if o.Err != nil {

@@ -19,8 +19,7 @@ import (
 )
 
 func main() {
-	// net/http reports oddities to the global logger, and quotes what the server
-	// sent.
+	// Discard the global logger: net/http logs there, and quotes what the server sent.
 	log.SetOutput(io.Discard)
 	ctx, cancel := context.WithCancel(context.Background())
 	var once sync.Once
@@ -46,9 +45,9 @@ func release() string {
 
 func isTerminal(f *os.File) bool { return term.IsTerminal(int(f.Fd())) }
 
-// cancelOn calls cancel when the first of signals arrives, so that what must not
-// be torn comes to its end. The second signal kills, as ever. A signal that is
-// ignored, as nohup(1) wants it, stays ignored.
+// cancelOn calls cancel when the first of signals arrives, so that work which must not
+// be torn can finish. The second signal kills the process, as usual. A signal that is
+// ignored, for example by nohup(1), stays ignored.
 func cancelOn(signals []os.Signal, cancel func()) {
 	signals = slices.DeleteFunc(signals, signal.Ignored)
 	if len(signals) == 0 {
@@ -58,7 +57,8 @@ func cancelOn(signals []os.Signal, cancel func()) {
 	signal.Notify(ch, signals...)
 	go func() {
 		if <-ch == syscall.SIGHUP {
-			// The end of a terminal sends SIGHUP twice: the shell does, and the kernel.
+			// The end of a terminal sends SIGHUP twice: once from the shell, once from
+			// the kernel.
 			signal.Ignore(syscall.SIGHUP)
 		}
 		signal.Stop(ch)

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// usual is a profile such as most people write.
+// usual is a typical profile.
 const usual = `profile: dev
 client:
   id: ${SPOTIFY_CLIENT_ID}
@@ -45,8 +45,8 @@ func BenchmarkInterpolate(b *testing.B) {
 	}
 }
 
-// TestGuardAllocs limits the allocations, which unlike the time are the same on
-// every machine.
+// TestGuardAllocs limits allocations, which are the same on every machine, unlike the
+// time.
 func TestGuardAllocs(t *testing.T) {
 	for _, g := range []struct {
 		name string

@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// TestD14OutputOverInput: an output may not replace what a profile reads, whatever
-// the file is called.
+// TestD14OutputOverInput checks that an output may not replace a file that a profile
+// reads, whatever path leads to the file.
 func TestD14OutputOverInput(t *testing.T) {
 	for name, c := range map[string]struct {
 		profile string

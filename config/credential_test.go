@@ -10,17 +10,17 @@ import (
 	"unicode/utf16"
 )
 
-// TestB1Credential checks that what came along with a credential is refused by
-// name and place, and that no message quotes the credential.
+// TestB1Credential checks that text copied along with a credential is refused by name
+// and place, and that no message quotes the credential.
 func TestB1Credential(t *testing.T) {
 	t.Parallel()
 	for value, want := range map[string]string{
-		// The row's own.
+		// These are the common cases.
 		"\ufeffCANARY":       "U+FEFF BYTE ORDER MARK at the start",
 		"CANARY\u200b":       "U+200B ZERO WIDTH SPACE at the end",
 		"CANARY\u2011CANARY": "U+2011 NON-BREAKING HYPHEN at character 7",
 		`"CANARY"`:           "wrapped in quotes",
-		// Their neighbours.
+		// These are similar cases.
 		"\u200bCANARY":                        "U+200B ZERO WIDTH SPACE at the start",
 		"CANARY\u200b\u200b":                  "U+200B ZERO WIDTH SPACE at the end",
 		"CANARY\u00a0":                        "white space: U+00A0 NO-BREAK SPACE at the end",
@@ -60,7 +60,7 @@ func TestB1Credential(t *testing.T) {
 		"{{ CANARY }}": "a variable reference",
 		"http://127.0.0.1:8888/callback?code=CANARY": "an address",
 		"CANARY\nCANARY": "spans several lines",
-		// Nobody would think of them.
+		// These are rare cases.
 		"CANARY\U000e0041": "U+E0041, which is invisible, at the end", // a tag character
 		"CANARY\ufe0f":     "U+FE0F",
 		"\u2066CANARY":     "U+2066 LEFT-TO-RIGHT ISOLATE at the start",
@@ -109,7 +109,7 @@ func utf16File(order binary.AppendByteOrder, bom bool, text string) string {
 	return string(b)
 }
 
-// TestB1Sources checks every way on which a credential comes in.
+// TestB1Sources checks every way in which a credential can be given.
 func TestB1Sources(t *testing.T) {
 	t.Parallel()
 	if runtime.GOOS == "windows" {

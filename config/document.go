@@ -18,7 +18,8 @@ var profileKeys = []string{
 	"verify", "account", "listen", "state", "notify", "outputs",
 }
 
-// document decodes one document of a file. It adds its problems to the loader.
+// document decodes one document of a file, and adds the problems found in it to the
+// loader.
 type document struct {
 	*loader
 	file   *file

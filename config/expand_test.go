@@ -89,7 +89,7 @@ func TestDuration(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		in   string
-		want time.Duration // negative: refused
+		want time.Duration // negative means that the text is refused
 	}{
 		{"5m", 5 * time.Minute},
 		{"180d", 180 * 24 * time.Hour},
@@ -123,8 +123,8 @@ func TestDuration(t *testing.T) {
 	}
 }
 
-// FuzzDuration checks that no duration is negative, and that durations without
-// days and weeks are what Go makes of them.
+// FuzzDuration checks that no duration is negative, and that durations without days and
+// weeks agree with Go.
 func FuzzDuration(f *testing.F) {
 	for _, s := range []string{"5m", "180d", "1d12h", "1w", "0", "-1h", "1.5h", "1h1", "99999999999w", "µs"} {
 		f.Add(s)

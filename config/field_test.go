@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// TestE2GitRunsNothing: git is asked about a repository of somebody else without
-// running a program that its configuration names.
+// TestE2GitRunsNothing checks that a question to git about somebody else's repository
+// runs no program that the repository's configuration names.
 func TestE2GitRunsNothing(t *testing.T) {
 	if _, err := exec.LookPath("git"); err != nil {
 		t.Skip("no git here")
@@ -37,8 +37,8 @@ func TestE2GitRunsNothing(t *testing.T) {
 	}
 }
 
-// TestD7StateWithTheProfile checks that the profile's own directory, or one above it, is
-// no state directory, whichever way it is named.
+// TestD7StateWithTheProfile checks that the profile's own directory, or one above it,
+// is refused as a state directory, whatever path leads to it.
 func TestD7StateWithTheProfile(t *testing.T) {
 	dir := write(t, map[string]string{
 		"here.yaml": "client: {id: abc}\nstate: .\n", "p/above.yaml": "client: {id: abc}\nstate: ..\n",
@@ -57,8 +57,8 @@ func TestD7StateWithTheProfile(t *testing.T) {
 	load(t, Sources{Dir: dir, Env: testEnv}, "fine.yaml")
 }
 
-// TestB4References checks that a variable of an env_file that refers to another one is never
-// used as it is written.
+// TestB4References checks that the value of a variable of an env_file is not used as
+// written if it refers to another variable.
 func TestB4References(t *testing.T) {
 	for value, want := range map[string]string{
 		"${BASE}-id":         "!",
@@ -92,14 +92,14 @@ func TestB4References(t *testing.T) {
 				t.Errorf("%s: %q, want %q", value, ps[0].Account, want)
 			}
 		}
-		load(t, Sources{Dir: dir}, "off.yaml") // nobody uses it
+		load(t, Sources{Dir: dir}, "off.yaml") // no profile uses the variable
 		set := func(name string) (string, bool) { return "fine", name == "A" }
 		load(t, Sources{Dir: dir, Env: set}, "lazy.yaml") // the environment wins
 	}
 }
 
-// TestB5ClientID checks that a client id which Spotify does not give is warned of, and only if
-// the profile is for Spotify itself.
+// TestB5ClientID checks that a client id of an unusual form gives a warning, but only
+// if the profile is for Spotify itself.
 func TestB5ClientID(t *testing.T) {
 	const real = "0123456789abcdef0123456789abcdef"
 	dir := write(t, map[string]string{
@@ -120,8 +120,8 @@ func TestB5ClientID(t *testing.T) {
 	load(t, Sources{Dir: dir, Spotify: true}, "secret.yaml")
 }
 
-// TestB7EmptyInCI checks what is said of a secret that is empty, as it is for a pull request
-// from a fork.
+// TestB7EmptyInCI checks the hint about an empty secret, which is usual in a pull
+// request from a fork.
 func TestB7EmptyInCI(t *testing.T) {
 	dir := write(t, map[string]string{
 		"seed.yaml":    "client: {id: abc}\nrefresh_token: ${SPOTIFY_REFRESH_TOKEN:-}\n",
@@ -149,8 +149,8 @@ func TestB7EmptyInCI(t *testing.T) {
 	}
 }
 
-// TestC3Unselected checks that profiles which are not selected need nothing of their own, and
-// that all else about them is still checked.
+// TestC3Unselected checks that profiles which are not selected need no variables and
+// files of their own, and that everything else about them is still checked.
 func TestC3Unselected(t *testing.T) {
 	dir := write(t, map[string]string{"apps/apps.yaml": `profile: prod-one
 client: {id: "${PROD_ID}", secret: "${PROD_SECRET}"}
@@ -181,7 +181,7 @@ redirect_uri: ${STAGING_URI}
 	for pattern, want := range map[string]string{
 		"dev":     "the variable DEV_ID is not set",
 		"more":    "the variable MORE_ID is not set",
-		"[":       "the variable STAGING_ID is not set", // Select says that it is no pattern
+		"[":       "the variable STAGING_ID is not set", // Select reports the bad pattern
 		"":        "the variable STAGING_ID is not set",
 		"staging": "the variable STAGING_URI is not set",
 	} {
@@ -193,14 +193,15 @@ redirect_uri: ${STAGING_URI}
 			t.Errorf("%s: %s", pattern, show(problems))
 		}
 	}
-	// A mistake is one wherever it is.
+	// An unknown key is an error, whether or not the profile is selected.
 	dir = write(t, map[string]string{"p.yaml": "profile: a\nclient: {id: abc}\n---\nprofile: b\nclient: {id: \"${B}\"}\nscope: [x]\n"})
 	if _, problems := Load(t.Context(), Sources{Dir: dir, Env: env, Only: []string{"a"}}, []string{"p.yaml"}); !strings.Contains(show(problems), "unknown key") || len(problems) != 1 {
 		t.Errorf("%s", show(problems))
 	}
 }
 
-// TestE6OtherLines checks that lines which other readers take are in nobody's way.
+// TestE6OtherLines checks that lines which only other readers understand cause no
+// error.
 func TestE6OtherLines(t *testing.T) {
 	dir := write(t, map[string]string{
 		"p.yaml":    "client: {id: \"${ID}\"}\nenv_file: [vars.env]\n",
@@ -215,7 +216,7 @@ func TestE6OtherLines(t *testing.T) {
 	} {
 		_, problems := Load(t.Context(), Sources{Dir: dir, Env: testEnv}, []string{file})
 		got := show(problems)
-		if i := strings.Index(got, "  | "); i >= 0 { // without the line
+		if i := strings.Index(got, "  | "); i >= 0 { // compare without the excerpt
 			got = got[:i] + got[strings.Index(got, "hint: "):]
 		}
 		if !strings.Contains(got, want) {
@@ -223,5 +224,5 @@ func TestE6OtherLines(t *testing.T) {
 		}
 	}
 	env := func(string) (string, bool) { return "abc", true }
-	load(t, Sources{Dir: dir, Env: env}, "lone.yaml") // as docker means it
+	load(t, Sources{Dir: dir, Env: env}, "lone.yaml") // docker reads the line so
 }

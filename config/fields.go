@@ -31,10 +31,10 @@ func (fs fields) get(name string) *field {
 	return nil
 }
 
-// mapping returns the known keys of a mapping. It reports and leaves out a key
-// that is unknown or comes twice, and reports a key without a value. what names
-// the mapping in messages. A private mapping may be a secret that somebody forgot
-// to put in quotes, so no message quotes its keys.
+// mapping returns the known keys of a mapping. mapping reports and leaves out a key
+// that is unknown or comes twice, and reports a key without a value. what names the
+// mapping in messages. A private mapping may be a secret that somebody forgot to put in
+// quotes, so no message quotes its keys.
 func (d *document) mapping(n *node, what string, known []string, private bool) (fields, bool) {
 	if n.kind != mapping || !d.plain(n) {
 		if n.kind != mapping {
@@ -127,7 +127,7 @@ func (d *document) merge(fs fields, n *node, what string, known []string, privat
 }
 
 // maxMerged bounds the keys that merges bring into a document. Merges of merges
-// multiply, so that a small file could keep the loader busy for ever.
+// multiply, so that a small file could keep the loader busy forever.
 const maxMerged = 5_000
 
 // tooMany counts one more merged key and reports whether there are too many.
@@ -219,7 +219,7 @@ func (d *document) expand(n *node, name string) (s string, literal, ok bool) {
 	return s, literal, flaws == nil
 }
 
-// shown is text for a value that messages may quote. It refuses an empty text.
+// shown is text for a value that messages may quote. shown refuses an empty text.
 func (d *document) shown(n *node, name string) (s string, ok bool) {
 	n.shown = n.plain()
 	s, ok = d.text(n, name)

@@ -23,8 +23,8 @@ type file struct {
 	broken *Problem
 }
 
-// span is the text of a node that must not be shown. It ends where the next node
-// begins, because yaml.v3 tells only where a node begins.
+// span is the text of a node that must not be shown. A span ends at the beginning of
+// the next node, because yaml.v3 tells only where a node begins.
 type span struct {
 	line, col, endLine, endCol int
 }

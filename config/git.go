@@ -47,7 +47,7 @@ func (q *gitQuery) add(path string) {
 }
 
 // root returns the work tree that dir is in: the nearest directory upwards that has
-// a .git, be it a directory or, in a linked work tree, a file. root saves a
+// a .git, which is a directory or, in a linked work tree, a file. root saves a
 // process for every directory that is in no work tree.
 func (q *gitQuery) root(dir string) string {
 	if root, ok := q.roots[dir]; ok {

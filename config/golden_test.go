@@ -41,7 +41,7 @@ func show(ps Problems) string {
 	return b.String()
 }
 
-// TestGolden loads each profile file of testdata, and two directories, by itself.
+// TestGolden loads each profile file of testdata, and two directories, separately.
 func TestGolden(t *testing.T) {
 	dir, err := filepath.Abs("testdata")
 	if err != nil {

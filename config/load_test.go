@@ -14,7 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
-// write puts files into a new directory and returns it.
+// write puts files into a new directory and returns the directory.
 func write(t testing.TB, files map[string]string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -30,7 +30,7 @@ func write(t testing.TB, files map[string]string) string {
 	return dir
 }
 
-// load loads profiles and fails the test at any problem.
+// load loads profiles and fails the test if there is any problem.
 func load(t testing.TB, src Sources, args ...string) []Profile {
 	t.Helper()
 	if src.Env == nil {
@@ -299,7 +299,7 @@ outputs:
 	}
 }
 
-// TestTextAsWritten checks texts that YAML takes for something else: 010 is 8.
+// TestTextAsWritten checks texts to which YAML gives another meaning: 010 is 8.
 func TestTextAsWritten(t *testing.T) {
 	t.Parallel()
 	for _, text := range []string{"010", "0x1F", "1e3", "true", "2001-12-14", "!!str 010", "'010'", `"\u0030\u00310"`} {
@@ -314,7 +314,8 @@ func TestTextAsWritten(t *testing.T) {
 	}
 }
 
-// TestNoValueChangesTheStructure checks that the value of a variable stays text.
+// TestNoValueChangesTheStructure checks that the value of a variable stays text,
+// whatever YAML is in it.
 func TestNoValueChangesTheStructure(t *testing.T) {
 	t.Parallel()
 	evil := "x\"}, secret: stolen #"
@@ -404,7 +405,7 @@ outputs:
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/1000, "ns/profile")
 }
 
-// TestDefaultFiles checks where profiles are looked for if no file is named.
+// TestDefaultFiles checks where Load looks for profiles if no file is named.
 func TestDefaultFiles(t *testing.T) {
 	t.Parallel()
 	dir := write(t, map[string]string{

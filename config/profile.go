@@ -63,8 +63,8 @@ type Profile struct {
 	listenPos Pos
 }
 
-// File returns the absolute path of the profile's file. It is empty if the profile
-// came from standard input.
+// File returns the absolute path of the profile's file, or "" if the profile came from
+// standard input.
 func (p Profile) File() string { return p.path }
 
 // Client is a Spotify app's credentials.

@@ -23,7 +23,7 @@ func pipes(t *testing.T, dir string, names ...string) {
 	}
 }
 
-// ends fails the test unless run blocks, and returns when its context is cancelled.
+// ends checks that run blocks, and that run returns when its context is canceled.
 func ends(t *testing.T, run func(context.Context)) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -93,8 +93,8 @@ func TestLoadFromPipe(t *testing.T) {
 	}
 }
 
-// TestStampOfPipe checks that Stamp neither reads a pipe nor takes what is written
-// into one for a change.
+// TestStampOfPipe checks that Stamp does not read a pipe, and that a write into a pipe
+// is no change.
 func TestStampOfPipe(t *testing.T) {
 	t.Parallel()
 	dir := write(t, map[string]string{"a.yaml": "client: {id: abc, secret: {file: secret}}\n"})

@@ -31,7 +31,7 @@ func TestStamp(t *testing.T) {
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		at = at.Add(time.Second) // also where the clock of the disk is coarse
+		at = at.Add(time.Second) // the clock of the disk may be coarse
 		if err := os.Chtimes(path, at, at); err != nil {
 			t.Fatal(err)
 		}
@@ -76,8 +76,8 @@ func TestStamp(t *testing.T) {
 		t.Error("a file that is gone is no change")
 	}
 
-	// Other profiles that read other files are no change, and what changed while
-	// they were loaded is one.
+	// It is no change if other profiles read other files. It is a change if a file
+	// changed while the profiles were loaded.
 	before := Stamp(src, []string{"p"}, nil)
 	if now.Changed(before) || before.Changed(now) {
 		t.Error("other profiles are a change")

@@ -8,8 +8,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// TestB6Syntax checks that an error of syntax names the place that is wrong, shows its key and
-// no value, and says the cure.
+// TestB6Syntax checks that a syntax error names the place that is wrong, shows its key
+// but no value, and has a hint.
 func TestB6Syntax(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
@@ -31,7 +31,7 @@ func TestB6Syntax(t *testing.T) {
 		"client:\n  id: %CANARY\n":                              "2:7: not YAML: |  id: …|quote a value",
 		"client:\n  id: \"CANARY\\qX\"\n":                       "2:3: not YAML: found unknown escape|  id: …|for a backslash",
 		"client:\n  id: |CANARY\n":                              "3:1: not YAML: did not find expected comment||starts with",
-		// What looks like one and is none.
+		// These texts look like one of the mistakes above, but have another.
 		"client:\n  id: it's\n  secret: \"a # b\" # don't\n x: CANARY\n":     "4:2: not YAML: did not find expected key||check the indentation",
 		"x: |\n  \"open [ {\n  it's\ny: 'CANARY\n":                           "4:4: not YAML: missing closing quote||close the quote",
 		"client: {id: \"a]b\", x: 'it''s', y: \"q\\\"\"}\nscopes: [CANARY\n": "2:9: not YAML: the bracket [ is never closed|scopes: […|close it",
@@ -51,8 +51,8 @@ func TestB6Syntax(t *testing.T) {
 	}
 }
 
-// TestCulprit checks that nothing is found to be wrong with a text that is YAML, whatever is in
-// its quotes and brackets, and that one quote or bracket too many is found in its line.
+// TestCulprit checks that culprit finds nothing in a text that is YAML, whatever is in
+// its quotes and brackets, and finds one quote or bracket too many in its line.
 func TestCulprit(t *testing.T) {
 	t.Parallel()
 	text := rapid.StringOfN(rapid.RuneFrom([]rune("ab '\"#:,[]{}|>-&*!%@\\\n\té")), 0, 12, -1)

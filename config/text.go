@@ -41,9 +41,9 @@ func illegal(data []byte) *flawAt {
 	return nil
 }
 
-// lineBreak returns the length of the line break that b begins with, or zero. It
-// follows yaml.v3, which takes three Unicode characters for line breaks: line
-// numbers must agree with those of yaml.v3.
+// lineBreak returns the length of the line break that b begins with, or zero. Like
+// yaml.v3, lineBreak takes three Unicode characters for line breaks, so that line
+// numbers agree with those of yaml.v3.
 func lineBreak(b []byte) int {
 	switch {
 	case b[0] == '\n':

@@ -35,7 +35,7 @@ func TestValue(t *testing.T) {
 	tests := []struct {
 		name, yaml string
 		files      map[string]string
-		known      bool // without a side effect
+		known      bool // known without a side effect
 		want       string
 		wrong      string // part of the error; empty if there is none
 	}{
@@ -106,7 +106,8 @@ func TestValueCommandTimeout(t *testing.T) {
 	}
 }
 
-// TestValueOnce checks that a command runs once if many ask at the same time.
+// TestValueOnce checks that a command runs once if many goroutines resolve its value at
+// the same time.
 func TestValueOnce(t *testing.T) {
 	t.Parallel()
 	if runtime.GOOS == "windows" {

@@ -32,8 +32,8 @@ outputs:
 	return dir
 }
 
-// TestCallbackUnderAttack: everybody on this machine can reach the listener.
-// Whatever they do to it, the login succeeds, and nothing of it shows.
+// TestCallbackUnderAttack attacks the listener in every way open to other programs on
+// this machine. The login must succeed, and no secret may show.
 func TestCallbackUnderAttack(t *testing.T) {
 	t.Parallel()
 	server, spotify := spotify(t, sandbox.Options{AnyApp: true})
@@ -52,7 +52,7 @@ func TestCallbackUnderAttack(t *testing.T) {
 		t.Errorf("the command was called with %q", got)
 	}
 
-	for i := range 400 { // all of them open until the end
+	for i := range 400 { // all of them stay open until the end
 		conn, err := net.Dial("tcp", w.opened.Host)
 		if err != nil {
 			t.Fatal(err)
@@ -82,7 +82,7 @@ func TestCallbackUnderAttack(t *testing.T) {
 		{"/callback?" + good + strings.Repeat("x", 1<<20), as("", "GET"), 431},
 	} {
 		status, _, body := w.get(base+test.path, test.change)
-		if status != test.status && (test.status != 431 || status != 0) { // it may be cut off before all is sent
+		if status != test.status && (test.status != 431 || status != 0) { // the connection may be cut before the request is sent completely
 			t.Errorf("%.40s: got %d: %s", test.path, status, body)
 		}
 	}
@@ -92,7 +92,7 @@ func TestCallbackUnderAttack(t *testing.T) {
 	if got := private(t, dir); !slices.Equal(got, want) {
 		t.Errorf("there is %q, want %q", got, want)
 	}
-	// The browser of the first login is still there, and in nobody's way.
+	// The browser of the first login still runs, and must not disturb the next login.
 	begin(t, dir, spotify, "--renew").agree(server)
 }
 
@@ -127,9 +127,9 @@ func TestCallbackPortTaken(t *testing.T) {
 	}
 }
 
-// TestCallbackSignals: a login that is given up leaves nothing behind, and what
-// a dump shows of it has no secret. It has the machine to itself: it looks at
-// the clock.
+// TestCallbackSignals checks that a login which is given up leaves nothing behind, and
+// that a dump of the program has no secret. The test measures time, so no other test
+// may run in parallel.
 func TestCallbackSignals(t *testing.T) {
 	for signal, want := range map[syscall.Signal]int{syscall.SIGINT: 130, syscall.SIGTERM: 130, syscall.SIGQUIT: 2} {
 		_, spotify := spotify(t, sandbox.Options{AnyApp: true})
@@ -160,7 +160,7 @@ func TestCallbackSignals(t *testing.T) {
 				t.Errorf("%.8s… is in the dump", secret)
 			}
 		}
-		for at := range len(dump) - 42 { // nobody but the program knows the verifier
+		for at := range len(dump) - 42 { // only the program knows the verifier, so look for its form
 			if sum := sha256.Sum256([]byte(dump[at : at+43])); base64.RawURLEncoding.EncodeToString(sum[:]) == q.Get("code_challenge") {
 				t.Error("the verifier is in the dump")
 			}

@@ -22,8 +22,8 @@ import (
 	"tokenform/flow/sandbox/faults"
 )
 
-// still is a browser that opens nothing. It notes what it was told to open and
-// every socket at that moment, and stays for as long as its notes do.
+// still is a browser that opens nothing. still notes what it was told to open and every
+// socket at that moment, and runs until its notes are deleted.
 const still = `#!/bin/sh
 cat /proc/net/tcp /proc/net/tcp6 >"$NOTES/sockets" 2>/dev/null
 printf '%s\n' "$@" >"$NOTES/new"
@@ -39,12 +39,12 @@ type attempt struct {
 	out, errs bytes.Buffer
 	ended     chan struct{}
 
-	opened    *url.URL // by the browser
-	authorize *url.URL // where that leads
+	opened    *url.URL // the address that the browser opened
+	authorize *url.URL // the address to which opened leads
 }
 
-// begin starts apply in dir with the loosest umask and with room for a core
-// dump, and returns once its browser is running.
+// begin starts apply in dir with the loosest umask and with core dumps allowed, and
+// returns once the browser is running.
 func begin(t *testing.T, dir, spotify string, more ...string) *attempt {
 	t.Helper()
 	w := &attempt{t: t, notes: t.TempDir(), ended: make(chan struct{})}
@@ -87,7 +87,7 @@ func begin(t *testing.T, dir, spotify string, more ...string) *attempt {
 	return nil
 }
 
-// get asks for address and follows nothing.
+// get requests address and follows no redirect.
 func (w *attempt) get(address string, change ...func(*http.Request)) (status int, location, body string) {
 	req, err := http.NewRequest("GET", address, nil)
 	if err != nil {
@@ -105,8 +105,8 @@ func (w *attempt) get(address string, change ...func(*http.Request)) (status int
 	return resp.StatusCode, resp.Header.Get("Location"), string(b)
 }
 
-// agree logs in, as a person would whose browser opens the callback twice, and
-// looks for secrets wherever others can look.
+// agree logs in like a person whose browser opens the callback twice, and looks for
+// secrets wherever other users can look.
 func (w *attempt) agree(server *faults.Server) {
 	w.t.Helper()
 	server.Inject("/api/token", faults.Slow(300*time.Millisecond), 1)
@@ -145,7 +145,7 @@ func (w *attempt) agree(server *faults.Server) {
 			w.t.Errorf("%.8s… shows in\n%s\n%s\n%s", s, seen, body, w.errs.String())
 		}
 	}
-	if strings.Contains(seen+body, u.Query().Get("state")) { // it is in the address that is printed, and nowhere else
+	if strings.Contains(seen+body, u.Query().Get("state")) { // the state belongs in the printed address, and nowhere else
 		w.t.Errorf("the state shows in\n%s\n%s", seen, body)
 	}
 }
@@ -165,7 +165,7 @@ func (w *attempt) end(within time.Duration) int {
 	return w.cmd.ProcessState.ExitCode()
 }
 
-// commandLines is what ps shows of the program and everybody below it.
+// commandLines returns what ps shows of the program and its descendants.
 func (w *attempt) commandLines() string {
 	family := map[string]bool{strconv.Itoa(w.cmd.Process.Pid): true}
 	all := ""
@@ -189,8 +189,8 @@ func (w *attempt) commandLines() string {
 	return all
 }
 
-// bound lists the addresses that listened on the login's port when the browser
-// was started.
+// bound returns the addresses that listened on the login's port when the browser was
+// started.
 func (w *attempt) bound() (hex []string) {
 	b, _ := os.ReadFile(filepath.Join(w.notes, "sockets"))
 	port, _ := strconv.Atoi(w.opened.Port())
@@ -203,7 +203,7 @@ func (w *attempt) bound() (hex []string) {
 	return hex
 }
 
-// portBelow is a free port that no outgoing connection is given.
+// portBelow returns a free port that no outgoing connection uses.
 func portBelow(t *testing.T, host string) string {
 	for range 100 {
 		port := strconv.Itoa(10000 + rand.IntN(20000))
@@ -217,7 +217,7 @@ func portBelow(t *testing.T, host string) string {
 	return ""
 }
 
-// private lists the files of dir and refuses any that others could read.
+// private lists the files of dir and fails if others can read any.
 func private(t *testing.T, dir string) (names []string) {
 	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || path == dir {

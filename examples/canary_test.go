@@ -13,14 +13,14 @@ import (
 	"tokenform/flow/sandbox/faults"
 )
 
-// The canaries: every run of the program in these tests leaves its arguments,
-// its standard output and its standard error in a folder, and so does the
-// browser with its arguments. When all tests are over [sing] looks through
-// them for whatever was secret, and [conform] for JSON that is not as documented.
+// The canaries: every run of the program in these tests leaves its arguments, its
+// standard output and its standard error in a directory, and so does the browser with
+// its arguments. After all tests, [sing] looks for secrets in them, and [conform]
+// checks JSON against the schema.
 
-// wrapper is the tokenform on the PATH of the stories. It runs the real one
-// and keeps what it said. What changes nothing it runs twice, to keep what it
-// would have said under --json.
+// wrapper is the tokenform on the PATH of the stories. wrapper runs the real program
+// and keeps its output. A command that changes nothing runs twice, to keep its output
+// under --json too.
 const wrapper = `#!/bin/sh
 log=$(mktemp "$CANARIES/XXXXXX") || exit 125
 printf '%s\n' "$@" >"$log.args"
@@ -36,13 +36,13 @@ exit $code
 `
 
 var (
-	canaries string // the folder
+	canaries string // the directory
 
 	serversMu sync.Mutex
 	servers   []*faults.Server // every stand-in that was started
 )
 
-// remember keeps what a run that was not started by the wrapper said.
+// remember keeps the output of a run that the wrapper did not start.
 func remember(args []string, stdout, stderr string) {
 	f, err := os.CreateTemp(canaries, "")
 	if err != nil {
@@ -56,13 +56,15 @@ func remember(args []string, stdout, stderr string) {
 	}
 }
 
-// sing reports every place where a secret shows.
+// sing returns an error with every place where a secret shows.
 func sing() error {
 	// Tokens and codes of the stand-in look like Spotify's, and are longer than a
-	// code_challenge, which may begin so by chance; the rest is literal.
+	// code_challenge, which may begin the same by chance. All other secrets are
+	// literal.
 	token := regexp.MustCompile(`[AB]Q[A-Za-z0-9_-]{60,}`)
 	secrets := []string{"hush-hush"}
-	// The one place where a secret must be said: GitHub's runner swallows it.
+	// In this one place a secret is printed on purpose: GitHub's runner does not show
+	// these lines.
 	mask := regexp.MustCompile(`(?m)^::add-mask::.*$`)
 	serversMu.Lock()
 	defer serversMu.Unlock()
@@ -117,9 +119,9 @@ func sing() error {
 	return nil
 }
 
-// meant reports whether a run was asked to print a token on standard output:
-// apply has outputs of type stdout, which --json excludes, and what a command
-// under exec prints is its own affair.
+// meant reports whether a run was asked to print a token on standard output. apply may
+// have outputs of type stdout, which --json excludes; a command under exec may print
+// anything.
 func meant(args []byte) bool {
 	words := strings.Fields(string(args))
 	return slices.ContainsFunc([]string{"token", "apply", "exec", "pull"}, func(s string) bool { return slices.Contains(words, s) }) && !slices.Contains(words, "--json")

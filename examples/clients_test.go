@@ -23,15 +23,15 @@ import (
 // clientWorld is a profile with one json output after the first apply.
 type clientWorld struct {
 	file            string // the output
-	url             string // of the stand-in
-	access, refresh string // as state has them
+	url             string // the stand-in
+	access, refresh string // as in state
 }
 
-// TestClients applies one profile for each json format. Every file holds the
-// token that state has, is left alone by the second apply, and is used by the
-// client that it is for, where that can be installed here: npm ci in
-// testdata/clients does it. The client asks the Web API who it is with the file's
-// access token, and again with a token that it got with the file's refresh token.
+// TestClients applies one profile for each json format. Every file must have the token
+// of state, stay as it is at the second apply, and work with its client, if the client
+// can be installed here: npm ci in testdata/clients does that. The client asks the Web
+// API for the account with the file's access token, and again with a token that it got
+// with the file's refresh token.
 func TestClients(t *testing.T) {
 	t.Parallel()
 	clients := map[string]func(*testing.T, clientWorld){
@@ -57,7 +57,7 @@ func newClientWorld(t *testing.T, format string) clientWorld {
 	w := clientWorld{file: filepath.Join(dir, "token.json"), url: url}
 	app := "{id: app, secret: hush-hush}"
 	if format == "web-api-ts-sdk" {
-		app = "{id: app}" // it refreshes without a secret
+		app = "{id: app}" // the client refreshes without a secret
 	}
 	more := ""
 	if format == "tokenform" {
@@ -111,8 +111,8 @@ outputs: [{type: json, path: token.json, format: `+format+more+`}]
 	return w
 }
 
-// useOAuth2 is a program with golang.org/x/oauth2, such as zmb3/spotify's
-// samples.
+// useOAuth2 reads the file like a program with golang.org/x/oauth2, such as
+// zmb3/spotify's samples.
 func useOAuth2(t *testing.T, w clientWorld) {
 	b, err := os.ReadFile(w.file)
 	if err != nil {
@@ -122,7 +122,7 @@ func useOAuth2(t *testing.T, w clientWorld) {
 	if err := json.Unmarshal(b, &tok); err != nil {
 		t.Fatal(err)
 	}
-	left := time.Until(tok.Expiry) // of a token without expiry it is negative, and the token valid for ever
+	left := time.Until(tok.Expiry) // a token without expiry would be valid forever, and left negative
 	if !tok.Valid() || tok.AccessToken != w.access || tok.RefreshToken != w.refresh || left <= 0 || left > time.Hour {
 		t.Errorf("x/oauth2 finds another token: valid %v, expiry %s", tok.Valid(), tok.Expiry)
 	}
@@ -140,7 +140,8 @@ func useOAuth2(t *testing.T, w clientWorld) {
 		}
 	}
 
-	// It refreshes on its own and writes back what it got: tokenform adopts that.
+	// The program refreshes on its own and writes the answer back; tokenform must adopt
+	// that token.
 	fresh, err := app.TokenSource(t.Context(), &over).Token()
 	if err != nil {
 		t.Fatal(err)
@@ -162,7 +163,7 @@ func useOAuth2(t *testing.T, w clientWorld) {
 	}
 }
 
-// useNode runs testdata/clients/NAME.mjs, which prints what it saw.
+// useNode runs testdata/clients/NAME.mjs, and checks what NAME.mjs prints.
 func useNode(name string) func(*testing.T, clientWorld) {
 	return func(t *testing.T, w clientWorld) {
 		clientsNeed(t)
@@ -182,7 +183,7 @@ func useNode(name string) func(*testing.T, clientWorld) {
 	}
 }
 
-// clientsNeed skips where something is not installed, or fails where
+// clientsNeed skips the test if a needed program is not installed, or fails the test if
 // TOKENFORM_TEST_CLIENTS says that it must be there.
 func clientsNeed(t *testing.T) {
 	t.Helper()

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// completers ask a real shell what it would offer behind $1, with the directory of the
-// program on the PATH. Each prints one word a line.
+// completers are scripts that ask a real shell for the completions of the line $1, with
+// the program's directory on the PATH. Each prints one completion a line.
 var completers = map[string]string{
 	"bash": `. /usr/share/bash-completion/bash_completion || exit 42
 source <(tokenform completion bash)
@@ -21,7 +21,8 @@ __start_tokenform
 printf '%s\n' "${COMPREPLY[@]%% *}"`,
 	"fish": `tokenform completion fish | source
 complete -C "$argv[1]" | string replace -r '\t.*' ''; true`,
-	// zsh offers words only to its line editor, so the line is typed into one.
+	// zsh completes only in its line editor, so the script types the line into an
+	// editor.
 	"zsh": `zmodload zsh/zpty
 zpty shell zsh -f -i
 zpty -w shell 'PS1=; autoload -U compinit; compinit -u -D; source <(tokenform completion zsh); compdef _tokenform tokenform'
@@ -33,8 +34,8 @@ zpty -w -n shell $'\C-u'"echo DONE''GO"$'\n'
 while zpty -r shell line; do [[ $line == *DONEGO* ]] && break; print -r -- "$line"; done | tr -d '\r' | sed 's/\x1b\[[0-9;?]*[a-zA-Z]//g' | tr ' ' '\n'`,
 }
 
-// TestC9Completion checks what real shells offer: profiles, the words of flags, files that
-// hold profiles, schemas and topics.
+// TestC9Completion checks the completions of real shells: profiles, the words of flags,
+// files with profiles, schemas and topics.
 func TestC9Completion(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -75,7 +76,7 @@ func TestC9Completion(t *testing.T) {
 				if err != nil {
 					t.Errorf("%s: %v", line, err)
 				}
-				// The editor of zsh writes the line anew beside the words.
+				// The editor of zsh prints the line again beside the completions.
 				offered := strings.ReplaceAll(string(out), strings.TrimSpace(line), "")
 				for _, w := range c.has {
 					if !strings.Contains(offered, w) {

@@ -15,12 +15,12 @@ import (
 	"time"
 )
 
-// killed runs the program and kills it at the n-th call after the server has
-// had a token request, or not at all where there are fewer.
+// killed runs the program and kills it at the n-th call after the server has got a
+// token request, or not at all if there are fewer calls.
 func (v *victim) killed(n int, args ...string) (at *call) {
 	v.t.Helper()
 	cmd, _ := v.command(args...)
-	stderr, err := os.CreateTemp(v.t.TempDir(), "") // trace reads no pipe
+	stderr, err := os.CreateTemp(v.t.TempDir(), "") // a file, because trace reads no pipe
 	if err != nil {
 		v.t.Fatal(err)
 	}
@@ -45,18 +45,17 @@ func (v *victim) killed(n int, args ...string) (at *call) {
 	return at
 }
 
-// TestKilledAtEveryStep kills apply at each of its calls on files and sockets,
-// from the moment in which the server has used up what the grant is for. Each
-// file is then the old one or the new one to the byte, nothing is left lying
-// about by the next apply, and that one needs nobody to log in: except where
-// the answer had not been written down yet.
+// TestKilledAtEveryStep kills apply at each of its calls on files and sockets, from the
+// moment at which the server has used up what the grant needs. After the kill, each
+// file must be the old or the new one to the byte. The next apply must leave nothing
+// behind, and must not need a person, except if the answer had not been written yet.
 func TestKilledAtEveryStep(t *testing.T) {
 	traceable(t)
 	for _, f := range []struct {
 		name  string
 		args  []string
 		begin func(*victim)
-		brief bool // once the new state is in place, the rest is as above
+		brief bool // once the new state is in place, the rest is the same as in other cases
 	}{
 		{"refresh", []string{"apply", "--login", "never"}, func(v *victim) { expire(v.t, v.file(stateFileName)) }, false},
 		{"login", []string{"apply", "--login", "browser"}, func(v *victim) { _ = os.Remove(v.file(stateFileName)) }, false},
@@ -91,8 +90,8 @@ func TestKilledAtEveryStep(t *testing.T) {
 	}
 }
 
-// recovers checks what a kill has left, and the next apply; it reports whether
-// that needs nobody to log in.
+// recovers checks what a kill has left, and the next apply. recovers reports whether
+// that apply needs no person.
 func (v *victim) recovers(at call, before, after map[string]string) bool {
 	v.t.Helper()
 	code, stderr := v.apply("never")
@@ -107,9 +106,9 @@ func (v *victim) recovers(at call, before, after map[string]string) bool {
 	for name, text := range after {
 		switch {
 		case text == before[name] || text == settled[name]:
-		case strings.HasSuffix(name, ".tokenform-tmp") || name == ".tokenform/dev.lock": // nobody else reads them
-		case strings.HasPrefix(settled[name], text) && name == ".tokenform/log.jsonl": // it grows
-		case name == stateFileName && compare(settled[name], text) == "changed": // a new login, before its account was known
+		case strings.HasSuffix(name, ".tokenform-tmp") || name == ".tokenform/dev.lock": // no other program reads these files
+		case strings.HasPrefix(settled[name], text) && name == ".tokenform/log.jsonl": // the log grows
+		case name == stateFileName && compare(settled[name], text) == "changed": // a new login, before its account is known
 		default:
 			v.t.Errorf("killed at %s: %s is neither old nor new: %d bytes", at, name, len(text))
 		}
@@ -122,14 +121,14 @@ func (v *victim) recovers(at call, before, after map[string]string) bool {
 	return code == 0
 }
 
-// TestWindow measures, in runs that nobody disturbs or watches, the time in
-// which being killed loses a login: from the arrival of the request, which uses
-// up the refresh token, to the writing of the answer. (Until that is in place
-// takes longer, but no longer matters: the next run puts it there.)
+// TestWindow measures, in runs without a tracer or a kill, the time in which a kill
+// loses a login: from the arrival of the request, which uses up the refresh token,
+// until the answer is written. (The rename takes longer, but a kill before it loses
+// nothing: the next run does the rename.)
 func TestWindow(t *testing.T) {
 	type event struct {
 		at   time.Time
-		mask uint32 // of inotify(7); zero: the request came
+		mask uint32 // the mask of inotify(7); zero means that the request arrived
 	}
 	events := make(chan event, 1000)
 	v := newVictim(t)
@@ -141,7 +140,7 @@ func TestWindow(t *testing.T) {
 	}))
 	defer front.Close()
 	v.all = append(v.all, "TOKENFORM_ACCOUNTS_URL="+front.URL)
-	if err := os.RemoveAll(v.file(".tokenform")); err != nil { // it is of another server
+	if err := os.RemoveAll(v.file(".tokenform")); err != nil { // the state belongs to another server
 		t.Fatal(err)
 	}
 	v.must("browser")
@@ -183,7 +182,7 @@ func TestWindow(t *testing.T) {
 				switch {
 				case e.mask == 0:
 					came = e.at
-				case came.IsZero(): // room was reserved
+				case came.IsZero(): // not an answer: room was reserved
 				case e.mask&syscall.IN_MOVED_TO != 0:
 					r = e.at
 				case w.IsZero():

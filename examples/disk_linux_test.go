@@ -14,11 +14,11 @@ import (
 	"testing"
 )
 
-// ownMounts moves the test's thread, which ends with the test, to a mount
-// namespace of its own: nothing that is mounted there is seen elsewhere.
+// ownMounts moves the test's thread, which ends with the test, to a mount namespace of
+// its own, so that its mounts are not visible elsewhere.
 func ownMounts(t *testing.T) {
 	t.Helper()
-	runtime.LockOSThread() // for ever: programs are started from this thread
+	runtime.LockOSThread() // never unlocked: programs are started from this thread
 	if err := syscall.Unshare(syscall.CLONE_NEWNS); err != nil {
 		t.Skipf("no mount namespace for us: %v", err)
 	}
@@ -35,11 +35,11 @@ func mountAt(t *testing.T, source, target, kind string, flags uintptr, data stri
 	}
 }
 
-// become gives the project to an ordinary user and runs the program as that.
+// become gives the project to an ordinary user and runs the program as that user.
 func (d *disk) become() {
 	d.Helper()
 	if os.Geteuid() != 0 {
-		return // we are one
+		return // this process is an ordinary user already
 	}
 	const nobody = 65534
 	for _, dir := range []string{filepath.Dir(program), filepath.Dir(d.dir)} {
@@ -59,7 +59,7 @@ func (d *disk) give(id int) {
 	}))
 }
 
-// filling leaves no byte free where name is.
+// filling leaves no byte free on the file system of name.
 func filling(name string) func(*disk) {
 	return func(d *disk) {
 		f, err := os.Create(d.path(name))
@@ -71,7 +71,7 @@ func filling(name string) func(*disk) {
 	}
 }
 
-// inodes leaves no file free where name, a folder, is.
+// inodes leaves no inode free on the file system of the directory name.
 func inodes(name string) func(*disk) {
 	return func(d *disk) {
 		d.must(os.Mkdir(d.path(name), 0o700))
@@ -92,7 +92,7 @@ func moving(from, to string) func(*disk) {
 	return func(d *disk) { d.must(os.Rename(d.path(from), d.path(to))) }
 }
 
-// readOnly mounts what is at name once more, read-only.
+// readOnly mounts name again, read-only.
 func readOnly(name string) func(*disk) {
 	return func(d *disk) {
 		ownMounts(d.T)
@@ -105,7 +105,7 @@ func unmount(name string) func(*disk) {
 	return func(d *disk) { d.must(syscall.Unmount(d.path(name), syscall.MNT_DETACH)) }
 }
 
-// replaceBy puts what make makes in the place of .env.
+// replaceBy replaces .env by what make makes.
 func replaceBy(make func(path string) error) func(*disk) {
 	return func(d *disk) {
 		moving("out/.env", "env")(d)
@@ -113,7 +113,7 @@ func replaceBy(make func(path string) error) func(*disk) {
 	}
 }
 
-// stays fails the test where name is no longer of that mode.
+// stays fails the test if name no longer has the mode.
 func stays(name string, mode fs.FileMode) func(*disk) {
 	return func(d *disk) {
 		info, err := os.Lstat(d.path(name))
@@ -132,7 +132,7 @@ func TestDisk(t *testing.T) {
 	const state, unasked = ".tokenform", "no request was sent to Spotify"
 	login := firstLogin
 	withstand(t, []trouble{
-		// The state directory.
+		// These are troubles with the state directory.
 		{name: "state on a full disk", mount: state, before: filling(".tokenform/.filler"), after: removing(".tokenform/.filler"),
 			exit: 1, message: unstored, hint: unasked, state: "old", outputs: "old old", next: 1},
 		{name: "state on a full disk, first login", first: true, args: login, mount: state, before: filling(".tokenform/.filler"), after: removing(".tokenform/.filler"),
@@ -170,7 +170,7 @@ func TestDisk(t *testing.T) {
 		{name: "state is a file", first: true, args: login, before: and(removing(state), func(d *disk) { write(d.T, d.path(state), "") }), after: removing(state),
 			exit: 1, message: ".tokenform: is not a directory", hint: "move it away", state: "none", outputs: "old none", next: 1},
 
-		// The outputs. Whatever is with them, the token is stored.
+		// These are troubles with outputs. The token must be stored in all of them.
 		{name: "outputs on a full disk", mount: "out", before: filling("out/filler"), after: removing("out/filler"),
 			exit: 1, message: "out/.env: no space left on device", hint: "make room on the disk", requests: 1, state: "new", outputs: "old old"},
 		{name: "outputs mounted read-only", before: readOnly("out"), after: unmount("out"),
@@ -194,7 +194,7 @@ func TestDisk(t *testing.T) {
 		{name: ".env is a directory, first login", first: true, args: login, before: replaceBy(func(path string) error { return os.Mkdir(path, 0o700) }), after: putBack,
 			exit: 1, message: "out/.env: is a directory", hint: "name another path in the profile", state: "none", outputs: "none none", next: 1},
 		{name: ".env's directory is gone", before: moving("out", "away"), after: and(removing("out"), moving("away", "out")),
-			requests: 1, state: "new", outputs: "torn new"}, // without the lines of others
+			requests: 1, state: "new", outputs: "torn new"}, // the lines of others are missing
 		{name: ".env is a relative link", before: replaceBy(func(path string) error { return os.Symlink("../env", path) }), after: stays("out/.env", fs.ModeSymlink|0o777),
 			requests: 1, state: "new", outputs: "new new"},
 		{name: ".env is a dangling link", first: true, args: login, before: replaceBy(func(path string) error { return os.Symlink("../env", path) }), after: stays("out/.env", fs.ModeSymlink|0o777),
@@ -202,7 +202,7 @@ func TestDisk(t *testing.T) {
 		{name: ".env is a link to itself", before: replaceBy(func(path string) error { return os.Symlink(".env", path) }), after: putBack,
 			exit: 1, message: "out/.env: too many levels of symbolic links", requests: 1, state: "new", outputs: "none old"},
 
-		// A read-only checkout.
+		// These are troubles with a read-only checkout.
 		{name: "project mounted read-only, valid: apply", valid: true, before: readOnly("."), after: unmount("."), state: "old", outputs: "old old"},
 		{name: "project mounted read-only, valid: token", valid: true, args: []string{"token"}, before: readOnly("."), after: unmount("."), state: "old", outputs: "old old"},
 		{name: "project mounted read-only, valid: status", valid: true, args: []string{"status"}, before: readOnly("."), after: unmount("."), state: "old", outputs: "old old"},
@@ -215,7 +215,7 @@ func TestDisk(t *testing.T) {
 	})
 }
 
-// TestFullOutput: what cannot be printed is a failure, whatever was to be said.
+// TestFullOutput checks that every command fails if it cannot print its result.
 func TestFullOutput(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

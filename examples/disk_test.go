@@ -17,8 +17,8 @@ import (
 	"tokenform/flow/sandbox"
 )
 
-// TestNames: folders and files may be called anything that a file system takes.
-// What is said of them stays on one line, and a hint can be run as it is.
+// TestNames uses directories and files with any name that a file system takes. Messages
+// about them must stay on one line, and a hint must be runnable as printed.
 func TestNames(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{
@@ -35,7 +35,7 @@ func TestNames(t *testing.T) {
 			env := surroundings(dir, url, "BROWSER="+robot(t))
 			file := name + "/" + name + ".env"
 			if strings.ContainsAny(name, "\n\a") {
-				file = "plain/plain.env" // profiles may be in such folders, but not name them
+				file = "plain/plain.env" // profiles may be in such directories, but not name them
 			}
 			out := filepath.Dir(filepath.Join(dir, name, file))
 			if err := os.MkdirAll(out, 0o700); err != nil {
@@ -55,7 +55,8 @@ func TestNames(t *testing.T) {
 				t.Fatalf("no token is there: %v", err)
 			}
 
-			// It becomes a link into a folder that is gone, and the hint brings that back.
+			// The file becomes a link into a missing directory, which the hint must
+			// make.
 			if err := os.Remove(filepath.Join(dir, name, file)); err != nil {
 				t.Fatal(err)
 			}
@@ -86,10 +87,10 @@ func TestNames(t *testing.T) {
 	}
 }
 
-// TestForeignWriter: another program, which knows nothing of our lock, changes
-// .env again and again while the program writes there. Only what it writes
-// between our last look and our rename is lost. Were there a sync of the disk in
-// between, as there was once, every other apply would lose something.
+// TestForeignWriter lets another program, which takes no lock, change .env again and
+// again while tokenform writes it. Only a change between tokenform's last check and its
+// rename may be lost. With a sync of the disk in between, as in older versions, every
+// other apply would lose a change.
 func TestForeignWriter(t *testing.T) {
 	t.Parallel()
 	if runtime.GOOS == "windows" {
@@ -117,7 +118,8 @@ func TestForeignWriter(t *testing.T) {
 			if err := w.write(path, x.content()); err != nil {
 				t.Fatal(err)
 			}
-			// Every apply has to write: the profile changes its mind about the variable.
+			// Each apply must write, because the profile has another variable each
+			// time.
 			declare := func(i int) {
 				write(t, filepath.Join(dir, "tokenform.yaml"), fmt.Sprintf("profile: dev\nclient: {id: app}\nredirect_uri: http://127.0.0.1/callback\noutputs: [{type: env, path: .env, keys: {access_token: T%d}}]\n", i))
 			}
@@ -150,7 +152,8 @@ func TestForeignWriter(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			// The other program may have brought back a T1 that it read before we took it away.
+			// The other program may have written back a T1 that it read before
+			// tokenform removed it.
 			if theirs := theirs(b); !bytes.Equal(theirs, x.content()) || bytes.Count(b, []byte("T0=")) != 1 {
 				t.Errorf("at the end it holds %d bytes; theirs end in %q", len(b), theirs[max(0, len(theirs)-40):])
 			}
@@ -162,7 +165,7 @@ func TestForeignWriter(t *testing.T) {
 	}
 }
 
-// foreign is a program that counts in a line of a file that is full of others.
+// foreign is a program that counts in one line of a file full of other lines.
 type foreign struct {
 	path    string
 	write   func(path string, b []byte) error
@@ -173,8 +176,8 @@ func (x *foreign) content() []byte {
 	return []byte(strings.Repeat("# a line of theirs\n", 100) + fmt.Sprintf("COUNT=%d\n", x.n))
 }
 
-// work changes the file until stop, and then once more, with nobody beside it: the
-// change before that may be lost like others.
+// work changes the file until stop, and then once more while nobody else writes: the
+// last change before stop may be lost.
 func (x *foreign) work(t *testing.T, stop <-chan struct{}) {
 	for last := false; !last; {
 		select {
@@ -191,7 +194,7 @@ func (x *foreign) work(t *testing.T, stop <-chan struct{}) {
 		if !bytes.Equal(theirs, x.content()) {
 			x.lost++
 		}
-		ours := bytes.TrimPrefix(b, theirs) // which are at the end
+		ours := bytes.TrimPrefix(b, theirs) // our lines are at the end
 		x.n++
 		if err := x.write(x.path, append(x.content(), ours...)); err != nil {
 			t.Error(err)
@@ -200,7 +203,7 @@ func (x *foreign) work(t *testing.T, stop <-chan struct{}) {
 	}
 }
 
-// theirs are the lines that are not ours.
+// theirs returns the lines that are not ours.
 func theirs(b []byte) (theirs []byte) {
 	for line := range bytes.Lines(b) {
 		if !bytes.HasPrefix(line, []byte("T0=")) && !bytes.HasPrefix(line, []byte("T1=")) {

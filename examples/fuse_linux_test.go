@@ -18,9 +18,9 @@ import (
 	"tokenform/flow/sandbox"
 )
 
-// loose is a directory on a real file system that keeps no permissions, as those of Windows
-// in WSL, of USB sticks and of some network shares: every file can be read and written by
-// everybody, and chmod has no effect or is refused.
+// loose is a directory on a real file system that keeps no permissions, such as a
+// Windows drive under WSL, a USB stick, or some network shares: everybody can read and
+// write every file, and chmod has no effect or fails.
 type loose struct {
 	fs.LoopbackNode
 	refuses bool
@@ -65,8 +65,8 @@ func (n *loose) Setattr(ctx context.Context, f fs.FileHandle, in *fuse.SetAttrIn
 	return errno
 }
 
-// mountLoose mounts such a file system, empty, until the test ends. A process of its own
-// serves it: one that waits for its own file system waits for ever.
+// mountLoose mounts an empty loose until the test ends. Another process serves the file
+// system: a process that waits for its own file system waits forever.
 func mountLoose(t *testing.T, refuses bool) string {
 	t.Helper()
 	behind, dir := t.TempDir(), t.TempDir()
@@ -117,8 +117,8 @@ func serveLoose() int {
 	return 0
 }
 
-// TestA1NoPermissions checks that tokenform works on a file system that keeps no permissions,
-// and says so once.
+// TestA1NoPermissions checks that tokenform works on a file system that keeps no
+// permissions, and warns once.
 func TestA1NoPermissions(t *testing.T) {
 	t.Parallel()
 	const (
@@ -142,7 +142,7 @@ func TestA1NoPermissions(t *testing.T) {
 				}
 				return stderr
 			}
-			apply("plan") // foresees nothing wrong
+			apply("plan") // plan gives no warning
 			if got := apply("apply"); strings.Count(got, "keeps no permissions: other users of this machine") != 1 || strings.Count(got, "new/token.json"+output) != 1 {
 				t.Errorf("the first apply:\n%s", got)
 			}
@@ -164,7 +164,7 @@ func TestA1NoPermissions(t *testing.T) {
 				t.Error("the output is still there")
 			}
 
-			// With --state elsewhere, the outputs are still here.
+			// With --state, the state is elsewhere, but the outputs are still here.
 			if got := apply("apply", "--state", filepath.Join(t.TempDir(), "state")); strings.Count(got, "new/token.json"+output) != 1 || strings.Contains(got, "the file system of") {
 				t.Errorf("with --state:\n%s", got)
 			}

@@ -18,11 +18,12 @@ import (
 	"tokenform/flow/sandbox/faults"
 )
 
-// The guards count what costs time, and measure no time: their figures are the
-// same on a busy machine. A limit that is passed for a good reason is set anew,
-// with the reason in the commit.
+// The guards do not measure time. They count what costs time, so their figures are the
+// same on a busy machine. If a limit is exceeded for a good reason, change the limit,
+// and give the reason in the commit.
 
-// TestGuardSize: the program is copied into containers and caches.
+// TestGuardSize limits the size of the program, which is copied into containers and
+// caches.
 func TestGuardSize(t *testing.T) {
 	info, err := os.Stat(program)
 	if err != nil {
@@ -34,8 +35,8 @@ func TestGuardSize(t *testing.T) {
 	}
 }
 
-// TestGuardInit: what packages do before main begins is paid by every run, in a
-// prompt or a loop too.
+// TestGuardInit limits the work of packages before main begins, because every run pays
+// for this work, even in a prompt or a loop.
 func TestGuardInit(t *testing.T) {
 	cmd := exec.Command(program, "version")
 	cmd.Env = surroundings(t.TempDir(), "", "GODEBUG=inittrace=1")
@@ -72,7 +73,7 @@ func TestGuardInit(t *testing.T) {
 	}
 }
 
-// Of 660 allocations yaml.v3 takes 276 and retryablehttp 103: tables and regular
+// Of 660 allocations, yaml.v3 makes 276 and retryablehttp 103, for tables and regular
 // expressions.
 const (
 	maxInitPackages = 100
@@ -80,8 +81,8 @@ const (
 	maxInitBytes    = 96_000 // a plain build has HTTP/2 in net/http
 )
 
-// counted runs the program to its end and counts its calls on files and
-// sockets, without those by which Go's runtime looks at the machine.
+// counted runs the program and counts its calls on files and sockets, without the calls
+// by which Go's runtime examines the machine.
 func counted(t *testing.T, dir string, env []string, args ...string) map[string]int {
 	t.Helper()
 	cmd := exec.Command(program, args...)
@@ -138,17 +139,17 @@ outputs:
 		args   []string
 		most   int
 		begin  func()
-		exact  map[string]int // how often, to the call
+		exact  map[string]int // the exact number of each call
 		grants int
 	}{
-		// The profile, the login, the record of outputs and .env are each opened, read to
-		// their end and closed.
+		// apply opens, reads and closes the profile, the login, the record of outputs
+		// and .env.
 		{args: []string{"apply"}, most: maxApplyCalls, exact: map[string]int{"fsync": 0, "flock": 0, "connect": 0, "renameat": 0}},
 		{args: []string{"token"}, most: maxTokenCalls, exact: map[string]int{"fsync": 0, "flock": 0, "connect": 0, "renameat": 0}},
-		// Durable are the login, the record of outputs and .env, and the directory entry of
-		// each: six syncs; one connection, one request.
+		// A refresh syncs the login, the record of outputs and .env, and the directory
+		// entry of each: six syncs. It makes one connection and one request.
 		{args: []string{"apply"}, most: maxRefreshCalls, grants: 1, begin: expired, exact: map[string]int{"fsync": 6, "renameat": 3, "connect": 1}},
-		// Two more files beside .env: each is synced, and the directory once.
+		// Two more files next to .env: each is synced, and their directory once.
 		{args: []string{"apply"}, most: maxRefreshCalls + 26, grants: 1, begin: func() {
 			expired()
 			write(t, profile, text+"  - {type: json, path: a.json}\n  - {type: json, path: b.json}\n")

@@ -27,11 +27,11 @@ import (
 	"tokenform/output/cli"
 )
 
-// TestHistories lives through random histories of a few projects, and checks after each
-// run of tokenform what must never happen, whatever the history: that a byte of
-// somebody else changes, that a file outside the project changes, that a living refresh
-// token is gone from the disk, and that a server gets another server's refresh token.
-// Each of its parts lives through as many histories as -rapid.checks says.
+// TestHistories plays random histories of a few projects. After each run of tokenform,
+// it checks what must never happen: a byte of somebody else changes, a file outside the
+// project changes, a living refresh token is gone from the disk, or a server gets
+// another server's refresh token. Each part of TestHistories plays as many histories as
+// -rapid.checks says.
 func TestHistories(t *testing.T) {
 	for i := range 4 {
 		t.Run(strconv.Itoa(i), func(t *testing.T) {
@@ -50,17 +50,17 @@ func TestHistories(t *testing.T) {
 
 type tallyOfHistories struct{ histories, runs, failed, killed, others, window int }
 
-// spied is a stand-in whose refresh tokens are watched. Its refresh tokens die when they
-// are used, so that losing one shows.
+// spied is a stand-in that watches its refresh tokens. A refresh token dies when it is
+// used, so that a lost one is noticed.
 type spied struct {
 	*sandbox.Server
 	url string
 
 	mu     sync.Mutex
 	issued map[string]bool   // refresh tokens
-	next   map[string]string // the refresh token that an answer put in place of another one
-	alien  int               // requests with a refresh token that is not this server's
-	asked  int               // requests for a token
+	next   map[string]string // for each refresh token, the one that replaced it
+	alien  int               // requests with a refresh token of another server
+	asked  int               // token requests
 }
 
 func newSpied(t *testing.T) *spied {
@@ -109,7 +109,8 @@ func (s *spied) note(sent string, answer []byte) {
 	}
 }
 
-// living returns the refresh token that token has become.
+// living returns the refresh token that has replaced token, after any number of
+// rotations.
 func (s *spied) living(token string) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -119,7 +120,7 @@ func (s *spied) living(token string) string {
 	return token
 }
 
-// login is a person who logs in elsewhere, and returns the refresh token.
+// login logs in elsewhere like a person, and returns the refresh token.
 func (s *spied) login(ctx context.Context, client string) (string, error) {
 	const redirect = "http://127.0.0.1/callback"
 	app := oauth.App{ID: client, Secret: "hush-hush", Endpoints: oauth.Endpoints{Accounts: s.url, API: s.url}, HTTP: oauth.NewHTTP(oauth.Options{Now: time.Now})}
@@ -141,7 +142,7 @@ func (s *spied) login(ctx context.Context, client string) (string, error) {
 	return got.Refresh, err
 }
 
-// history is some projects beside each other, and what happens to them.
+// history is a few projects next to each other, and their state so far.
 type history struct {
 	*rapid.T
 	root     string
@@ -149,20 +150,20 @@ type history struct {
 	tally    *tallyOfHistories
 	projects []string // directories, some of which are links to others
 	profiles map[string]*declared
-	whole    map[string]bool // files that tokenform has once written as a whole: it may do so again
+	whole    map[string]bool // files that tokenform has written as whole files, and may write again
 	marks    int
 	made     int
 	events   []string
 }
 
-// declared is what a project's profile says.
+// declared is the content of a project's profile.
 type declared struct {
 	name, client, state, ttl string
-	outputs                  []string // of candidates
+	outputs                  []string // keys of candidates
 }
 
-// candidates are the outputs that profiles declare, and the files of which people make
-// their own.
+// candidates are the outputs that profiles declare. People also make files of their own
+// at these paths.
 var candidates = map[string]string{
 	".env":                   "{type: env, path: .env, keys: {access_token: TOKEN}}",
 	".env ":                  "{type: env, path: .env, keys: {access_token: TOKEN, refresh_token: REFRESH}}",
@@ -234,7 +235,7 @@ func (h *history) below(label string, n int) int { return rapid.IntRange(0, n-1)
 
 func (h *history) project() string { return rapid.SampledFrom(h.projects).Draw(h.T, "project") }
 
-// mark is a word that only somebody else's bytes have.
+// mark returns a word that only somebody else's bytes have.
 func (h *history) mark() string {
 	h.marks++
 	return fmt.Sprintf("FOREIGN-%d", h.marks)
@@ -256,7 +257,7 @@ func (h *history) put(path, text string) {
 	}
 }
 
-// real follows the links of a project's directory.
+// real returns a project's directory with its links followed.
 func real(project string) string {
 	if to, err := filepath.EvalSymlinks(project); err == nil {
 		return to
@@ -285,7 +286,7 @@ func (h *history) declare(project string) {
 	h.put(filepath.Join(project, "tokenform.yaml"), b.String())
 }
 
-// What people do.
+// The following methods are actions of people.
 
 func (h *history) other(format string, args ...any) {
 	h.tally.others++
@@ -313,13 +314,13 @@ func (h *history) renames() {
 	h.other("rename the profile of %s: %s", p, h.profiles[real(p)].name)
 }
 
-// free is a path for one more project.
+// free returns a path for a new project.
 func (h *history) free() string {
 	h.made++
 	return filepath.Join(h.root, fmt.Sprintf("p%d", h.made))
 }
 
-// remap notes that the files in from are in to, too.
+// remap notes that the files in from are now also in to.
 func (h *history) remap(from, to string) {
 	for path := range h.whole {
 		if rest, ok := strings.CutPrefix(path, from+"/"); ok {
@@ -336,7 +337,7 @@ func (h *history) moves() {
 	h.projects = slices.DeleteFunc(h.projects, func(p string) bool {
 		_, err := os.Stat(p)
 		if err != nil && p != from {
-			_ = os.Remove(p) // a link that leads nowhere now
+			_ = os.Remove(p) // remove a link that leads nowhere now
 		}
 		return err != nil
 	})
@@ -368,7 +369,8 @@ func (h *history) links() {
 	h.other("ln -s %s %s", from, to)
 }
 
-// movesState moves the tokens, and the profile says so.
+// movesState moves the tokens to another directory, and changes the profile
+// accordingly.
 func (h *history) movesState() {
 	p := real(h.project())
 	d := h.profiles[p]
@@ -385,7 +387,8 @@ func (h *history) output() string {
 	return filepath.Join(h.project(), strings.TrimSpace(rapid.SampledFrom(names()).Draw(h.T, "output")))
 }
 
-// someonesFile puts a file of somebody else where an output is, or may be one day.
+// someonesFile writes a file of somebody else to the path of an output, present or
+// future.
 func (h *history) someonesFile() {
 	path := h.output()
 	m := h.mark()
@@ -394,7 +397,7 @@ func (h *history) someonesFile() {
 	if info, err := os.Stat(path); err == nil && info.IsDir() {
 		return
 	}
-	// As editors do: a new file in place of the old one.
+	// Editors also put a new file in place of the old one.
 	_ = os.Remove(path)
 	h.put(path, text)
 	h.other("somebody writes %s: %q", path, text)
@@ -417,7 +420,7 @@ func (h *history) someonesLine() {
 	h.other("somebody adds to %s: %q", path, line)
 }
 
-// someonesLink puts a link where an output is.
+// someonesLink puts a link at the path of an output.
 func (h *history) someonesLink() {
 	path := h.output()
 	target := filepath.Join(h.root, "outside", "target"+strconv.Itoa(h.below("target", 3)))
@@ -461,7 +464,7 @@ func (h *history) living(path string) string {
 	return strings.Join(found, " ")
 }
 
-// client is a program with a token file, which refreshes on its own.
+// client is a program with a token file that refreshes on its own.
 func (h *history) client() {
 	path := h.output()
 	b, err := os.ReadFile(path)
@@ -507,7 +510,7 @@ func (s *spied) has(token string) bool {
 	return token != "" && s.issued[token] && s.next[token] == ""
 }
 
-// What tokenform does.
+// The following methods are actions of tokenform.
 
 func (h *history) applies()   { h.tokenform("apply") }
 func (h *history) prunes()    { h.tokenform("apply", "--prune") }
@@ -518,12 +521,13 @@ func (h *history) looks() {
 	h.tokenform(rapid.SampledFrom([]string{"plan", "status", "validate"}).Draw(h.T, "look"))
 }
 
-// imports is a person who logs in elsewhere and brings the refresh token here.
+// imports logs in elsewhere like a person, and imports the refresh token here.
 func (h *history) imports() { h.tokenform("import") }
 
 func (h *history) killed() { h.tokenform("apply", "killed") }
 
-// tokenform runs a command for a project and checks what must never happen.
+// tokenform runs a command for a project and checks that nothing happened which must
+// never happen.
 func (h *history) tokenform(args ...string) int {
 	p := h.project()
 	s := h.servers[0]
@@ -649,7 +653,7 @@ func (h *history) runKilled(s *spied, args []string) (int, string) {
 	return cmd.ProcessState.ExitCode(), said.String()
 }
 
-// What must never happen.
+// The following code checks what must never happen.
 
 type seen struct {
 	mode fs.FileMode
@@ -657,7 +661,7 @@ type seen struct {
 	text string
 }
 
-// look reads everything below the root, but no state.
+// look reads everything below the root except state.
 func (h *history) look() map[string]seen {
 	all := map[string]seen{}
 	err := filepath.WalkDir(h.root, func(path string, e fs.DirEntry, err error) error {
@@ -691,7 +695,7 @@ func (h *history) look() map[string]seen {
 	return all
 }
 
-// someones returns the lines of somebody else.
+// someones returns the lines of text that belong to somebody else.
 func someones(text string) []string {
 	var list []string
 	for line := range strings.Lines(text) {
@@ -745,13 +749,13 @@ func (h *history) check(project string, args []string, before, after map[string]
 	}
 }
 
-// elsewhere reports whether path is in another project than mine.
+// elsewhere reports whether path is in a project other than mine.
 func (h *history) elsewhere(path, mine string) bool {
 	dir, _, _ := strings.Cut(strings.TrimPrefix(path, h.root+"/"), "/")
 	return strings.HasPrefix(dir, "p") && filepath.Join(h.root, dir) != mine && filepath.Join(h.root, dir) != path
 }
 
-// alive returns the living refresh tokens that are on the disk.
+// alive returns the living refresh tokens on the disk.
 func (h *history) alive() []string {
 	disk := h.disk()
 	var list []string
@@ -767,7 +771,7 @@ func (h *history) alive() []string {
 	return list
 }
 
-// lost returns the tokens of list of which nothing that lives is on the disk.
+// lost returns the tokens of list whose living successor is not on the disk.
 func (h *history) lost(list []string) []string {
 	disk := h.disk()
 	var lost []string
@@ -781,7 +785,7 @@ func (h *history) lost(list []string) []string {
 	return lost
 }
 
-// disk is the content of every file.
+// disk returns the content of every file.
 func (h *history) disk() string {
 	var b strings.Builder
 	_ = filepath.WalkDir(h.root, func(path string, e fs.DirEntry, err error) error {

@@ -17,12 +17,12 @@ import (
 	"tokenform/flow"
 )
 
-// hold starts a login that waits for a person and so holds the profile's lock.
-// Going to address is agreeing. wait returns the exit code.
+// hold starts a login that waits for a person, and so holds the profile's lock. The
+// caller logs in by opening address. wait returns the exit code.
 func hold(t *testing.T, dir string, env []string) (p *os.Process, address string, wait func() int) {
 	t.Helper()
 	cmd := exec.Command(program, "apply", "--login", "browser", "--renew")
-	cmd.Dir, cmd.Env = dir, append(env, "BROWSER=true") // it shows nobody anything
+	cmd.Dir, cmd.Env = dir, append(env, "BROWSER=true") // the browser does nothing
 	asked := make(chan string, 1)
 	errs := &listener{}
 	errs.on(regexp.MustCompile(`\n\s+(https?://\S+/authorize\?\S+)\n`), func(at string) { asked <- at })
@@ -51,13 +51,13 @@ func agree(t *testing.T, address string) {
 	}
 }
 
-// named is how messages tell of the holder.
+// named returns a pattern for how messages name the holder.
 func named(p *os.Process) *regexp.Regexp {
 	return regexp.MustCompile(fmt.Sprintf(`tokenform apply \(process %d, since \d{4}-\d\d-\d\d \d\d:\d\d:\d\d\)`, p.Pid))
 }
 
-// TestRefreshesWaitForALogin: what comes while a person logs in waits for it,
-// says for whom, and uses what the login brings.
+// TestRefreshesWaitForALogin checks that runs which come while a person logs in wait
+// for the login, say for whom they wait, and use the new token.
 func TestRefreshesWaitForALogin(t *testing.T) {
 	t.Parallel()
 	server, dir, env := start(t)
@@ -77,9 +77,9 @@ func TestRefreshesWaitForALogin(t *testing.T) {
 	}
 }
 
-// TestHolderStopped: a holder that is stopped is waited for as long as was
-// said, and named; one with nothing to do waits for nobody; and when the holder
-// goes on all is well.
+// TestHolderStopped stops the holder of a lock. A run with something to do must wait
+// for the holder as long as --lock-timeout says, and name the holder. A run with
+// nothing to do must not wait. When the holder continues, all must be well.
 func TestHolderStopped(t *testing.T) {
 	t.Parallel()
 	_, dir, env := start(t)
@@ -108,7 +108,7 @@ func TestHolderStopped(t *testing.T) {
 	}
 }
 
-// TestHolderKilled: a lock ends with its process, at once.
+// TestHolderKilled checks that a lock ends with its process, at once.
 func TestHolderKilled(t *testing.T) {
 	t.Parallel()
 	server, dir, env := start(t)
@@ -128,8 +128,8 @@ func TestHolderKilled(t *testing.T) {
 	}
 }
 
-// TestHolderOfAnotherClock: what stands in a lock file is only told. Whether
-// the lock is held is the kernel's to say, whatever host and time are written.
+// TestHolderOfAnotherClock checks that the text in a lock file is only shown. The
+// kernel decides whether the lock is held, whatever host and time the file names.
 func TestHolderOfAnotherClock(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct{ text, want string }{

@@ -17,9 +17,9 @@ import (
 	"tokenform/flow/sandbox/faults"
 )
 
-// TestInterrupted: a signal that arrives while a refresh token is being replaced
-// ends the program, but not before the new one is stored; and exec begins nothing.
-// An ignored one, as under nohup, changes nothing.
+// TestInterrupted checks that a signal during a refresh ends the program, but only
+// after the new refresh token is stored, and that exec does not start its command. An
+// ignored signal, as under nohup, must have no effect.
 func TestInterrupted(t *testing.T) {
 	t.Parallel()
 	apply := []string{"apply"}
@@ -31,7 +31,7 @@ func TestInterrupted(t *testing.T) {
 		ignored bool
 		want    int
 	}{
-		{"SIGINT, apply", syscall.SIGINT, apply, false, 0}, // there was nothing left to do
+		{"SIGINT, apply", syscall.SIGINT, apply, false, 0}, // nothing was left to do
 		{"SIGTERM, apply", syscall.SIGTERM, apply, false, 0},
 		{"SIGHUP, apply", syscall.SIGHUP, apply, false, 0},
 		{"SIGTERM, exec", syscall.SIGTERM, touch, false, 130},
@@ -66,7 +66,7 @@ func TestInterrupted(t *testing.T) {
 			if err := cmd.Process.Signal(c.signal); err != nil {
 				t.Fatal(err)
 			}
-			if c.signal == syscall.SIGHUP { // a terminal's end sends it twice
+			if c.signal == syscall.SIGHUP { // the end of a terminal sends SIGHUP twice
 				time.Sleep(50 * time.Millisecond)
 				_ = cmd.Process.Signal(c.signal)
 			}

@@ -1,6 +1,6 @@
-// Package examples holds profiles and pipelines that people copy, and the
-// stories that show that they work: the built program, a real disk, a real
-// terminal where one is needed, and the stand-in for Spotify.
+// Package examples has profiles and pipelines to copy, and the tests which show that
+// they work: with the built program, a real disk, a real terminal if needed, and the
+// stand-in for Spotify.
 package examples
 
 import (
@@ -23,7 +23,7 @@ import (
 	"tokenform/flow/state"
 )
 
-// program is the built program; the test binary doubles as $BROWSER.
+// the built program; the test binary also serves as $BROWSER
 var program string
 
 func TestMain(m *testing.M) { os.Exit(testMain(m)) }
@@ -32,7 +32,7 @@ func testMain(m *testing.M) int {
 	if os.Getenv("FUSE_DIR") != "" {
 		return serveLoose()
 	}
-	if canaries = os.Getenv("CANARIES"); canaries != "" { // we are the browser
+	if canaries = os.Getenv("CANARIES"); canaries != "" { // this process is the browser
 		remember(os.Args[1:], "", "")
 		if _, err := flow.Robot(context.Background(), os.Args[1]); err != nil {
 			return 1
@@ -62,7 +62,7 @@ func testMain(m *testing.M) int {
 	}
 	code := m.Run()
 	if selected() {
-		return code // the net is for the catch of all tests
+		return code // the canaries need the output of all tests
 	}
 	for _, look := range []func() error{sing, conform} {
 		if err := look(); err != nil {
@@ -73,7 +73,7 @@ func testMain(m *testing.M) int {
 	return code
 }
 
-// selected reports whether only some of the tests were asked for.
+// selected reports whether only some of the tests run.
 func selected() bool {
 	for _, name := range []string{"test.run", "test.list", "test.fuzz", "test.bench", "test.skip"} {
 		if f := flag.Lookup(name); f != nil && f.Value.String() != "" {
@@ -83,7 +83,7 @@ func selected() bool {
 	return testing.Short()
 }
 
-// robot is the value of $BROWSER for a person who agrees to everything.
+// robot returns the value of $BROWSER for a person who agrees to everything.
 func robot(t *testing.T) string {
 	t.Helper()
 	self, err := os.Executable()
@@ -107,12 +107,12 @@ func spotify(t testing.TB, o sandbox.Options) (*faults.Server, string) {
 	return s, server.URL
 }
 
-// at is what a profile's files in the state directory are called by, beside its
-// name, if url is Spotify.
+// at returns what a profile's state files have in their names after the profile's name,
+// if url is Spotify.
 func at(url string) string { return string(state.RealmOf(url, oauth.DefaultAccounts)) }
 
-// stateAt is the path of a file in the state directory dir, which is called by its
-// realm, too: dev.json is dev@127.0.0.1_8889.json.
+// stateAt returns the path of the file name in the state directory dir, with the realm
+// in the name: dev.json is dev@127.0.0.1_8889.json.
 func stateAt(dir, name string) string {
 	ext := filepath.Ext(name)
 	if found, _ := filepath.Glob(filepath.Join(dir, strings.TrimSuffix(name, ext)+"@*"+ext)); len(found) == 1 {
@@ -121,12 +121,12 @@ func stateAt(dir, name string) string {
 	return filepath.Join(dir, name)
 }
 
-// unrealm is a path without the realm in it.
+// unrealm returns a path without the realm in it.
 func unrealm(path string) string { return realmInName.ReplaceAllString(path, "$1") }
 
 var realmInName = regexp.MustCompile(`@[^/]+(\.(?:json|lock|outputs))`)
 
-// reached waits until more than asked requests for path have come to server.
+// reached waits until server has got more than asked requests for path.
 func reached(t testing.TB, server *faults.Server, path string, asked int) {
 	t.Helper()
 	for end := time.Now().Add(10 * time.Second); server.Count(path) <= asked; time.Sleep(time.Millisecond) {
@@ -136,7 +136,7 @@ func reached(t testing.TB, server *faults.Server, path string, asked int) {
 	}
 }
 
-// surroundings is a bare environment with the program on the PATH, and with url
+// surroundings returns a minimal environment with the program on the PATH, and with url
 // as Spotify.
 func surroundings(home, url string, more ...string) []string {
 	env := []string{

@@ -14,7 +14,7 @@ import (
 	"tokenform/flow/sandbox"
 )
 
-// Users of this machine who share a group.
+// alice and bob are users of this machine who share a group.
 const (
 	alice   = 2001
 	bob     = 2002
@@ -35,7 +35,7 @@ func newNeighbourhood(t *testing.T) *neighbourhood {
 		t.Skip("only root can run programs as several users")
 	}
 	_, url := spotify(t, sandbox.Options{AnyApp: true})
-	dir, err := os.MkdirTemp("", "tokenform-neighbours") // others may not enter t.TempDir
+	dir, err := os.MkdirTemp("", "tokenform-neighbours") // other users may not enter t.TempDir
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -58,7 +58,7 @@ func (n *neighbourhood) must(err error) {
 	}
 }
 
-// make makes a file of somebody's.
+// make makes a file of the user owner.
 func (n *neighbourhood) make(path, text string, owner int, mode os.FileMode) {
 	n.Helper()
 	n.must(os.WriteFile(path, []byte(text), 0o600))
@@ -86,7 +86,7 @@ func (n *neighbourhood) run(dir string, args ...string) (int, string) {
 	return cmd.ProcessState.ExitCode(), said.String()
 }
 
-// is reports the owner, the mode and the content of a file.
+// is returns the owner, the mode and the content of a file.
 func (n *neighbourhood) is(path string) (owner int, mode os.FileMode, text string) {
 	n.Helper()
 	info, err := os.Lstat(path)
@@ -96,8 +96,9 @@ func (n *neighbourhood) is(path string) (owner int, mode os.FileMode, text strin
 	return int(info.Sys().(*syscall.Stat_t).Uid), info.Mode().Perm(), string(b)
 }
 
-// TestA8SharedDirectory checks that somebody else's .env in a shared directory keeps its mode,
-// and its owner where it can be rewritten, and that people are told of anything else.
+// TestA8SharedDirectory checks that somebody else's .env in a shared directory keeps
+// its mode, and its owner if the file can be rewritten, and that people are told of
+// everything else.
 func TestA8SharedDirectory(t *testing.T) {
 	for _, c := range []struct {
 		mode  os.FileMode
@@ -109,7 +110,7 @@ func TestA8SharedDirectory(t *testing.T) {
 		{0o664, alice, "warning: dev: .env belongs to another user, who can read the token"},
 		{0o660, alice, "belongs to another user"},
 		{0o666, alice, "belongs to another user"},
-		{0o604, alice, "error: dev: .env: permission denied"}, // bob is of the group, which may not read it
+		{0o604, alice, "error: dev: .env: permission denied"}, // bob is in the group, which may not read the file
 		{0o600, alice, "error: dev: .env: permission denied"},
 	} {
 		t.Run(fmt.Sprintf("%o", c.mode), func(t *testing.T) {
@@ -128,8 +129,8 @@ func TestA8SharedDirectory(t *testing.T) {
 	}
 }
 
-// TestE4Planted checks that nothing which somebody else has put into a state directory, or at
-// an output's path, is followed, believed or given a token.
+// TestE4Planted checks that a file or link which somebody else has put into a state
+// directory, or at an output's path, is not followed or believed, and gets no token.
 func TestE4Planted(t *testing.T) {
 	const precious = "precious\n"
 	for _, name := range []string{"dev.lock", "dev.json", "dev.outputs", ".gitignore"} {
@@ -149,7 +150,7 @@ func TestE4Planted(t *testing.T) {
 				state := filepath.Join(n.own, "state")
 				n.must(os.Mkdir(state, 0o700))
 				n.must(os.Chown(state, bob, friends))
-				n.must(os.Chmod(state, 0o770)) // alice can write in it
+				n.must(os.Chmod(state, 0o770)) // alice can write in the directory
 				if name != ".gitignore" {
 					n.make(filepath.Join(state, ".gitignore"), "*\n", bob, 0o600)
 				}
@@ -192,7 +193,7 @@ func TestE4Planted(t *testing.T) {
 		if code, said := n.run(n.shared, "apply", "--state", filepath.Join(n.own, "state")); code != 0 {
 			t.Fatalf("exit %d\n%s", code, said)
 		}
-		n.must(os.Remove(file)) // the directory is alice's, too
+		n.must(os.Remove(file)) // alice can write in the directory, too
 		n.make(file, "", alice, 0o666)
 		code, said := n.run(n.shared, "apply", "--state", filepath.Join(n.own, "state"))
 		if _, _, now := n.is(file); code != 1 || now != "" {
@@ -201,8 +202,8 @@ func TestE4Planted(t *testing.T) {
 	})
 }
 
-// TestE7InTheWay checks that what stands in the way of a lock or of staged content is named,
-// and that nobody else can hold a lock of ours.
+// TestE7InTheWay checks that the error names a file in the way of a lock or of staged
+// content, and that nobody else can hold a lock of ours.
 func TestE7InTheWay(t *testing.T) {
 	t.Run("a directory at the staging name", func(t *testing.T) {
 		t.Parallel()

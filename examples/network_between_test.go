@@ -25,7 +25,7 @@ import (
 	"tokenform/flow/sandbox/faults"
 )
 
-// between are the faults that lie between the program and the server.
+// between returns the faults that lie between the program and the server.
 func between(again [5]outcome, network string) []row {
 	const always = -1
 	const ours = "set SSL_CERT_FILE to its CA file"
@@ -65,8 +65,8 @@ func newThief(t *testing.T) *thief {
 	return th
 }
 
-// proxy puts a proxy that refuses between the program and the server. It must
-// see the name of the server, its own password, and nothing else.
+// proxy puts a proxy that refuses between the program and the server. The proxy must
+// see the name of the server and its own password, and nothing else.
 func proxy(x *trial, status int) {
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
@@ -81,8 +81,8 @@ func proxy(x *trial, status int) {
 	x.env = []string{"HTTPS_PROXY=http://user:hush-hush@" + s.Listener.Addr().String()}
 }
 
-// unknown points at a name that does not exist (RFC 6761 section 6.4), where
-// there is somebody who says so.
+// unknown points at a name that does not exist (RFC 6761 section 6.4), if this
+// machine's resolver says so.
 func unknown(x *trial) {
 	const host = "no-such-host.invalid"
 	ctx, cancel := context.WithTimeout(x.t.Context(), 2*time.Second)
@@ -94,7 +94,7 @@ func unknown(x *trial) {
 	x.url = "https://" + host
 }
 
-// unserved points at a port that nobody listens on.
+// unserved points at a port on which nobody listens.
 func unserved(x *trial) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -104,16 +104,16 @@ func unserved(x *trial) {
 	l.Close()
 }
 
-// leaf is a server's certificate; the zero value is a good one.
+// leaf describes a server's certificate. The zero value is a good certificate.
 type leaf struct {
-	host     string        // empty: 127.0.0.1
-	since    time.Duration // counted from now, it is good for a day
+	host     string        // empty means 127.0.0.1
+	since    time.Duration // counted from now; the certificate is valid for a day
 	stranger bool          // signed by an authority that the program does not know
-	version  uint16        // the newest that the server speaks; zero: any
+	version  uint16        // the newest TLS version of the server; zero means any
 }
 
-// secured serves the same server over TLS and HTTP/2, and lets the program
-// trust one authority alone.
+// secured serves the same server over TLS and HTTP/2, and lets the program trust one
+// authority only.
 func secured(l leaf) func(*trial) {
 	return func(x *trial) {
 		known, stranger := authorities()
@@ -139,7 +139,7 @@ type authority struct {
 	key  *ecdsa.PrivateKey
 }
 
-// authorities are the one that the program knows, and another.
+// authorities returns the authority that the program trusts, and another one.
 var authorities = sync.OnceValues(func() (*authority, *authority) { return newAuthority("known"), newAuthority("stranger") })
 
 func newAuthority(name string) *authority {

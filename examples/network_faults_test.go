@@ -10,33 +10,33 @@ import (
 	"tokenform/flow/sandbox/faults"
 )
 
-// row is a fault and what each of the five grants makes of it.
+// row is a fault and the result at each of the five grants.
 type row struct {
 	name   string
 	fault  faults.Fault
-	times  int          // that the server has it; negative: until it is over
-	before func(*trial) // what is done first, such as to put the fault in between
+	times  int          // how many requests meet the fault; negative means all, until the fault is over
+	before func(*trial) // runs first, for example to put the fault in between
 	want   [5]outcome   // in the order of grants
 }
 
-// outcome is how one run ends, and the next.
+// outcome is the result of a run with the fault, and of the next run.
 type outcome struct {
 	exit    int
-	tries   int // requests for a token that were begun
-	arrived int // and that came to the server
+	tries   int // token requests that were begun
+	arrived int // token requests that reached the server
 	state   string
 	message string // part of the error
-	hint    string // part of its hint; empty: there is none
-	next    int    // exit code when the fault is over
+	hint    string // part of the error's hint; empty means no hint
+	next    int    // exit code once the fault is over
 	check   func(t *testing.T, state string)
 }
 
-// done is a success after so many tries.
+// done is a success after a number of tries.
 func done(tries int) outcome {
 	return outcome{tries: tries, arrived: tries, state: "new"}
 }
 
-// later is temporary failure: nothing has changed.
+// later is a temporary failure that changed nothing.
 func later(tries int, message string) outcome {
 	return outcome{exit: 5, tries: tries, arrived: tries, state: "unchanged", message: message}
 }
@@ -46,37 +46,37 @@ func failed(tries int, message, hint string) outcome {
 	return outcome{exit: 1, tries: tries, arrived: tries, state: "unchanged", message: message, hint: hint}
 }
 
-// refused is a code or a refresh token that is good no more, by what the server
-// says.
+// refused is the failure if the server says that a code or a refresh token is no longer
+// good.
 func refused(tries int, message, hint string) outcome {
 	return outcome{exit: 4, tries: tries, arrived: tries, state: "marked", message: message, hint: hint}
 }
 
 func (o outcome) hinting(hint string) outcome { o.hint = hint; return o }
 
-// unheard is o where nothing came to the server.
+// unheard returns o for a request that did not reach the server.
 func (o outcome) unheard() outcome { o.arrived = 0; return o }
 
-// lost is o where a rotated refresh token was in the answer: the old one is
+// lost returns o for an answer with a rotated refresh token: the old refresh token is
 // dead, and nobody has the new one.
 func (o outcome) lost() outcome { o.next = 4; return o }
 
-// wants puts the outcomes in the order of grants: both logins, the refresh,
-// the refresh that rotates, client credentials.
+// wants returns the outcomes in the order of grants: both logins, the refresh, the
+// refresh that rotates, client credentials.
 func wants(login, refresh, rotating, machine outcome) [5]outcome {
 	if login.state != "new" {
-		login.state = "absent" // as before
+		login.state = "absent" // no state, as before
 	}
 	return [5]outcome{login, login, refresh, rotating, machine}
 }
 
 func all(o outcome) [5]outcome { return wants(o, o, o, o) }
 
-// consumed is o at every grant, where the server had granted what was asked.
+// consumed returns o for every grant, if the server has granted what was asked.
 func consumed(o outcome) [5]outcome { return wants(o, o, o.lost(), o) }
 
-// useless is o at every grant, where the answer had nothing to use but a rotated
-// refresh token, which is kept.
+// useless returns o for every grant, if the answer has nothing useful except a rotated
+// refresh token, which must be kept.
 func useless(o outcome) [5]outcome {
 	rescued := o
 	rescued.state = "rescued"
@@ -90,7 +90,7 @@ func troubles(thief string) []row {
 	const network = "check the network connection, and HTTPS_PROXY if you use a proxy"
 	const usedCode, rotatedOut = "invalid authorization code (invalid_grant)", "refresh token revoked (invalid_grant)"
 	const falsely = "invalid refresh token (invalid_grant)"
-	// The second try meets what the first, whose answer was lost, has done.
+	// The answer to the first try was lost, so the second try meets its effect.
 	again := wants(refused(2, usedCode, counted), done(2), refused(2, rotatedOut, elsewhere).lost(), done(2))
 	narrower := outcome{exit: 1, tries: 1, arrived: 1, state: "new", next: 4,
 		message: "Spotify granted fewer scopes than declared; missing: user-library-read", hint: "log in again and allow them"}
@@ -98,7 +98,7 @@ func troubles(thief string) []row {
 	narrowerLogin.state, narrowerLogin.next = "absent", 0
 
 	rows := []row{
-		// The slow ones first: the others run beside them.
+		// The slow rows come first, because the others run at the same time.
 		{"hang", faults.HangBeforeGrant(), always, nil, all(later(3, "in time").hinting(network))},
 		{"hang after the grant", faults.HangAfterGrant(), 1, nil, again},
 		{"slow drip", faults.Drip(50 * time.Millisecond), always, nil, consumed(later(1, "answer took too long"))},
@@ -151,8 +151,8 @@ func troubles(thief string) []row {
 	return append(rows, between(again, network)...)
 }
 
-// scoped is a success after which state names these scopes; an app's own token
-// has none.
+// scoped is a success after which state has these scopes. An app's own token has no
+// scopes.
 func scoped(scopes string) [5]outcome {
 	o := done(1)
 	o.check = func(t *testing.T, state string) {

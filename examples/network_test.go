@@ -13,15 +13,15 @@ import (
 	"tokenform/flow/sandbox/faults"
 )
 
-// TestNetwork runs the program through every fault at each grant. A row holds
-// what it exits with, what it says, how often it asks, and what is in state
-// after; when the fault is over, what comes next. With -v it prints the table.
+// TestNetwork runs the program through every fault at each grant. A row has the exit
+// code, the messages, the number of requests and the state afterwards, and the result
+// of the next run once the fault is over. With -v, TestNetwork prints the table.
 func TestNetwork(t *testing.T) {
 	t.Parallel()
 	thief := newThief(t)
 	rows := troubles(thief.URL)
 	lines := make([][]string, len(rows))
-	slots := make(chan struct{}, 32) // most rows sleep: -parallel would count them as work
+	slots := make(chan struct{}, 32) // most rows sleep, but -parallel would count them as working
 	var wg sync.WaitGroup
 	for i, r := range rows {
 		lines[i] = make([]string, len(grants))
@@ -46,11 +46,11 @@ func TestNetwork(t *testing.T) {
 	}
 }
 
-// grant is one way to a token: what the profile says, and how the server is.
+// grant is one way to get a token: the profile, and the server's options.
 type grant struct {
 	name, client, doing string
 	server              sandbox.Options
-	login               bool // a first login, with nothing in state
+	login               bool // a first login, without state
 }
 
 const (
@@ -67,7 +67,7 @@ var grants = []grant{
 	{"client-credentials", machine, "requesting a token", sandbox.Options{AnyApp: true}, false},
 }
 
-// try meets g with r's fault, and says how that went.
+// try lets g meet r's fault, and returns the result for the table.
 func try(t *testing.T, g grant, r row, want outcome) string {
 	server, url := spotify(t, g.server)
 	x := &trial{t: t, server: server, dir: t.TempDir(), url: url}
@@ -81,7 +81,7 @@ func try(t *testing.T, g grant, r row, want outcome) string {
 		expire(t, x.file(stateFileName))
 	}
 
-	// The fault.
+	// From here on, the fault is there.
 	before, asked := x.files(), server.Count("/api/token")
 	if r.before != nil {
 		r.before(x)
@@ -114,7 +114,7 @@ func try(t *testing.T, g grant, r row, want outcome) string {
 		want.check(t, after[stateFileName])
 	}
 
-	// The fault is over.
+	// From here on, the fault is over.
 	server.Inject("/api/token", faults.Fault{}, 0)
 	x.url, x.env, x.measure = url, nil, false
 	forgive(t, x.file(stateFileName))
@@ -122,8 +122,8 @@ func try(t *testing.T, g grant, r row, want outcome) string {
 	return fmt.Sprintf("%s  then exit %d", line, want.next)
 }
 
-// recover applies again, with the fault gone. What state held before the fault
-// is lost only where want says so.
+// recover applies again after the fault. The login in state from before the fault may
+// be lost only if want says so.
 func (x *trial) recover(g grant, want outcome, before string) {
 	count, mode := x.server.Count("/api/token"), "never"
 	if g.login {
@@ -136,7 +136,8 @@ func (x *trial) recover(g grant, want outcome, before string) {
 	}
 	now := x.files()[stateFileName]
 	if code == 4 {
-		// Lost, as it must be; but never thrown away, and a login mends it.
+		// The login is lost, as want says. But state must keep the token, and a login
+		// must help.
 		if want.state != "new" && compare(before, now) != "marked" {
 			x.t.Errorf("afterwards state is %s", compare(before, now))
 		}
@@ -151,15 +152,15 @@ func (x *trial) recover(g grant, want outcome, before string) {
 	if g.name == "refresh" && field(x.t, []byte(now), "refresh_token") != field(x.t, []byte(before), "refresh_token") {
 		x.t.Error("the refresh token is another one, although none was issued")
 	}
-	// What is in state now is good for the next time.
+	// The stored token must work at the next refresh.
 	expire(x.t, x.file(stateFileName))
 	if code, stderr := x.apply("never"); code != 0 {
 		x.t.Errorf("the next refresh: exit %d\n%s", code, stderr)
 	}
 }
 
-// checkWords compares the error and its hint; a run that is wanted to succeed
-// must have neither.
+// checkWords compares the error and its hint. A run that must succeed must have
+// neither.
 func checkWords(t *testing.T, g grant, want outcome, stderr string) {
 	t.Helper()
 	var errors, hints []string
@@ -186,8 +187,8 @@ func checkWords(t *testing.T, g grant, want outcome, stderr string) {
 	}
 }
 
-// checkOutputs: the outputs hold the new token after a success, and nothing
-// has touched them after anything else.
+// checkOutputs checks that the outputs have the new token after a success, and are
+// untouched otherwise.
 func checkOutputs(t *testing.T, ok bool, before, after map[string]string) {
 	t.Helper()
 	token := ""

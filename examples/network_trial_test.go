@@ -30,16 +30,16 @@ type trial struct {
 	t      *testing.T
 	server *faults.Server
 	dir    string
-	url    string   // of the server
+	url    string   // of the stand-in, or of what is in front of it
 	env    []string // more variables
 
-	home string // the accounts server that the state is of
+	home string // the accounts server to which the state belongs
 
-	measure bool  // the next run
-	peak    int64 // of resident memory, in KiB; zero: not measured
+	measure bool  // measure the next run
+	peak    int64 // of resident memory, in KiB; zero means not measured
 }
 
-// moveHome makes the state one of the server that the next run talks to. The trials
+// moveHome makes the state belong to the server that the next run talks to. The trials
 // put things between the program and the server, under other addresses.
 func (x *trial) moveHome(env []string) {
 	x.t.Helper()
@@ -72,8 +72,8 @@ func (x *trial) file(name string) string {
 	return filepath.Join(x.dir, name)
 }
 
-// apply runs the program. With the login "paste" a person is at hand whose
-// browser reaches the server whatever lies between it and the program.
+// apply runs the program. If login is "paste", a person is there, whose browser reaches
+// the server whatever is between the server and the program.
 func (x *trial) apply(login string, flags ...string) (code int, stderr string) {
 	x.t.Helper()
 	args := append([]string{"apply", "--login", login, "--login-timeout", "30s"}, flags...)
@@ -117,7 +117,7 @@ func (x *trial) apply(login string, flags ...string) (code int, stderr string) {
 	return cmd.ProcessState.ExitCode(), errs.text.String()
 }
 
-// consent is where the browser ends when the user agrees at address.
+// consent returns where the browser ends if the user agrees at address.
 func (x *trial) consent(address string) string {
 	u, err := url.Parse(address)
 	if err != nil {
@@ -129,7 +129,7 @@ func (x *trial) consent(address string) string {
 	return w.Header().Get("Location")
 }
 
-// files is every regular file of the directory with its content.
+// files returns every regular file of the directory with its content.
 func (x *trial) files() map[string]string {
 	found := map[string]string{}
 	err := fs.WalkDir(os.DirFS(x.dir), ".", func(name string, d fs.DirEntry, err error) error {
@@ -146,7 +146,8 @@ func (x *trial) files() map[string]string {
 	return found
 }
 
-// forgive makes a refusal one of the day before: the refresh token may be tried again.
+// forgive moves a refusal to the day before, so that the refresh token may be tried
+// again.
 func forgive(t testing.TB, path string) {
 	t.Helper()
 	for _, name := range []string{path, filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+".tokenform-tmp")} {
@@ -156,7 +157,7 @@ func forgive(t testing.TB, path string) {
 	}
 }
 
-// compare says in one word what became of state.
+// compare returns one word for what happened to state.
 func compare(before, after string) string {
 	var b, a map[string]any
 	_ = json.Unmarshal([]byte(before), &b)
@@ -174,7 +175,7 @@ func compare(before, after string) string {
 		return "new"
 	}
 	if a["refresh_token"] != b["refresh_token"] {
-		return "rescued" // of an answer that is of no other use
+		return "rescued" // the refresh token of an answer that is useless otherwise
 	}
 	rejected := a["rejected_at"] != nil
 	for _, m := range []map[string]any{b, a} {
@@ -187,8 +188,8 @@ func compare(before, after string) string {
 	return "changed"
 }
 
-// listener keeps what is written to it and calls back, once each, when it
-// hears what it waits for.
+// listener keeps what is written to it, and calls back once for each text that it waits
+// for, when the text is written.
 type listener struct {
 	text    bytes.Buffer
 	waiting []waiting
@@ -215,9 +216,10 @@ func (l *listener) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// pipe is full from the start, so that a process which writes to it lives, and
-// can be measured, until it is read. (wait4 would tell of its memory without
-// this, but counts in that of the process it was forked from: the test.)
+// pipe is full from the start, so that a process which writes to the pipe blocks, and
+// its memory can be measured, until the pipe is read. (wait4 would report the memory
+// without this, but counts the memory of the process from which it was forked: the
+// test.)
 type pipe struct {
 	r, w   *os.File
 	filled int64
@@ -232,19 +234,19 @@ func newPipe(t *testing.T) *pipe {
 	p := &pipe{r: r, w: w}
 	for p.filled == 0 { // on a busy machine the deadline may come first
 		_ = w.SetWriteDeadline(time.Now().Add(20 * time.Millisecond))
-		n, _ := w.Write(make([]byte, 4<<20)) // ends at the deadline, when it is full
+		n, _ := w.Write(make([]byte, 4<<20)) // the write ends at the deadline, when the pipe is full
 		p.filled = int64(n)
 	}
 	return p
 }
 
-// release reads what was written after the filling.
+// release copies what was written after the filling.
 func (p *pipe) release(to io.Writer) {
 	_, _ = io.CopyN(io.Discard, p.r, p.filled)
 	_, _ = io.Copy(to, p.r)
 }
 
-// peak is the most memory that a living process ever had resident, in KiB.
+// peak returns the most memory that a living process ever had resident, in KiB.
 func peak(pid int) int64 {
 	if runtime.GOOS != "linux" {
 		return 0

@@ -55,9 +55,9 @@ func TestNotifyExample(t *testing.T) {
 		t.Fatal(err)
 	}
 	write(t, state, string(old))
-	apply(4) // the login is over
+	apply(4) // the login has expired
 	server.RevokeAll()
-	apply(4) // the same day
+	apply(4) // on the same day
 	for name, want := range map[string]string{
 		"curl.args": "-sSf --data-binary @- https://ntfy.sh/my-secret-topic\n",
 		"gh.args":   "issue create --title tokenform needs a login --body-file -\n",

@@ -17,9 +17,9 @@ const (
 	oidcSecret   = "s3cret/with+odd=bytes&a%20colon:" // form-encoded within Basic (RFC 6749 section 2.3.1)
 )
 
-// TestOIDC runs whole logins against oidc-provider, a certified OAuth server
-// that nobody here wrote, with Chromium as the person's browser. `npm ci` in
-// testdata/oidc installs what it needs besides Chromium.
+// TestOIDC runs whole logins against oidc-provider, a certified OAuth server by other
+// authors, with Chromium as the person's browser. `npm ci` in testdata/oidc installs
+// everything that TestOIDC needs except Chromium.
 func TestOIDC(t *testing.T) {
 	oidcNeeds(t)
 	t.Run("confidential", func(t *testing.T) { oidcStory(t, "confidential") })
@@ -31,7 +31,7 @@ func TestOIDC(t *testing.T) {
 	t.Run("client credentials", oidcClientCredentials)
 }
 
-// oidcNeeds skips where something is not installed, or fails where
+// oidcNeeds skips the test if a needed program is not installed, or fails the test if
 // TOKENFORM_TEST_OIDC says that it must be there.
 func oidcNeeds(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
@@ -53,8 +53,8 @@ func oidcNeeds(t *testing.T) {
 	}
 }
 
-// oidcStory is the life of a profile whose person agrees: login, nothing to do,
-// refreshes that rotate, and the end of what was rotated out.
+// oidcStory runs the life of a profile whose person agrees: a login, a run with nothing
+// to do, refreshes that rotate, and the end of the rotated tokens.
 func oidcStory(t *testing.T, client string) {
 	t.Parallel()
 	w := newOIDCWorld(t, client)
@@ -91,7 +91,7 @@ func oidcStory(t *testing.T, client string) {
 	w.hasToken(first)
 	w.forget()
 
-	// Nothing is left to do.
+	// Now nothing is left to do.
 	before, env := w.read(w.stateFile()), w.read(".env")
 	w.apply(0, "--login", "never")
 	w.sent()
@@ -99,7 +99,7 @@ func oidcStory(t *testing.T, client string) {
 		t.Error("the second apply changed a file")
 	}
 
-	// A refresh brings new tokens, and the rotated one the next.
+	// A refresh brings new tokens, and the rotated refresh token brings the next.
 	w.profile("min_ttl: 59m") // more than the half hour that tokens live
 	last := first
 	for range 2 {
@@ -117,7 +117,7 @@ func oidcStory(t *testing.T, client string) {
 		last = next
 	}
 
-	// The server takes a rotated token that comes again for a theft, and ends the
+	// The server takes the second use of a rotated token for a theft, and ends the
 	// whole login (RFC 9700 section 4.14.2).
 	if status := w.post("/api/token", url.Values{"grant_type": {"refresh_token"}, "refresh_token": {first.Refresh}}); status != http.StatusBadRequest {
 		t.Errorf("the server answered the first refresh token with %d", status)
@@ -126,8 +126,7 @@ func oidcStory(t *testing.T, client string) {
 	w.rejected(last)
 }
 
-// oidcRevoked: a login that was ended at the server, without a person and then
-// with one.
+// oidcRevoked ends a login at the server, first without a person and then with one.
 func oidcRevoked(t *testing.T) {
 	t.Parallel()
 	w := newOIDCWorld(t, "confidential")
@@ -140,7 +139,8 @@ func oidcRevoked(t *testing.T) {
 	}
 	w.forget()
 
-	// Nothing tells so but the Web API, until the token must be refreshed.
+	// Only the Web API tells that the login has ended, until the token must be
+	// refreshed.
 	w.apply(0, "--login", "never")
 	w.sent()
 	out := w.apply(4, "--login", "never", "--verify")
@@ -174,8 +174,8 @@ func oidcDenied(t *testing.T) {
 	w.nothingStored()
 }
 
-// oidcFewerScopes: the server leaves a scope out of the grant that it does not
-// know, as RFC 6749 section 3.3 lets it.
+// oidcFewerScopes asks for a scope that the server does not know and leaves out of the
+// grant, as RFC 6749 section 3.3 allows.
 func oidcFewerScopes(t *testing.T) {
 	t.Parallel()
 	w := newOIDCWorld(t, "public")
@@ -191,7 +191,7 @@ func oidcFewerScopes(t *testing.T) {
 	w.nothingStored()
 }
 
-// oidcRefusedScope: the server sends the browser back with an error of its own.
+// oidcRefusedScope lets the server send the browser back with an error of its own.
 func oidcRefusedScope(t *testing.T) {
 	t.Parallel()
 	w := newOIDCWorld(t, "restricted")

@@ -13,13 +13,13 @@ import (
 	"time"
 )
 
-// choose readies a browser in which the person does as told.
+// choose starts a browser in which the person makes the given choice.
 func (w *oidcWorld) choose(choice string) {
 	dir := w.t.TempDir()
 	w.choice, w.browser = choice, dir
 	w.t.Cleanup(func() {
 		if _, err := os.Stat(filepath.Join(dir, "result.json")); err == nil {
-			return // it has ended on its own
+			return // the browser has ended on its own
 		}
 		var pid int
 		b, _ := os.ReadFile(filepath.Join(dir, "pid"))
@@ -27,12 +27,12 @@ func (w *oidcWorld) choose(choice string) {
 			return
 		}
 		if p, err := os.FindProcess(pid); err == nil {
-			_ = p.Kill() // and with the pipe between the two, Chromium
+			_ = p.Kill() // this closes the pipe between the two, which ends Chromium
 		}
 	})
 }
 
-// oidcPage is what the browser saw last, and on its way.
+// oidcPage is what the browser saw at the end, and on its way.
 type oidcPage struct {
 	Error       string
 	Args        []string
@@ -47,8 +47,7 @@ type oidcPage struct {
 	StyleSheets int
 }
 
-// page waits for the browser and checks what holds for every page that a login
-// ends on.
+// page waits for the browser and checks what is true for the last page of every login.
 func (w *oidcWorld) page(heading string) oidcPage {
 	w.t.Helper()
 	var page oidcPage
@@ -84,14 +83,14 @@ func (w *oidcWorld) page(heading string) oidcPage {
 	}
 	w.noSecret("the page", page.HTML)
 
-	// The command line, which everybody on the machine can read, has the short
-	// address alone.
+	// Everybody on the machine can read the command line, so it must have only the
+	// short address.
 	if len(page.Args) != 1 || !regexp.MustCompile(`^http://127\.0\.0\.1:\d+/[A-Z2-7]{26}$`).MatchString(page.Args[0]) {
 		w.t.Fatalf("the browser's arguments: %q", page.Args)
 	}
 	listener := page.Args[0][:strings.LastIndex(page.Args[0], "/")+1]
 	for _, line := range page.Console {
-		// Browsers ask for an icon on their own.
+		// Browsers request an icon on their own.
 		if strings.HasPrefix(line, listener) && !strings.HasPrefix(line, listener+"favicon.ico") {
 			w.t.Errorf("the browser's console: %s", line)
 		}

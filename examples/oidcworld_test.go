@@ -23,11 +23,11 @@ import (
 // oidcWorld is a server, a profile for one of its apps, and a person.
 type oidcWorld struct {
 	t       *testing.T
-	client  string // the app, and the profile named for it
+	client  string // the app, after which the profile is named
 	dir     string
 	url     string
-	seen    int    // requests that were looked at
-	browser string // the directory of the browser that is to run next
+	seen    int    // how many requests sent has checked
+	browser string // the directory of the browser that runs next
 	choice  string
 }
 
@@ -35,7 +35,7 @@ func newOIDCWorld(t *testing.T, client string) *oidcWorld {
 	w := &oidcWorld{t: t, client: client, dir: t.TempDir()}
 	w.url = w.serve()
 	w.profile("")
-	// $BROWSER is split at spaces and colons, of which this path may hold some.
+	// $BROWSER is split at spaces and colons, and this path may contain some.
 	script, err := filepath.Abs("testdata/oidc/browser.mjs")
 	if err == nil {
 		err = os.Symlink(script, filepath.Join(w.dir, "browser.mjs"))
@@ -46,8 +46,8 @@ func newOIDCWorld(t *testing.T, client string) *oidcWorld {
 	return w
 }
 
-// serve starts the server, which ends with its standard input, and returns its
-// address.
+// serve starts the server, which ends when its standard input ends, and returns the
+// server's address.
 func (w *oidcWorld) serve() string {
 	w.t.Helper()
 	server := exec.Command("node", "testdata/oidc/server.mjs")
@@ -84,8 +84,7 @@ func (w *oidcWorld) serve() string {
 	return hello.URL
 }
 
-// profile writes the profile: more stands in place of the lines below that
-// begin alike.
+// profile writes the profile. A line of more replaces the line below with the same key.
 func (w *oidcWorld) profile(more string) {
 	w.t.Helper()
 	lines := []string{
@@ -116,8 +115,7 @@ func (w *oidcWorld) secret() string {
 	return ""
 }
 
-// apply runs tokenform and returns what it said. None of that may hold a
-// secret.
+// apply runs tokenform and returns its output, which must have no secret.
 func (w *oidcWorld) apply(code int, flags ...string) string {
 	w.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
@@ -141,7 +139,7 @@ func (w *oidcWorld) apply(code int, flags ...string) string {
 	return said
 }
 
-// noSecret fails where text holds one of the server's secrets.
+// noSecret fails the test if text has one of the server's secrets.
 func (w *oidcWorld) noSecret(where, text string) {
 	w.t.Helper()
 	escaped := url.QueryEscape(oidcSecret)
@@ -153,8 +151,8 @@ func (w *oidcWorld) noSecret(where, text string) {
 	}
 }
 
-// oidcRequest is a request as the server saw it: the names of its fields, and
-// no values.
+// oidcRequest is a request as the server saw it: the names of its fields without
+// values.
 type oidcRequest struct {
 	Method string
 	Path   string
@@ -184,8 +182,8 @@ func (w *oidcWorld) control() oidcControl {
 
 var oidcClient = &http.Client{Timeout: 10 * time.Second}
 
-// sent checks the requests since the last look, those between the browser and
-// the server's own pages left out.
+// sent checks the requests since the last call of sent or forget, without those between
+// the browser and the server's own pages.
 func (w *oidcWorld) sent(want ...oidcRequest) {
 	w.t.Helper()
 	all := w.control().Requests
@@ -201,7 +199,7 @@ func (w *oidcWorld) sent(want ...oidcRequest) {
 	}
 }
 
-// forget leaves everything until now out of the next look.
+// forget makes the next sent ignore all requests until now.
 func (w *oidcWorld) forget() { w.seen = len(w.control().Requests) }
 
 // post sends a form as the profile's app and returns the answer's status.
@@ -226,7 +224,7 @@ func (w *oidcWorld) post(path string, form url.Values) int {
 	return resp.StatusCode
 }
 
-// oidcState is what the test wants to know of a state file.
+// oidcState is the part of a state file that the tests check.
 type oidcState struct {
 	Access     string    `json:"access_token"`
 	Refresh    string    `json:"refresh_token"`
@@ -263,8 +261,8 @@ func (w *oidcWorld) read(name string) string {
 	return string(b)
 }
 
-// hasToken checks that s is what the server issued and what the output holds,
-// and that it works.
+// hasToken checks that s is the token that the server issued and the output has, and
+// that the token works.
 func (w *oidcWorld) hasToken(s oidcState) {
 	w.t.Helper()
 	issued := w.control().Secrets
@@ -289,7 +287,7 @@ func (w *oidcWorld) hasToken(s oidcState) {
 	}
 }
 
-// rejected checks that a refusal left the tokens in state and marked them.
+// rejected checks that a refusal has left the tokens in state and marked them.
 func (w *oidcWorld) rejected(before oidcState) {
 	w.t.Helper()
 	after := w.state()

@@ -18,20 +18,20 @@ import (
 	"tokenform/flow/sandbox/faults"
 )
 
-// pipeline is a machine where nobody sits, with examples/pipelines checked out.
-// What runs there has no terminal and is an ordinary user, who cannot write the
-// checkout; it has the environment that the pipeline declares, and besides only
-// PATH, HOME, CI and the address of the stand-in.
+// pipeline is a machine without a person, with a checkout of examples/pipelines. Its
+// programs have no terminal and run as an ordinary user, who cannot write the checkout.
+// Their environment is what the pipeline declares, PATH, HOME, CI and the address of
+// the stand-in, and nothing else.
 type pipeline struct {
 	*testing.T
 	server   *faults.Server
 	url      string
 	checkout string
-	home     string // its user's own, as temp is
+	home     string // home and temp belong to the pipeline's user
 	temp     string
 	bin      string // first on PATH
 	user     *syscall.Credential
-	gone     []string // the secrets that must be nowhere
+	gone     []string // the secrets that must not be anywhere
 }
 
 // nobody is the user of pipelines when root runs the tests.
@@ -68,8 +68,8 @@ func (p *pipeline) must(err error) {
 	}
 }
 
-// give makes the pipeline's user the owner of all that is in dir; take makes it
-// ours.
+// give makes the pipeline's user the owner of everything in dir; take makes this
+// process's user the owner.
 func (p *pipeline) give(dir string) { p.Helper(); p.own(dir, nobody) }
 
 func (p *pipeline) take(dir string) { p.Helper(); p.own(dir, 0) }
@@ -77,7 +77,7 @@ func (p *pipeline) take(dir string) { p.Helper(); p.own(dir, 0) }
 func (p *pipeline) own(dir string, id int) {
 	p.Helper()
 	if p.user == nil {
-		return // both are one
+		return // both are the same user
 	}
 	p.must(filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
 		if err != nil {
@@ -87,7 +87,7 @@ func (p *pipeline) own(dir string, id int) {
 	}))
 }
 
-// lock lets nobody write what is in dir.
+// lock makes dir read-only for everybody.
 func (p *pipeline) lock(dir string) {
 	p.Helper()
 	chmod := func(folder, file fs.FileMode) error {
@@ -103,14 +103,14 @@ func (p *pipeline) lock(dir string) {
 		})
 	}
 	p.must(chmod(0o555, 0o444))
-	p.Cleanup(func() { _ = chmod(0o755, 0o644) }) // for the removal
+	p.Cleanup(func() { _ = chmod(0o755, 0o644) }) // os.RemoveAll needs these modes
 	if err := p.command("/", nil, "touch", filepath.Join(dir, "x")).Run(); err == nil {
 		p.Fatal("the checkout can be written")
 	}
 }
 
-// need says which programs the pipeline runs. Where one is missing the test is
-// skipped, or fails where TOKENFORM_TEST_PIPELINES says that it must be there.
+// need names the programs that the pipeline runs. If one is missing, need skips the
+// test, or fails the test if TOKENFORM_TEST_PIPELINES says that it must be there.
 func (p *pipeline) need(names ...string) {
 	p.Helper()
 	for _, name := range names {
@@ -126,7 +126,7 @@ func (p *pipeline) need(names ...string) {
 	}
 }
 
-// environment is what a pipeline finds, with more, which wins.
+// environment returns the pipeline's environment. Variables in more win.
 func (p *pipeline) environment(more ...string) []string {
 	return append([]string{
 		"PATH=" + p.bin + ":/usr/bin:/bin", "HOME=" + p.home, "CI=true",
@@ -134,11 +134,12 @@ func (p *pipeline) environment(more ...string) []string {
 	}, more...)
 }
 
-// command is one of the pipeline's user, who has no terminal and nothing to say.
+// command returns a command of the pipeline's user, without a terminal or standard
+// input.
 func (p *pipeline) command(dir string, env []string, argv ...string) *exec.Cmd {
 	path := argv[0]
 	if first := filepath.Join(p.bin, path); p.exists(first) {
-		path = first // exec looks on our own PATH
+		path = first // exec would look on this process's own PATH
 	}
 	cmd := exec.CommandContext(p.Context(), path, argv[1:]...)
 	cmd.Dir, cmd.Env = dir, env
@@ -147,8 +148,8 @@ func (p *pipeline) command(dir string, env []string, argv ...string) *exec.Cmd {
 	return cmd
 }
 
-// run runs a command to its end. Its arguments and its standard error must not
-// hold a secret; its standard output may be where one belongs.
+// run runs a command to its end. Its arguments and its standard error must have no
+// secret; its standard output may.
 func (p *pipeline) run(dir string, env []string, argv ...string) (code int, stdout, stderr string) {
 	p.Helper()
 	cmd := p.command(dir, env, argv...)
@@ -169,7 +170,7 @@ func (p *pipeline) exists(path string) bool {
 
 var tokenLike = regexp.MustCompile(`[AB]Q[A-Za-z0-9_-]{60,}`)
 
-// quiet fails where a text holds a secret.
+// quiet fails the test if text has a secret.
 func (p *pipeline) quiet(where, text string) {
 	p.Helper()
 	leak := tokenLike.FindString(text)
@@ -183,9 +184,8 @@ func (p *pipeline) quiet(where, text string) {
 	}
 }
 
-// login is what the example tells its reader to do where a browser is: it logs
-// in to a profile of the checkout, which may be chosen with -p, and returns the
-// refresh token.
+// login follows the example's instructions for a machine with a browser: login logs in
+// to a profile of the checkout, which -p may choose, and returns the refresh token.
 func (p *pipeline) login(profile string, more ...string) (seed string) {
 	p.Helper()
 	dir := p.TempDir()
@@ -199,7 +199,7 @@ func (p *pipeline) login(profile string, more ...string) (seed string) {
 	return seed
 }
 
-// stateOf is a profile's state in dir.
+// stateOf returns a profile's state in dir.
 func (p *pipeline) stateOf(dir, profile string) []byte {
 	p.Helper()
 	b, err := os.ReadFile(stateAt(dir, profile+".json"))
@@ -207,7 +207,7 @@ func (p *pipeline) stateOf(dir, profile string) []byte {
 	return b
 }
 
-// older makes a profile's state one of an apply that long ago.
+// older makes a profile's state older by the duration by.
 func (p *pipeline) older(dir, profile string, by time.Duration) {
 	p.Helper()
 	path := stateAt(dir, profile+".json")

@@ -17,7 +17,7 @@ import (
 	"tokenform/flow/sandbox"
 )
 
-// crontab is what cron makes of the file: variables for all, and lines of five
+// crontab reads the file as cron does: variables for all lines, and lines of five
 // fields and a command ("crontab(5)").
 func (p *pipeline) crontab() (env []string, lines [][2]string) {
 	p.Helper()
@@ -44,9 +44,9 @@ func (p *pipeline) crontab() (env []string, lines [][2]string) {
 	return env, lines
 }
 
-// TestPipelineCron: the line keeps a file good from run to run, in cron's own
-// small environment, and prints nothing, which cron would mail, unless a person
-// must log in.
+// TestPipelineCron runs the line in cron's own small environment. The line must keep a
+// file valid from run to run, and print nothing, because cron would mail that, unless a
+// person must log in.
 func TestPipelineCron(t *testing.T) {
 	t.Parallel()
 	p := newPipeline(t, sandbox.Options{})
@@ -61,7 +61,7 @@ func TestPipelineCron(t *testing.T) {
 	}
 	p.signIn(p.home, env, "apply", "spotify/service.yaml")
 
-	// vixie-cron's: "several environment variables are set up automatically".
+	// vixie-cron: "several environment variables are set up automatically".
 	env = append([]string{"HOME=" + p.home, "LOGNAME=nobody", "SHELL=/bin/sh", "PATH=/usr/bin:/bin",
 		"TOKENFORM_ACCOUNTS_URL=" + p.url, "TOKENFORM_API_URL=" + p.url}, env...)
 	cron := func(i int) (code int, mail string) {
@@ -89,7 +89,8 @@ func TestPipelineCron(t *testing.T) {
 		t.Error("the token of an hour ago is still there")
 	}
 
-	// What the comment says of min_ttl: the file outlives the time between two runs.
+	// The comment about min_ttl must be true: the token outlives the time between two
+	// runs.
 	every, err := strconv.Atoi(strings.TrimPrefix(strings.Fields(lines[0][0])[0], "*/"))
 	p.must(err)
 	b, err := os.ReadFile("pipelines/spotify/service.yaml")
@@ -113,7 +114,7 @@ func TestPipelineCron(t *testing.T) {
 	}
 }
 
-// tokenIn is the token of an env file.
+// tokenIn returns the token in an env file.
 func tokenIn(t *testing.T, file string) string {
 	t.Helper()
 	fields, err := dotenv.Read(file)

@@ -19,17 +19,17 @@ const (
 	writeback = "github-actions-writeback.yaml"
 )
 
-// TestPipelineGitHub: a job without anything but the refresh token of a login
-// elsewhere uses a token that nobody reads in its log.
+// TestPipelineGitHub checks that a job which has only the refresh token of a login
+// elsewhere uses a token, and that nobody can read the token in the job's log.
 func TestPipelineGitHub(t *testing.T) {
 	t.Parallel()
 	p := newPipeline(t, sandbox.Options{})
 	seed := p.login("spotify/github.yaml", "SPOTIFY_CLIENT_ID=app", "SPOTIFY_CLIENT_SECRET=hush-hush")
 	var tokens []string
-	for range 2 { // the second run knows nothing of the first
+	for range 2 { // the second run has nothing from the first
 		r := newGitHubRunner(p)
 		r.secrets["SPOTIFY_REFRESH_TOKEN"] = seed
-		// A careless step of the reader's own.
+		// The reader of the example may add a careless step.
 		r.extra = []workflowStep{{Run: `echo "the token is $TOKEN"; env | grep -c BQ`, Env: map[string]string{"TOKEN": "${{ steps.spotify.outputs.access_token }}"}}}
 		if code := r.job(actions); code != 0 {
 			t.Fatalf("exit %d\n%s", code, &r.log)
@@ -41,24 +41,24 @@ func TestPipelineGitHub(t *testing.T) {
 			t.Error("the token that was masked and handed on is not the one in state")
 		}
 		for _, want := range []string{
-			`"sandbox-user"`, // the Web API knew it
+			`"sandbox-user"`, // the Web API accepted the token
 			"good until " + field(t, p.stateOf(state, "github"), "expires_at"),
-			"the token is ***\n1\n", // only where it was asked for
+			"the token is ***\n1\n", // the token is set only in the step that asks for it
 		} {
 			if !strings.Contains(r.log.String(), want) {
 				t.Errorf("the log does not have %q:\n%s", want, &r.log)
 			}
 		}
 		tokens = append(tokens, token)
-		p.must(os.RemoveAll(state)) // as GitHub does after each job
+		p.must(os.RemoveAll(state)) // GitHub does so after each job
 	}
 	if tokens[0] == tokens[1] {
 		t.Error("two jobs without state had the same token")
 	}
 }
 
-// TestPipelineGitHubNeedsAPerson: where nobody can log in the job fails with
-// exit code 4, says what to do, and starts no browser.
+// TestPipelineGitHubNeedsAPerson checks that a job fails with exit code 4 if nobody can
+// log in, says what to do, and starts no browser.
 func TestPipelineGitHubNeedsAPerson(t *testing.T) {
 	t.Parallel()
 	steps := `hint: on a machine with a browser, run: tokenform token -p github --format seed spotify/github.yaml
@@ -102,13 +102,13 @@ Applied: 1 failed
 	}
 }
 
-// TestPipelineGitHubWarns: on a runner that keeps its folders, and so the day of
-// the login, the run's page says two weeks ahead that it ends.
+// TestPipelineGitHubWarns checks that the run's page warns two weeks before the login
+// ends, on a runner that keeps its directories, and so the date of the login.
 func TestPipelineGitHubWarns(t *testing.T) {
 	t.Parallel()
 	p := newPipeline(t, sandbox.Options{})
 	state := filepath.Join(p.temp, "tokenform")
-	// The person logs in on the machine itself.
+	// The person logs in on the runner itself.
 	code, _, stderr := run(t, p.checkout, surroundings(p.home, p.url, "BROWSER="+robot(t), "SPOTIFY_CLIENT_ID=app", "SPOTIFY_CLIENT_SECRET=hush-hush"),
 		"token", "spotify/github.yaml", "--state", state, "--login", "browser", "--format", "token")
 	if code != 0 {
@@ -127,9 +127,9 @@ func TestPipelineGitHubWarns(t *testing.T) {
 	}
 }
 
-// TestPipelineGitHubWriteback: the secret is written when Spotify has replaced
-// the refresh token, and only then; and nothing is asked of Spotify where it
-// could not be.
+// TestPipelineGitHubWriteback checks that the secret is written if Spotify has replaced
+// the refresh token, and only then, and that nothing is requested from Spotify if the
+// secret cannot be written.
 func TestPipelineGitHubWriteback(t *testing.T) {
 	t.Parallel()
 	job := func(t *testing.T, p *pipeline, seed string) (code int, r *gitHubRunner, calls []told) {
@@ -147,7 +147,7 @@ func TestPipelineGitHubWriteback(t *testing.T) {
 			p := newPipeline(t, sandbox.Options{RotateAll: rotates})
 			p.fake("gh", fakeGH)
 			seed := p.login("spotify/writeback.yaml", "SPOTIFY_CLIENT_ID=app", "SPOTIFY_CLIENT_SECRET=hush-hush")
-			for range 3 { // each run lives of what the one before has written
+			for range 3 { // each run uses what the run before has written
 				code, r, calls := job(t, p, seed)
 				if code != 0 {
 					t.Fatalf("exit %d\n%s", code, &r.log)

@@ -15,7 +15,7 @@ import (
 	"tokenform/flow/sandbox"
 )
 
-// gitlabJob is as much of a job as the example uses.
+// gitlabJob has the keys of a job that the example uses.
 type gitlabJob struct {
 	Stage         string
 	Script, Needs []string
@@ -26,16 +26,16 @@ type gitlabJob struct {
 	}
 }
 
-// TestPipelineGitLab: the first job leaves a dotenv report that GitLab takes, and
-// the second one has the token in its environment.
+// TestPipelineGitLab checks that the first job makes a dotenv report which GitLab
+// accepts, and that the second job has the token in its environment.
 func TestPipelineGitLab(t *testing.T) {
 	t.Parallel()
 	p := newPipeline(t, sandbox.Options{})
 	p.need("bash", "curl", "mktemp")
 	seed := p.login("spotify/gitlab.yaml", "SPOTIFY_CLIENT_ID=app", "SPOTIFY_CLIENT_SECRET=hush-hush", "CI_PROJECT_DIR=.")
 
-	// Reports come from the project's folder, which the runner owns; what is
-	// checked out in there it does not.
+	// Reports come from the project's directory. The runner owns this directory, but
+	// not the files checked out in it.
 	project := filepath.Join(p.home, "project")
 	p.must(os.CopyFS(project, os.DirFS("pipelines")))
 	p.give(project)
@@ -66,14 +66,14 @@ func TestPipelineGitLab(t *testing.T) {
 		t.Fatalf("exit %d\n%s\n%s", code, stdout, stderr)
 	}
 
-	// "Pass dotenv variables to specific jobs": NAME=value on each line, no empty
-	// ones, no comments; quotes would become part of the value; 5 KiB.
+	// "Pass dotenv variables to specific jobs" allows NAME=value on each line, no empty
+	// lines, no comments, and 5 KiB; quotes would become part of the value.
 	report, err := os.ReadFile(filepath.Join(project, first.Artifacts.Reports.Dotenv))
 	p.must(err)
 	if !regexp.MustCompile(`^([A-Za-z0-9_]+=[^\s'"]+\n)+$`).Match(report) || len(report) > 5<<10 {
 		t.Fatalf("no report for GitLab: %d bytes in %d lines", len(report), bytes.Count(report, []byte("\n")))
 	}
-	p.must(os.Remove(filepath.Join(project, first.Artifacts.Reports.Dotenv))) // the next job has a folder of its own
+	p.must(os.Remove(filepath.Join(project, first.Artifacts.Reports.Dotenv))) // the next job has a directory of its own
 
 	code, stdout, stderr = job(second, strings.Split(strings.TrimSpace(string(report)), "\n")...)
 	if code != 0 || !strings.Contains(stdout, `"sandbox-user"`) {
@@ -83,7 +83,7 @@ func TestPipelineGitLab(t *testing.T) {
 
 	p.server.RevokeAll()
 	code, _, stderr = job(first, append(declared, "SPOTIFY_REFRESH_TOKEN="+seed)...)
-	if code != 4 || strings.Count(stderr, "\nhint: ") != 3 { // one is of the stand-in, which is not Spotify
+	if code != 4 || strings.Count(stderr, "\nhint: ") != 3 { // one hint is about the stand-in, which is not Spotify
 		t.Errorf("revoked: exit %d, want 4 and two hints\n%s", code, stderr)
 	}
 }

@@ -18,11 +18,11 @@ import (
 	"tokenform/flow/sandbox"
 )
 
-// signIn is the user of the machine, who logs in at its screen with a command
-// that the example shows.
+// signIn logs in as the user of the machine, at its screen, with a command from the
+// example.
 func (p *pipeline) signIn(dir string, env []string, argv ...string) {
 	p.Helper()
-	p.take(p.home) // for whom our browser is no stranger
+	p.take(p.home) // our browser must be able to read the home directory
 	code, _, stderr := run(p, dir, append(p.environment(env...), "CANARIES="+canaries, "BROWSER="+robot(p.T)), append(argv, "--login", "browser")...)
 	if code != 0 {
 		p.Fatalf("%q: exit %d\n%s", argv, code, stderr)
@@ -30,8 +30,8 @@ func (p *pipeline) signIn(dir string, env []string, argv ...string) {
 	p.give(p.home)
 }
 
-// TestPipelineMake: the target has the token, without a file of it, and make
-// stops where there is none.
+// TestPipelineMake checks that the target has the token, without a file of it, and that
+// make stops if there is no token.
 func TestPipelineMake(t *testing.T) {
 	t.Parallel()
 	p := newPipeline(t, sandbox.Options{})
@@ -55,9 +55,9 @@ func TestPipelineMake(t *testing.T) {
 	}
 }
 
-// TestPipelineDirenv: the shell that enters the folder has the token, the same
-// shell has the new one after a refresh by somebody else, and nothing hangs or
-// fails where nobody has logged in.
+// TestPipelineDirenv checks that a shell has the token once it enters the directory,
+// has the new token after another process has refreshed it, and neither hangs nor fails
+// if nobody has logged in.
 func TestPipelineDirenv(t *testing.T) {
 	t.Parallel()
 	p := newPipeline(t, sandbox.Options{})
@@ -69,8 +69,8 @@ func TestPipelineDirenv(t *testing.T) {
 	p.lock(folder)
 	state := filepath.Join(p.home, ".local", "state", "tokenform")
 
-	// prompt is what direnv's hook does before each prompt of a shell with env; the
-	// shell is one with the environment that comes back.
+	// prompt does what direnv's hook does before each prompt of a shell with the
+	// environment env, and returns the shell's environment afterwards.
 	prompt := func(env []string) (after []string, token, stderr string) {
 		t.Helper()
 		code, stdout, stderr := p.run(folder, env, "bash", "-c", `eval "$(direnv export bash)"; env -0`)
@@ -95,11 +95,11 @@ func TestPipelineDirenv(t *testing.T) {
 
 	stored := func() string { return field(t, p.stateOf(state, "dev"), "access_token") }
 	p.signIn(folder, []string{"SPOTIFY_CLIENT_ID=0123456789abcdef0123456789abcdef"}, "--state", state, "apply", "spotify/dev.yaml")
-	// With Spotify itself the state file is dev.json, which is what .envrc watches.
+	// The state file of Spotify itself is dev.json, which .envrc watches.
 	watched := filepath.Join(state, "dev.json")
 	p.must(os.Symlink(filepath.Base(stateAt(state, "dev.json")), watched))
 	p.must(exec.Command("touch", "-h", "-d", "2 days ago", watched).Run()) // direnv looks at the link, too
-	p.older(state, "dev", time.Minute)                                     // direnv tells times of files apart by the second
+	p.older(state, "dev", time.Minute)                                     // direnv compares the times of files by the second
 	env, token, stderr = prompt(env)
 	if token != stored() {
 		t.Fatalf("the shell's token is not the stored one\n%s", stderr)
@@ -118,9 +118,8 @@ func TestPipelineDirenv(t *testing.T) {
 	}
 }
 
-// TestPipelineCompose: the file that the profile writes is the one that the
-// service reads, and Compose's own code reads the stored token from
-// it.
+// TestPipelineCompose checks that the service reads the file that the profile writes,
+// and that Compose's own code reads the stored token from the file.
 func TestPipelineCompose(t *testing.T) {
 	t.Parallel()
 	p := newPipeline(t, sandbox.Options{})
@@ -155,15 +154,15 @@ func TestPipelineCompose(t *testing.T) {
 	for _, word := range me.Entrypoint {
 		argv = append(argv, interpolate(word))
 	}
-	// A container has nothing of the machine's environment.
+	// A container gets nothing of the machine's environment.
 	code, stdout, stderr := p.run(p.temp, []string{"PATH=/usr/bin:/bin", "TOKENFORM_API_URL=" + p.url, "SPOTIFY_ACCESS_TOKEN=" + vars["SPOTIFY_ACCESS_TOKEN"]}, argv...)
 	if code != 0 || !strings.Contains(stdout, `"sandbox-user"`) {
 		t.Errorf("exit %d\n%s\n%s", code, stdout, stderr)
 	}
 }
 
-// TestPipelineApps: a folder of apps is one command, a pattern some of them, and
-// the others' lines and logins stay as they are.
+// TestPipelineApps checks that one command serves a directory of apps, that a pattern
+// selects some of them, and that the lines and logins of the others stay as they are.
 func TestPipelineApps(t *testing.T) {
 	t.Parallel()
 	p := newPipeline(t, sandbox.Options{})
@@ -194,7 +193,7 @@ func TestPipelineApps(t *testing.T) {
 		return names
 	}
 
-	// One that nobody has logged in to stops none of the others.
+	// A profile without a login does not stop the others.
 	said := apply(4, ids)
 	if !strings.Contains(said, "error: prod-player: a person must log in") || strings.Contains(said, "error: dev") {
 		t.Errorf("it says\n%s", said)

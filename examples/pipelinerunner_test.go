@@ -14,8 +14,8 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// workflow is as much of a GitHub workflow as the examples use. What is not here
-// fails the test: the runner below would ignore it.
+// workflow has the keys of a GitHub workflow that the examples use. Any other key fails
+// the test, because the runner below would ignore the key.
 type workflow struct {
 	Name        string
 	On          any
@@ -33,18 +33,18 @@ type workflowStep struct {
 	Env                 map[string]string
 }
 
-// gitHubRunner runs a job as GitHub's does: each step's script by `bash -e`, files for
-// the environment and the outputs, expressions, and a log in which secrets and
-// what was masked are three stars ("Workflow commands for GitHub Actions").
+// gitHubRunner runs a job as GitHub does: each step's script by `bash -e`, with files
+// for the environment and the outputs, with expressions, and with a log in which
+// secrets and masked values are three stars ("Workflow commands for GitHub Actions").
 type gitHubRunner struct {
 	*pipeline
 	secrets  map[string]string
 	vars     map[string]string
-	extra    []workflowStep // after the job's own
+	extra    []workflowStep // run after the job's own steps
 	env      []string
-	outputs  map[string]map[string]string // by the step's id
+	outputs  map[string]map[string]string // by the id of the step
 	masks    []string
-	log      strings.Builder // as people can read it
+	log      strings.Builder // the log as people can read it
 	warnings []string        // the annotations
 	errors   []string
 }
@@ -57,8 +57,8 @@ func newGitHubRunner(p *pipeline) *gitHubRunner {
 	return r
 }
 
-// job runs the steps of the file's only job, up to the first that fails, whose
-// exit code it returns.
+// job runs the steps of the file's only job until one fails, and returns the last exit
+// code.
 func (r *gitHubRunner) job(file string) (code int) {
 	r.Helper()
 	b, err := os.ReadFile(filepath.Join(r.checkout, file))
@@ -80,7 +80,7 @@ func (r *gitHubRunner) job(file string) (code int) {
 		}
 		for i, s := range append(job.Steps, r.extra...) {
 			switch {
-			case s.Uses != "" && !strings.HasPrefix(s.Uses, "actions/checkout@"): // that has been done
+			case s.Uses != "" && !strings.HasPrefix(s.Uses, "actions/checkout@"): // the checkout already exists
 				r.Fatalf("nobody knows what %s does", s.Uses)
 			case s.Run == "" && s.Uses == "":
 				r.Fatalf("step %d does nothing", i)
@@ -127,7 +127,8 @@ func (r *gitHubRunner) step(i int, s workflowStep) (code int) {
 
 var workflowCommand = regexp.MustCompile(`^::([a-z-]+)(?: [^:]*)?::(.*)\n?$`)
 
-// hear obeys a line of a step's output, or writes it to the log.
+// hear carries out a workflow command in a line of a step's output, or writes the line
+// to the log.
 func (r *gitHubRunner) hear(line string) {
 	m := workflowCommand.FindStringSubmatch(line)
 	switch {
@@ -153,8 +154,8 @@ func (r *gitHubRunner) hear(line string) {
 
 var expression = regexp.MustCompile(`\$\{\{ *([^}]*?) *\}\}`)
 
-// expand evaluates the expressions of a text. As at GitHub, a secret that nobody
-// has stored is empty.
+// expand evaluates the expressions in a text. As on GitHub, a secret that nobody has
+// stored is empty.
 func (r *gitHubRunner) expand(text string) string {
 	r.Helper()
 	return expression.ReplaceAllStringFunc(text, func(s string) string {

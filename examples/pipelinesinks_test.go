@@ -17,9 +17,9 @@ import (
 	"tokenform/flow/sandbox"
 )
 
-// The programs of the command outputs, as far as they are used: each reads
-// standard input where the real one does, refuses arguments that would make that
-// one look elsewhere, and leaves both in a file.
+// These scripts stand in for the programs of the command outputs. Each reads standard
+// input if the real program does, refuses arguments that would make the real program
+// read something else, and saves the arguments and the input in a file.
 const (
 	fakeAny = `#!/bin/sh
 call=$(mktemp "$HOME/call.XXXXXX") || exit 125
@@ -27,11 +27,11 @@ name=${0##*/}
 stdin=$(cat; printf .) # the dot keeps what newlines there are
 remember() { printf '%s\n%s\n%s' "$name" "$*" "${stdin%.}" >"$call"; }
 `
-	// The flag --body is where a secret comes from, else it is standard input.
+	// gh takes a secret from the flag --body, or else from standard input.
 	fakeGH = fakeAny + `case " $* " in *" --body"*|*" -b"*) exit 1 ;; " secret set "*) remember "$@" ;; *) exit 1 ;; esac
 `
-	// Sealed it takes nothing. Of the last argument what is behind = is the value,
-	// or "-".
+	// A sealed vault accepts nothing. In the last argument, the text after = is the
+	// value; "-" means standard input.
 	fakeVault = fakeAny + `test ! -e "$HOME/sealed" || { echo 'Vault is sealed' >&2; exit 2; }
 for last; do :; done
 case $last in *=-) remember "$@" ;; *) exit 1 ;; esac
@@ -45,12 +45,13 @@ case $last in *=-) remember "$@" ;; *) exit 1 ;; esac
 *) exit 1 ;;
 esac
 `
-	// What follows the document's name is a file, or "-".
+	// op takes the document from the file named after the document's name; "-" means
+	// standard input.
 	fakeOp = fakeAny + `case "$*" in "document edit "*" -") remember "$@" ;; *) exit 1 ;; esac
 `
 )
 
-// told is one run of a program that is not the real one.
+// told is one run of a stand-in program.
 type told struct{ name, args, stdin string }
 
 // fake puts a program on the pipeline's PATH.
@@ -59,8 +60,8 @@ func (p *pipeline) fake(name, script string) {
 	p.must(os.WriteFile(filepath.Join(p.bin, name), []byte(script), 0o755))
 }
 
-// calls are the runs since the last asking, oldest first. None has a secret in
-// its arguments.
+// calls returns the runs since the last call, oldest first, and checks that no
+// arguments have a secret.
 func (p *pipeline) calls() []told {
 	p.Helper()
 	files, err := filepath.Glob(filepath.Join(p.home, "call.*"))
@@ -77,7 +78,7 @@ func (p *pipeline) calls() []told {
 		p.must(err)
 		p.must(os.Remove(f))
 		part := strings.SplitN(string(b), "\n", 3)
-		if len(part) == 3 { // else it has refused
+		if len(part) == 3 { // a script that refuses saves less
 			p.quiet("the arguments of "+part[0], part[1])
 			calls = append(calls, told{part[0], part[1], part[2]})
 		}
@@ -85,8 +86,8 @@ func (p *pipeline) calls() []told {
 	return calls
 }
 
-// TestPipelineSinks: each keeper of secrets gets the token on standard input,
-// when it has changed, and one that fails is run again by the next apply.
+// TestPipelineSinks checks that each store of secrets gets the token on standard input
+// if the token has changed, and that the next apply runs a failed command again.
 func TestPipelineSinks(t *testing.T) {
 	t.Parallel()
 	p := newPipeline(t, sandbox.Options{})

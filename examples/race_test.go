@@ -16,7 +16,7 @@ import (
 	"tokenform/flow/sandbox/faults"
 )
 
-// run starts the program in dir and returns its exit code and what it printed.
+// run runs the program in dir and returns its exit code and its output.
 func run(t testing.TB, dir string, env []string, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
 	cmd := exec.Command(program, args...)
@@ -46,7 +46,7 @@ outputs:
   - {type: json, path: token.json}
 `
 
-// start readies a folder in which the profile of racer has run out.
+// start makes a directory in which the token of the profile racer has expired.
 func start(t *testing.T) (server *faults.Server, dir string, env []string) {
 	t.Helper()
 	server, url := spotify(t, sandbox.Options{AnyApp: true, RotateAll: true})
@@ -60,8 +60,8 @@ func start(t *testing.T) (server *faults.Server, dir string, env []string) {
 	return server, dir, env
 }
 
-// crowd runs the program once per list of arguments, all at the same time, and
-// wants each to succeed. What they said is returned.
+// crowd runs the program n times at once, checks that each run succeeds, and returns
+// their output.
 func crowd(t *testing.T, dir string, env []string, n int, args func(i int) []string) []string {
 	t.Helper()
 	said := make([]string, n)
@@ -78,9 +78,9 @@ func crowd(t *testing.T, dir string, env []string, n int, args func(i int) []str
 	return said
 }
 
-// TestHundredProcesses: a hundred processes apply one expired profile at once,
-// with refresh tokens that die when they are used: one of them refreshes and
-// all succeed.
+// TestHundredProcesses applies one expired profile in a hundred processes at once, with
+// refresh tokens that die when they are used. One process must refresh, and all must
+// succeed.
 func TestHundredProcesses(t *testing.T) {
 	t.Parallel()
 	server, dir, env := start(t)
@@ -97,8 +97,8 @@ func TestHundredProcesses(t *testing.T) {
 	}
 }
 
-// TestFiftyProfilesShareAFile: fifty processes refresh a profile each, and all
-// write to one .env: nobody's line is lost, and what was there before stays.
+// TestFiftyProfilesShareAFile refreshes fifty profiles at once, which all write to one
+// .env. No line may be lost, and the old content must stay.
 func TestFiftyProfilesShareAFile(t *testing.T) {
 	t.Parallel()
 	server, url := spotify(t, sandbox.Options{AnyApp: true, RotateAll: true})
@@ -137,7 +137,7 @@ func TestFiftyProfilesShareAFile(t *testing.T) {
 	t.Logf("twice 50 processes, one file: all done after %s", time.Since(begun).Round(time.Millisecond))
 }
 
-// expire makes the stored access token one that has just run out.
+// expire makes the stored access token expire just now.
 func expire(t testing.TB, path string) {
 	t.Helper()
 	b, err := os.ReadFile(path)
@@ -147,7 +147,7 @@ func expire(t testing.TB, path string) {
 	write(t, path, strings.Replace(string(b), field(t, b, "expires_at"), "2026-01-01T00:00:00Z", 1))
 }
 
-// field is the value of a string in a state file.
+// field returns the value of a string in a state file.
 func field(t testing.TB, file []byte, name string) string {
 	t.Helper()
 	var fields map[string]any

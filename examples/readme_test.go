@@ -13,10 +13,10 @@ import (
 	"tokenform/flow/sandbox"
 )
 
-// TestReadme follows the README from top to bottom in one folder, as a new
-// user: it writes the files that it shows and runs every command in its sh
-// blocks, with the stand-in as Spotify. The two commands for a clone are run in
-// one, by [TestClone].
+// TestReadme follows the README from top to bottom in one directory, as a new user
+// does: TestReadme writes the files that the README shows and runs every command in its
+// sh blocks, with the stand-in as Spotify. [TestClone] runs the two commands for a
+// clone.
 func TestReadme(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"bash", "curl"} {
@@ -71,9 +71,8 @@ func readme(t *testing.T) string {
 	return string(b)
 }
 
-// TestClone runs the first of the README's two commands in a fresh copy of
-// what git has, and reads the .env that it leaves. The second one is running
-// right now.
+// TestClone runs the first of these two commands in a fresh copy of git's files, and
+// reads the .env that the command writes. The second command runs these tests.
 func TestClone(t *testing.T) {
 	t.Parallel()
 	if !strings.Contains(readme(t), "go run . apply --sandbox examples/quickstart.yaml\ngo test ./...\n") {
@@ -93,7 +92,7 @@ func TestClone(t *testing.T) {
 	for _, name := range strings.Split(strings.TrimSuffix(string(list), "\x00"), "\x00") {
 		b, err := os.ReadFile(filepath.Join("..", name))
 		if err != nil {
-			continue // deleted and not yet committed
+			continue // the file is deleted, but the deletion is not committed yet
 		}
 		to := filepath.Join(dir, name)
 		if err := os.MkdirAll(filepath.Dir(to), 0o700); err != nil {
@@ -118,8 +117,8 @@ func TestClone(t *testing.T) {
 	}
 }
 
-// TestExamplesAreValid: every profile in this folder, and of the pipelines, is
-// one that people can copy.
+// TestExamplesAreValid checks that every profile in this directory, and of the
+// pipelines, can be copied and used.
 func TestExamplesAreValid(t *testing.T) {
 	t.Parallel()
 	var files []string
@@ -147,8 +146,8 @@ func TestExamplesAreValid(t *testing.T) {
 	}
 }
 
-// TestHelpAndReadmeAgree: what the README says of commands, keys and exit codes
-// is what the program says.
+// TestHelpAndReadmeAgree checks that the README agrees with the program on commands,
+// keys and exit codes.
 func TestHelpAndReadmeAgree(t *testing.T) {
 	t.Parallel()
 	text := readme(t)
@@ -178,7 +177,7 @@ func TestHelpAndReadmeAgree(t *testing.T) {
 	}
 }
 
-// section is what follows a heading, to the next empty line.
+// section returns the text after a heading, up to the next empty line.
 func section(text, heading string) string {
 	_, rest, _ := strings.Cut(text, heading)
 	rest, _, _ = strings.Cut(rest, "\n\n")
@@ -195,8 +194,8 @@ func everyHelp(t *testing.T, env []string) string {
 	return all
 }
 
-// TestReadmeNamesTests: every test that the README names, as the proof of a
-// claim, exists.
+// TestReadmeNamesTests checks that every test exists which the README names as the
+// proof of a claim.
 func TestReadmeNamesTests(t *testing.T) {
 	t.Parallel()
 	var names []string
@@ -226,8 +225,8 @@ func TestReadmeNamesTests(t *testing.T) {
 	}
 }
 
-// TestPipelinesAreListed: each file of examples/pipelines is in the README's
-// table, beside a test that runs it and exists ([TestReadmeNamesTests]).
+// TestPipelinesAreListed checks that each file of examples/pipelines is in the README's
+// table, next to a test that runs the file and exists ([TestReadmeNamesTests]).
 func TestPipelinesAreListed(t *testing.T) {
 	t.Parallel()
 	_, table, _ := strings.Cut(readme(t), "\n### Pipelines\n")

@@ -56,9 +56,9 @@ func (s source) imports() []string {
 	return list
 }
 
-// TestImports keeps the rooms apart: config says what is wanted, flow makes it
-// so, output writes what came of it. Every arrow runs down, and main knows the
-// top alone.
+// TestImports checks which package may import which: config loads profiles, flow gets
+// tokens for them, output writes the tokens. A package may import only packages below
+// it, and main only output/cli.
 func TestImports(t *testing.T) {
 	allowed := map[string][]string{
 		".":                   {"output/cli"},
@@ -69,7 +69,7 @@ func TestImports(t *testing.T) {
 		"flow/state":          {"config/fault", "config/paths", "flow/atomicfile"},
 		"flow/oauth":          {"config/fault"},
 		"flow/sandbox":        {},
-		"flow/sandbox/faults": {"flow/sandbox"}, // and only tests import it
+		"flow/sandbox/faults": {"flow/sandbox"}, // and only tests may import faults
 		"flow/atomicfile":     {"config/paths"},
 		"config":              {"config/dotenv", "config/fault", "config/paths"},
 		"config/dotenv":       {},
@@ -93,13 +93,13 @@ func TestImports(t *testing.T) {
 	}
 }
 
-// TestOneDoor: each large library is touched in one file, so that its traps
-// are, too.
+// TestOneDoor checks that each large library is imported by one file only, so that the
+// workarounds for its pitfalls are in one file too.
 func TestOneDoor(t *testing.T) {
 	doors := map[string][]string{}
 	for _, s := range sources(t) {
 		if strings.HasPrefix(s.path, "examples/benchmarks/") {
-			continue // programs to compare with
+			continue // these programs are for comparison
 		}
 		for _, i := range s.imports() {
 			doors[i] = append(doors[i], s.path)
@@ -117,16 +117,16 @@ func TestOneDoor(t *testing.T) {
 	}
 }
 
-// TestProcessBelongsToMain: arguments, environment, streams, exit status and
-// the clock are main.go's alone; everybody else is handed them.
+// TestProcessBelongsToMain checks that only main.go uses the process's arguments,
+// environment, streams, exit status and clock, and passes them to all other code.
 func TestProcessBelongsToMain(t *testing.T) {
 	forbidden := map[string][]string{
 		"os":   {"Args", "Stdin", "Stdout", "Stderr", "Exit", "Getenv", "LookupEnv", "Environ"},
 		"time": {"Now", "Since"},
 	}
 	allowed := map[string][]string{
-		"config/fault/crash.go": {"Stderr", "Exit"}, // a crash cannot ask anybody
-		"flow/oauth/network.go": {"Getenv"},         // net/http and crypto/x509 read the same variables by themselves
+		"config/fault/crash.go": {"Stderr", "Exit"}, // a crash handler has no other way
+		"flow/oauth/network.go": {"Getenv"},         // net/http and crypto/x509 read the same variables directly
 	}
 	for _, s := range sources(t) {
 		if s.path == "main.go" || strings.HasPrefix(s.path, "examples/") {
@@ -145,16 +145,16 @@ func TestProcessBelongsToMain(t *testing.T) {
 	}
 }
 
-// TestWhoPrints: output/terminal and the outputs print. Everybody else speaks
-// through a voice, or builds a text.
+// TestWhoPrints checks that only output/terminal and the outputs print. All other code
+// uses a voice, or builds a text.
 func TestWhoPrints(t *testing.T) {
 	printers := []string{"Fprint", "Fprintf", "Fprintln", "Print", "Printf", "Println"}
 	for _, s := range sources(t) {
 		if room := path.Dir(s.path); room == "output" || room == "output/terminal" || strings.HasPrefix(room, "examples") {
 			continue
 		}
-		// fmt.Fprintf also formats into builders, hashes and formatters: these are
-		// values that a function makes, no streams that it was handed.
+		// fmt.Fprintf may also write into builders, hashes and formatters: a function
+		// makes these itself, while it gets streams as arguments.
 		streams := map[string]bool{}
 		ast.Inspect(s.file, func(n ast.Node) bool {
 			if f, ok := n.(*ast.Field); ok {

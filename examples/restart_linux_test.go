@@ -16,8 +16,8 @@ import (
 	"tokenform/flow/sandbox"
 )
 
-// server is a command that runs longer than a token. It writes each start with its token, and
-// how it ended, and has a child of its own.
+// server is a command that runs longer than a token lives. server writes to log each
+// start with its token, and how it ended, and starts a child process.
 const server = `#!/bin/sh
 echo "start $SPOTIFY_ACCESS_TOKEN" >>log
 sleep 300 &
@@ -28,12 +28,12 @@ trap 'echo int >>log; exit 7' INT
 while :; do sleep 0.05; done
 `
 
-// supervised is tokenform exec with such a command.
+// supervised is a running tokenform exec with server as its command.
 type supervised struct {
 	*testing.T
 	dir string
 	cmd *exec.Cmd
-	err fmt.Stringer // what it says; a file, which the command may keep open
+	err fmt.Stringer // the output of tokenform, in a file that the command may keep open
 }
 
 func supervise(t *testing.T, life time.Duration, script string, args ...string) *supervised {
@@ -60,7 +60,7 @@ func supervise(t *testing.T, life time.Duration, script string, args ...string) 
 	return s
 }
 
-// said is the path of what a process says.
+// said is the path of a file with the output of a process.
 type said string
 
 func (p said) String() string {
@@ -73,7 +73,7 @@ func (s *supervised) log() string {
 	return string(b)
 }
 
-// until waits for so many lines of the log that begin with a word.
+// until waits for n lines in the log that begin with word.
 func (s *supervised) until(word string, n int) {
 	s.Helper()
 	for range 400 {
@@ -97,7 +97,7 @@ func (s *supervised) end() int {
 	return s.cmd.ProcessState.ExitCode()
 }
 
-// left returns the processes of the log that are alive.
+// left returns those processes in the log that are still alive.
 func (s *supervised) left() (pids []int) {
 	for line := range strings.Lines(s.log()) {
 		words := strings.Fields(line)
@@ -130,8 +130,8 @@ func (s *supervised) alone() {
 	}
 }
 
-// TestExecRestart checks that a command is started anew with each new token, and is ended with
-// all that it has started.
+// TestExecRestart checks that a command is restarted with each new token, and that
+// everything which the command has started ends with it.
 func TestExecRestart(t *testing.T) {
 	t.Parallel()
 	s := supervise(t, 3*time.Second, server, "--restart")
@@ -164,7 +164,7 @@ func TestExecRestartTrouble(t *testing.T) {
 		_ = s.cmd.Process.Signal(syscall.SIGTERM)
 		time.Sleep(500 * time.Millisecond)
 		if n := len(s.left()); n != 1 {
-			t.Errorf("%d commands at work", n) // a signal goes on to the command, and no more
+			t.Errorf("%d commands at work", n) // a signal goes on to the command, and does nothing else
 		}
 		_ = s.cmd.Process.Kill()
 		_ = s.cmd.Wait()
@@ -201,7 +201,7 @@ func TestExecRestartTrouble(t *testing.T) {
 		if code := s.end(); code != 7 || strings.Contains(s.log(), "term") {
 			t.Errorf("exit %d\n%s", code, s.log())
 		}
-		s.alone() // its child, too
+		s.alone() // the child is gone, too
 	})
 }
 
@@ -217,8 +217,8 @@ func TestExecSignal(t *testing.T) {
 	s.alone()
 }
 
-// TestExecKilled kills tokenform at random moments: the command does not outlive it, and the
-// next run goes on without a person.
+// TestExecKilled kills tokenform at random moments. The command must end too, and the
+// next run must continue without a person.
 func TestExecKilled(t *testing.T) {
 	t.Parallel()
 	for i := range 12 {

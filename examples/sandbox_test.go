@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// TestSandboxCommand: the stand-in as a server of its own prints what points
-// tokenform at it, and ends well when it is interrupted.
+// TestSandboxCommand checks that tokenform sandbox prints the variables that point
+// tokenform at the stand-in, and ends with success when it is interrupted.
 func TestSandboxCommand(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

@@ -17,7 +17,7 @@ import (
 	"tokenform/output/terminal"
 )
 
-// schema compiles one of the program's, dates and all.
+// schema compiles a schema of the program, with formats such as dates checked.
 func schema(text string) (*jsonschema.Schema, error) {
 	doc, err := jsonschema.UnmarshalJSON(strings.NewReader(text))
 	if err != nil {
@@ -31,8 +31,8 @@ func schema(text string) (*jsonschema.Schema, error) {
 	return c.Compile("schema.json")
 }
 
-// conform holds every JSON that the program has printed in these tests against
-// the schema that it prints itself.
+// conform checks every JSON that the program has printed in these tests against the
+// program's own schema.
 func conform() error {
 	s, err := schema(terminal.Schema)
 	if err != nil {
@@ -51,14 +51,14 @@ func conform() error {
 		}
 		words := strings.Fields(string(args))
 		if dash := slices.Index(words, "--"); dash >= 0 {
-			words = words[:dash] // the rest is another command's
+			words = words[:dash] // the words after -- belong to another command
 		}
 		said, err := os.ReadFile(strings.TrimSuffix(run, ".args") + ".json")
 		if err != nil && slices.Contains(words, "--json") {
 			said, err = os.ReadFile(strings.TrimSuffix(run, ".args") + ".out")
 		}
 		if err != nil {
-			continue // none was asked for
+			continue // the run was not asked for JSON
 		}
 		objects := [][]byte{said}
 		if slices.Contains(words, "watch") {
@@ -96,8 +96,8 @@ func conform() error {
 	return errors.Join(errs...)
 }
 
-// TestProfileSchema: the schema takes every profile in this folder, and finds
-// the mistakes that a schema can find.
+// TestProfileSchema checks that the schema accepts every profile in this directory, and
+// finds the mistakes that a schema can find.
 func TestProfileSchema(t *testing.T) {
 	t.Parallel()
 	s, err := schema(config.Schema)

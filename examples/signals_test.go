@@ -18,8 +18,8 @@ import (
 	"tokenform/flow/sandbox"
 )
 
-// TestReadInterrupted: the first SIGTERM ends a run that waits for a pipe, although
-// a run at work takes signals over.
+// TestReadInterrupted checks that the first SIGTERM ends a run that waits for a pipe,
+// even if the run catches signals.
 func TestReadInterrupted(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -58,8 +58,8 @@ func TestReadInterrupted(t *testing.T) {
 			}
 			t.Cleanup(func() { _ = cmd.Process.Kill() })
 			if c.fifo == "" {
-				time.Sleep(300 * time.Millisecond) // nothing tells when standard input is read
-			} else { // opening it for writing waits for the reader
+				time.Sleep(300 * time.Millisecond) // nothing shows when standard input is read
+			} else { // opening the pipe for writing waits for the reader
 				f, err := os.OpenFile(filepath.Join(dir, c.fifo), os.O_WRONLY, 0)
 				if err != nil {
 					t.Fatal(err)
@@ -76,7 +76,7 @@ func TestReadInterrupted(t *testing.T) {
 			case <-time.After(10 * time.Second):
 				t.Fatal("the read goes on")
 			}
-			// A run that has not taken signals over yet dies of SIGTERM, as it should.
+			// A run that does not catch signals yet dies of SIGTERM, as it should.
 			status := cmd.ProcessState.Sys().(syscall.WaitStatus)
 			if code := cmd.ProcessState.ExitCode(); !status.Signaled() && code != 130 && !(code == 0 && c.args[0] == "watch") {
 				t.Errorf("exit %d\n%s", code, errs.String())
@@ -89,7 +89,7 @@ func TestReadInterrupted(t *testing.T) {
 	}
 }
 
-// watched is a watch that runs, and what it says.
+// watched is a running watch and its output.
 type watched struct {
 	*testing.T
 	cmd   *exec.Cmd
@@ -138,7 +138,7 @@ func (w *watched) text() string {
 	return strings.Join(w.said, "\n")
 }
 
-// says waits until what has been said so many times.
+// says waits until the output has the text what at least times times.
 func (w *watched) says(what string, times int) {
 	w.Helper()
 	for end := time.Now().Add(40 * time.Second); strings.Count(w.text(), what) < times; time.Sleep(20 * time.Millisecond) {
@@ -155,7 +155,7 @@ func (w *watched) hangup() {
 	}
 }
 
-// ends sends SIGTERM, after which watch must end well.
+// ends sends SIGTERM, and checks that watch ends with success.
 func (w *watched) ends() {
 	w.Helper()
 	if err := w.cmd.Process.Signal(syscall.SIGTERM); err != nil {
@@ -166,8 +166,8 @@ func (w *watched) ends() {
 
 const service = "profile: dev\nclient: {id: app, secret: hush-hush}\ngrant: client_credentials\n"
 
-// TestWatchHangupAtStart: a SIGHUP that arrives while watch still reads its
-// profiles wakes it, and does not end it.
+// TestWatchHangupAtStart checks that a SIGHUP while watch still reads its profiles
+// wakes watch, and does not end it.
 func TestWatchHangupAtStart(t *testing.T) {
 	t.Parallel()
 	_, url := spotify(t, sandbox.Options{AnyApp: true})
@@ -177,7 +177,7 @@ func TestWatchHangupAtStart(t *testing.T) {
 		t.Fatal(err)
 	}
 	w := watching(t, dir, url, "fifo.yaml")
-	f, err := os.OpenFile(fifo, os.O_WRONLY, 0) // waits until watch reads
+	f, err := os.OpenFile(fifo, os.O_WRONLY, 0) // the open waits until watch reads
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -186,14 +186,14 @@ func TestWatchHangupAtStart(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.Close()
-	// The SIGHUP has the profile read once more, which waits for a writer: that must
-	// not keep watch from ending.
+	// After the SIGHUP, watch reads the profile again, and waits for a writer. It must
+	// end all the same.
 	w.says("dev: requested a token", 1)
 	w.ends()
 }
 
-// TestWatchStandardInput: standard input can be read once; a SIGHUP looks at
-// everything else anew.
+// TestWatchStandardInput checks that a SIGHUP makes watch read everything again except
+// standard input, which can be read only once.
 func TestWatchStandardInput(t *testing.T) {
 	t.Parallel()
 	_, url := spotify(t, sandbox.Options{AnyApp: true})
@@ -205,7 +205,7 @@ func TestWatchStandardInput(t *testing.T) {
 	w.stdin.Close()
 	w.says("dev: requested a token", 1)
 	w.hangup()
-	time.Sleep(300 * time.Millisecond) // for what it might say
+	time.Sleep(300 * time.Millisecond) // time for output that should not come
 	expire(t, stateAt(filepath.Join(dir, ".tokenform"), "dev.json"))
 	w.hangup()
 	w.says("dev: requested a token", 2)
@@ -215,8 +215,8 @@ func TestWatchStandardInput(t *testing.T) {
 	}
 }
 
-// TestWatchNotices: what a profile reads is watched like the profile: env files,
-// secrets and templates. What watch itself writes does not wake it.
+// TestWatchNotices checks that watch also watches the files that a profile reads: env
+// files, secrets and templates. Files that watch writes itself must not wake it.
 func TestWatchNotices(t *testing.T) {
 	t.Parallel()
 	server, url := spotify(t, sandbox.Options{AnyApp: true})

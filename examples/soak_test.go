@@ -13,11 +13,11 @@ import (
 	"tokenform/flow/sandbox/faults"
 )
 
-// harm is what may go wrong with a refresh, and how often.
+// harm is something that may go wrong with a refresh. weight says how often.
 type harm struct {
 	weight int
 	fault  faults.Fault
-	eats   bool // the answer to a grant that was consumed: nothing can save the login
+	eats   bool // the answer to a consumed grant is lost: nothing can save the login
 }
 
 var harms = []harm{
@@ -36,10 +36,10 @@ var harms = []harm{
 	{2, faults.ResetAfterGrant(), true},
 }
 
-// tally is what a soak has seen.
+// tally counts what has happened in a soak.
 type tally struct {
 	refreshes, done, kills, aimed, faults int
-	window, chance                        int // lost in the window, by aimed kills and by others
+	window, chance                        int // logins lost in the window, by aimed kills and by others
 	eaten, lost, torn                     int
 }
 
@@ -48,9 +48,9 @@ func (a tally) plus(b tally) tally {
 		a.window + b.window, a.chance + b.chance, a.eaten + b.eaten, a.lost + b.lost, a.torn + b.torn}
 }
 
-// TestSoak refreshes again and again while the network fails and processes are
-// killed at random. TOKENFORM_SOAK is how often, TOKENFORM_SOAK_SEED makes the
-// same choices again.
+// TestSoak refreshes again and again while the network fails and processes are killed
+// at random. TOKENFORM_SOAK is the number of refreshes. TOKENFORM_SOAK_SEED repeats the
+// random choices of an earlier run.
 func TestSoak(t *testing.T) {
 	t.Parallel()
 	const workers = 6
@@ -88,7 +88,7 @@ func TestSoak(t *testing.T) {
 	}
 }
 
-// refresh lets the token run out and applies, with bad luck, then without.
+// refresh lets the token expire and applies twice, first with bad luck, then without.
 func (v *victim) refresh(n *tally, luck *rand.Rand) {
 	expire(v.t, v.file(stateFileName))
 	before, asked := v.files()[stateFileName], v.server.Count("/api/token")
@@ -103,7 +103,7 @@ func (v *victim) refresh(n *tally, luck *rand.Rand) {
 	aimed, blind := false, false
 	switch luck.IntN(3) {
 	case 0:
-		aimed = true // soon after the request has come
+		aimed = true // soon after the request has arrived
 	case 1:
 		blind = true
 	}
@@ -136,7 +136,7 @@ func (v *victim) refresh(n *tally, luck *rand.Rand) {
 		n.faults++
 	}
 
-	// What is left is whole, and the next apply mends it.
+	// All files must be whole, and the next apply must restore the token.
 	state, outputs := v.tokens()
 	for _, token := range append(outputs[:], state) {
 		if token == "" {
@@ -155,9 +155,9 @@ func (v *victim) refresh(n *tally, luck *rand.Rand) {
 	if code == 0 {
 		n.done++
 	} else if next, complaint := v.apply("never"); next != 0 {
-		// Lost as it must be is only what was used up at the server, and written
-		// down nowhere.
-		sent := v.server.Count("/api/token") - asked - 1 // without the one just refused
+		// A login may be lost only if its refresh token was used up at the server, and
+		// the new one is written nowhere.
+		sent := v.server.Count("/api/token") - asked - 1 // without the request that was just refused
 		unsaved := after == before || h.eats && compare(before, after) == "marked"
 		switch excused := next == 4 && sent > 0 && unsaved && !written; {
 		case excused && h.eats:

@@ -48,7 +48,7 @@ func TestStories(t *testing.T) {
 	})
 }
 
-// story is what the commands of one script remember.
+// story is the data that the commands of one script share.
 type story struct {
 	server  *faults.Server
 	counted map[string]int
@@ -94,7 +94,7 @@ func (s *story) calm(ts *testscript.TestScript) {
 	s.seen = now
 }
 
-// stateFile is the profile's state as JSON.
+// stateFile returns the path of the profile's state and the state as JSON.
 func stateFile(ts *testscript.TestScript, profile string) (path string, fields map[string]any) {
 	path = ts.MkAbs(filepath.Join(".tokenform", profile+ts.Getenv("AT")+".json"))
 	b, err := os.ReadFile(path)

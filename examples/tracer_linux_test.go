@@ -12,24 +12,24 @@ import (
 	"unsafe"
 )
 
-// A tracer does what `strace -f -e inject=SET:signal=KILL:when=N` would, but
-// for one thing: strace counts per thread, and Go moves its work between
-// threads, so that the same N is another place each time and some places are
-// never met. Here one count goes over all threads.
+// A tracer does what `strace -f -e inject=SET:signal=KILL:when=N` does, but has one
+// count for all threads. strace counts per thread, and Go moves its work between
+// threads, so that the same N is another place each time, and some places are never
+// reached.
 
-// call is a system call that touches a file or a socket, before it is made.
+// call is a system call on a file or a socket, before the call is made.
 type call struct {
 	name string
-	what string // its path, or what its descriptor stands for
+	what string // the path, or what the descriptor stands for
 }
 
 func (c call) String() string { return c.name + " " + c.what }
 
-// touching are the calls of interest. Those that only look (stat, lseek) are
-// left out: being killed at one is being killed at the next.
+// touching are the calls of interest. Calls that only look (stat, lseek) are left out:
+// a kill at such a call has the same effect as a kill at the next call.
 var touching = map[uint64]struct {
 	name string
-	path int // the argument that points to a path; zero: the first is a descriptor
+	path int // the argument that points to a path; zero means that the first argument is a descriptor
 }{
 	syscall.SYS_OPENAT: {"openat", 1}, syscall.SYS_MKDIRAT: {"mkdirat", 1}, syscall.SYS_READLINKAT: {"readlinkat", 1},
 	syscall.SYS_UNLINKAT: {"unlinkat", 1}, syscall.SYS_RENAMEAT: {"renameat", 1}, syscall.SYS_FCHMODAT: {"fchmodat", 1},
@@ -40,28 +40,28 @@ var touching = map[uint64]struct {
 	syscall.SYS_SENDTO: {name: "sendto"}, syscall.SYS_RECVFROM: {name: "recvfrom"}, syscall.SYS_SHUTDOWN: {name: "shutdown"}, syscall.SYS_SETSOCKOPT: {name: "setsockopt"},
 }
 
-// trace runs cmd to its end and lets before see every call of interest; when
-// it returns true the program is killed, and the call is not made. With status
-// -1 it was. Only the thread that started a process may trace it.
+// trace runs cmd to its end and calls before at every call of interest. If before
+// returns true, trace kills the program, and the call is not made. status is -1 if the
+// program was killed. Only the thread that started a process may trace the process.
 func trace(t *testing.T, cmd *exec.Cmd, before func(call) (kill bool)) (status int) {
 	t.Helper()
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	// In a group of its own, it and its threads can be waited for alone: this
-	// thread may have started other programs, for tests that wait for them.
+	// A process group of its own lets wait4 wait for the process and its threads alone:
+	// this thread may have started other programs, for tests that wait for them.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Ptrace: true, Setpgid: true}
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
 	pid := cmd.Process.Pid
 	defer func() {
-		_ = cmd.Process.Kill() // it has ended, unless this goes wrong
+		_ = cmd.Process.Kill() // the process has ended already, unless something went wrong
 		_ = cmd.Process.Release()
 	}()
 	known := map[int]bool{}
 	for {
 		var ws syscall.WaitStatus
-		// __WNOTHREAD: the children of other tests are not ours to wait for.
+		// __WNOTHREAD excludes the children of other tests' threads.
 		tid, err := syscall.Wait4(-pid, &ws, syscall.WALL|0x20000000, nil)
 		switch {
 		case err == syscall.EINTR:
@@ -85,17 +85,17 @@ func trace(t *testing.T, cmd *exec.Cmd, before func(call) (kill bool)) (status i
 			if c, ok := entered(pid, tid); ok && before(c) {
 				_ = cmd.Process.Kill()
 			}
-		case stop == syscall.SIGTRAP || !known[tid]: // a new thread, told of twice
+		case stop == syscall.SIGTRAP || !known[tid]: // a new thread is reported twice
 		default:
 			signal = int(stop)
 		}
 		known[tid] = true
-		_ = syscall.PtraceSyscall(tid, signal) // it may be dead by now
+		_ = syscall.PtraceSyscall(tid, signal) // the thread may be dead by now
 	}
 }
 
-// entered returns the call that a thread of the process is about to make, if it
-// is of interest.
+// entered returns the call that a thread of the process is about to make. ok is false
+// if the call is of no interest.
 func entered(pid, tid int) (call, bool) {
 	var info struct { // ptrace_syscall_info, see ptrace(2)
 		op     uint8
@@ -124,7 +124,7 @@ func entered(pid, tid int) (call, bool) {
 	return c, strings.HasPrefix(c.what, "/") || strings.HasPrefix(c.what, "socket:")
 }
 
-// traceable skips where a process may not look into its children.
+// traceable skips the test if a process may not trace its children.
 func traceable(t *testing.T) {
 	t.Helper()
 	runtime.LockOSThread()

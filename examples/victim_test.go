@@ -15,11 +15,11 @@ import (
 	"tokenform/flow/sandbox/faults"
 )
 
-// stateTemporary is where a new state grows until it is renamed.
+// stateTemporary is the temporary file of a new state, until the rename.
 const stateTemporary = ".tokenform/.dev.json.tokenform-tmp"
 
-// victim is a profile whose runs are killed. Its refresh tokens die when they
-// are used, so that losing one shows.
+// victim is a profile whose runs are killed. Each refresh token dies when it is used,
+// so that a lost one is noticed.
 type victim struct {
 	trial
 	all []string // variables
@@ -57,11 +57,12 @@ func (v *victim) end(cmd *exec.Cmd, stderr *bytes.Buffer) (int, string) {
 
 var looksSecret = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`[AB]Q[A-Za-z0-9_-]{40,}|hush-hush`) })
 
-// shownParameter is what the authorize URL shows on purpose. It is random, and
-// once in a thousand logins it looks like a token.
+// shownParameter matches the random parameters that the authorize URL shows on purpose.
+// In one of a thousand logins, such a parameter looks like a token.
 var shownParameter = regexp.MustCompile(`(code_challenge|state)=[A-Za-z0-9_-]+`)
 
-// discreet stands in for the canaries where there are thousands of runs.
+// discreet checks the output for secrets, instead of the canaries: there are thousands
+// of runs.
 func (v *victim) discreet(stderr string) {
 	if looksSecret().MatchString(shownParameter.ReplaceAllString(stderr, "")) {
 		v.t.Error("a secret is shown on standard error")
@@ -77,7 +78,7 @@ func (v *victim) apply(login string) (int, string) {
 	return v.end(cmd, stderr)
 }
 
-// must applies and wants it to succeed.
+// must applies and checks that apply succeeds.
 func (v *victim) must(login string) {
 	v.t.Helper()
 	if code, stderr := v.apply(login); code != 0 {
@@ -88,8 +89,8 @@ func (v *victim) must(login string) {
 var envFile, webFile = regexp.MustCompile(`^# mine\nOTHER=1\nSPOTIFY_ACCESS_TOKEN=(BQ[\w-]+)\n$`),
 	regexp.MustCompile(`^TOKEN=(BQ[\w-]+) # by hand\r\nexport X='y'\r\nUNTIL=2\d\d\d-\S+Z\r\n$`)
 
-// tokens are the access tokens in the files of v. One that is torn, empty or
-// missing has "".
+// tokens returns the access tokens in the files of v. A file that is torn, empty or
+// missing gives "".
 func (v *victim) tokens() (state string, outputs [3]string) {
 	f := v.files()
 	for i, m := range [][]string{envFile.FindStringSubmatch(f[".env"]), webFile.FindStringSubmatch(f["web/.env"])} {
@@ -107,7 +108,7 @@ func (v *victim) tokens() (state string, outputs [3]string) {
 	return access(f[stateFileName]), outputs
 }
 
-// settled wants every file to be whole and to have state's token.
+// settled checks that every file is whole and has state's token.
 func (v *victim) settled(when string) {
 	v.t.Helper()
 	if state, outputs := v.tokens(); state == "" || outputs != [3]string{state, state, state} {
@@ -115,13 +116,13 @@ func (v *victim) settled(when string) {
 	}
 }
 
-// readable wants the program itself to find nothing wrong with its state.
+// readable checks that the program itself finds no error in its state.
 func (v *victim) readable() {
 	cmd, stderr := v.command("status")
 	if err := cmd.Start(); err != nil {
 		v.t.Fatal(err)
 	}
-	// 4: a false invalid_grant has been believed
+	// Exit code 4 means that the program has believed a false invalid_grant.
 	if code, stderr := v.end(cmd, stderr); code != 0 && code != 4 {
 		v.t.Errorf("status: exit %d\n%s", code, stderr)
 	}

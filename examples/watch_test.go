@@ -16,8 +16,8 @@ import (
 	"tokenform/flow/sandbox"
 )
 
-// TestWatch: tokens that live for seconds are kept valid, a changed profile is
-// taken up, and SIGTERM ends it well.
+// TestWatch checks that watch keeps tokens valid which live for seconds, notices a
+// changed profile, and ends with success on SIGTERM.
 func TestWatch(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("the signals are those of unix")
@@ -83,9 +83,9 @@ func TestWatch(t *testing.T) {
 	if err := cmd.Process.Signal(syscall.SIGHUP); err != nil {
 		t.Fatal(err)
 	}
-	next() // read once more
+	next() // watch has read the profile again
 
-	// A profile that has become wrong is said, and the old one goes on.
+	// If a profile becomes wrong, watch reports the error and keeps the old profile.
 	write(t, profile, "nonsense: [\n")
 	if err := cmd.Process.Signal(syscall.SIGHUP); err != nil {
 		t.Fatal(err)

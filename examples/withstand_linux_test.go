@@ -19,22 +19,22 @@ import (
 	"tokenform/flow/sandbox/faults"
 )
 
-// trouble is one that a disk makes, and how the program must come through it:
-// what it exits with, what it says, how often it asks for a token, what state
-// and outputs hold afterwards, and how the next run mends it.
+// trouble is a problem that a disk can cause, and what the program must do then: its
+// exit code, its messages, the number of token requests, the content of state and
+// outputs afterwards, and the next run.
 type trouble struct {
 	name     string
-	first    bool   // nobody has logged in yet; else a token is stored, and
-	valid    bool   // it is still good; else it has run out, and its refresh token dies with its use
-	ordinary bool   // the program is not run by root, for whom no permission counts
-	mount    string // a file system of 64 KiB is mounted here in the project
+	first    bool   // nobody has logged in yet; else a token is stored
+	valid    bool   // the stored token is still valid; else it has expired, and its refresh token dies when it is used
+	ordinary bool   // an ordinary user runs the program, because permissions do not stop root
+	mount    string // where in the project a file system of 64 KiB is mounted
 	before   func(*disk)
 	during   func(*disk) // while the server answers
-	after    func(*disk) // takes the trouble away
-	args     []string    // default: apply --login never
+	after    func(*disk) // ends the trouble
+	args     []string    // nil means apply --login never
 
 	exit     int
-	message  string // part of the error, or of the warning where there is no error
+	message  string // part of the error, or of the warning if there is no error
 	hint     string
 	requests int
 	state    string // old, new, or none
@@ -42,13 +42,13 @@ type trouble struct {
 	next     int    // token requests of the next apply, which succeeds
 }
 
-// disk is a project on a real file system, with outputs in a folder of their own.
+// disk is a project on a real file system, with outputs in a directory of their own.
 type disk struct {
 	*testing.T
 	server *faults.Server
 	dir    string
 	env    []string
-	user   *syscall.SysProcAttr // who runs the program; nil: whoever runs the tests
+	user   *syscall.SysProcAttr // the user who runs the program; nil means the user who runs the tests
 }
 
 const diskProfile = `profile: dev
@@ -62,7 +62,7 @@ outputs:
 
 var firstLogin = []string{"apply", "--login", "browser", "--login-timeout", "20s"}
 
-// mine is what the user has in .env.
+// mine is the user's own text in .env.
 const mine = "# mine\nOTHER=1\n"
 
 func newDisk(t *testing.T) *disk {
@@ -91,7 +91,7 @@ func (d *disk) must(err error) {
 	}
 }
 
-// read is the content of a file; nil: there is none, or nothing to read.
+// read returns the content of a file; nil means that there is no regular file.
 func (d *disk) read(name string) []byte {
 	if info, err := os.Stat(d.path(name)); err != nil || !info.Mode().IsRegular() {
 		return nil
@@ -101,7 +101,7 @@ func (d *disk) read(name string) []byte {
 	return b
 }
 
-// tokenform runs the program, and during while the server answers it.
+// tokenform runs the program, and calls during while the server answers.
 func (d *disk) tokenform(during func(*disk), args ...string) (code, requests int, stdout, stderr string) {
 	d.Helper()
 	cmd := exec.Command(program, args...)
@@ -124,7 +124,8 @@ func (d *disk) tokenform(during func(*disk), args ...string) (code, requests int
 	return cmd.ProcessState.ExitCode(), d.server.Count("/api/token") - asked, out.String(), errs.String()
 }
 
-// withstand runs the program through every trouble. With -v it prints the table.
+// withstand runs the program through every trouble. With -v, withstand prints the
+// table.
 func withstand(t *testing.T, troubles []trouble) {
 	lines := make([]string, len(troubles))
 	t.Run("rows", func(t *testing.T) {
@@ -133,7 +134,7 @@ func withstand(t *testing.T, troubles []trouble) {
 		}
 	})
 	for _, line := range lines {
-		if line != "" { // skipped, or left out by -run
+		if line != "" { // empty if the trouble was skipped, or left out by -run
 			t.Log(line)
 		}
 	}
@@ -196,12 +197,12 @@ func (x trouble) meet(t *testing.T) string {
 	return fmt.Sprintf("%-48s  %s  next: %d requests", x.name, got, x.next)
 }
 
-// mend applies once more, and looks for what is left over.
+// mend applies again, and looks for leftovers.
 func (x trouble) mend(d *disk) {
 	login := "never"
 	if x.first && x.state != "new" {
 		login = "browser"
-		if d.user != nil { // the browser is not everybody's
+		if d.user != nil { // other users may not run the browser
 			d.give(os.Geteuid())
 			d.user = nil
 		}
@@ -224,7 +225,8 @@ func (x trouble) mend(d *disk) {
 	}))
 }
 
-// compareFile says what became of a file: whole tells whether new content is.
+// compareFile returns one word for what happened to a file. whole reports whether new
+// content is complete.
 func compareFile(before, now []byte, whole func([]byte) bool) string {
 	switch {
 	case now == nil:

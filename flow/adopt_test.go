@@ -23,7 +23,7 @@ func clientFile(dir string) func(*config.Profile) {
 	}
 }
 
-// theirs is the file as the client has it.
+// theirs is the content of the client's file.
 type theirs struct {
 	Access  string    `json:"access_token"`
 	Refresh string    `json:"refresh_token,omitempty"`
@@ -54,7 +54,8 @@ func (w *world) clientWrites(f theirs) {
 	}
 }
 
-// clientRefreshes is a client that refreshes on its own and writes what it got.
+// clientRefreshes refreshes as a client does on its own, and writes the answer to the
+// client's file.
 func (w *world) clientRefreshes() theirs {
 	w.Helper()
 	f := w.clientHas()
@@ -70,8 +71,8 @@ func (w *world) clientRefreshes() theirs {
 	return f
 }
 
-// adopts plans and applies p, which must take the client's token without asking
-// for another one and bring everything in line with it.
+// adopts plans and applies p, and checks that p takes the client's token without a
+// request for another one, and that everything agrees with that token.
 func (w *world) adopts(p config.Profile, want theirs) {
 	w.Helper()
 	plan := w.runner().Plan([]config.Profile{p})[0]
@@ -100,11 +101,11 @@ func TestAdopt(t *testing.T) {
 		w := newWorld(t, sandbox.Options{})
 		p := w.profile(clientFile(w.dir))
 		before := w.must(p, flow.Login)
-		w.pass(10 * time.Minute) // ours is still valid
+		w.pass(10 * time.Minute) // our token is still valid
 		w.adopts(p, w.clientRefreshes())
 		w.pass(57 * time.Minute)
 		w.must(p, flow.Refresh)
-		w.pass(57 * time.Minute) // ours is over, theirs is not
+		w.pass(57 * time.Minute) // our token has expired, and the client's has not
 		w.adopts(p, w.clientRefreshes())
 		if now := w.stored(p); now.Refresh != before.Refresh || !now.Authorized.Equal(before.Authorized) {
 			t.Error("the login changed")
@@ -149,7 +150,7 @@ func TestAdopt(t *testing.T) {
 		w.clientRefreshes()
 		w.pass(2 * time.Hour)
 		w.unattended()
-		w.must(p, flow.Refresh) // with the client's, after ours was refused
+		w.must(p, flow.Refresh) // with the client's refresh token, after ours was refused
 		w.pass(2 * time.Hour)
 		w.must(p, flow.Refresh)
 	})
@@ -167,8 +168,8 @@ func TestAdopt(t *testing.T) {
 	})
 }
 
-// TestNotAdopted: what is not certain to be of this login is not taken, and a
-// login is not overwritten.
+// TestNotAdopted checks that a token which may be of another login is not adopted, and
+// that no login is overwritten.
 func TestNotAdopted(t *testing.T) {
 	t.Run("of another account", func(t *testing.T) {
 		w := newWorld(t, sandbox.Options{})
@@ -183,14 +184,14 @@ func TestNotAdopted(t *testing.T) {
 		if w.stored(p).Access != before.Access || w.clientHas() != file {
 			t.Error("something changed")
 		}
-		// An outage is no proof, and no reason to write over it.
+		// An outage proves nothing, and is no reason to overwrite the file.
 		w.server.Inject("/v1/me", faults.Outage(503), -1)
 		w.fails(w.apply(p), fault.Temporary, "nothing was overwritten")
 		if w.clientHas() != file {
 			t.Error("the file was overwritten")
 		}
 	})
-	// The same user, but a refresh token is good for its own app alone.
+	// The user is the same, but a refresh token is good for its own app alone.
 	t.Run("of another app", func(t *testing.T) {
 		w := newWorld(t, sandbox.Options{AnyApp: true})
 		p := w.profile(clientFile(w.dir))
@@ -207,7 +208,7 @@ func TestNotAdopted(t *testing.T) {
 			t.Error("something changed")
 		}
 	})
-	// What stands where an output is declared for the first time was never ours.
+	// A file that is there before its output is first declared was never ours.
 	t.Run("never written here", func(t *testing.T) {
 		w := newWorld(t, sandbox.Options{AnyApp: true})
 		p := w.profile()

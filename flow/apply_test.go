@@ -49,7 +49,7 @@ func TestLoginThenNothing(t *testing.T) {
 	}
 }
 
-// snapshot is every file below dir with its content and its modification time.
+// snapshot returns every file below dir with its content and its modification time.
 func snapshot(t *testing.T, dir string) string {
 	t.Helper()
 	var b strings.Builder
@@ -66,8 +66,8 @@ func snapshot(t *testing.T, dir string) string {
 	return b.String()
 }
 
-// The answer to a refresh has no refresh token: the stored one stays. Where it
-// has one, that is stored.
+// TestRefresh checks that the stored refresh token stays if the answer to a refresh has
+// none, and is replaced if the answer has one.
 func TestRefresh(t *testing.T) {
 	for name, rotate := range map[string]bool{"kept": false, "rotated": true} {
 		t.Run(name, func(t *testing.T) {
@@ -95,7 +95,8 @@ func TestRefresh(t *testing.T) {
 	}
 }
 
-// Latency must not lengthen a token's life.
+// TestExpiryCountsFromBeforeTheRequest checks that a slow answer does not lengthen a
+// token's life.
 func TestExpiryCountsFromBeforeTheRequest(t *testing.T) {
 	w := newWorld(t, sandbox.Options{})
 	p := w.profile(credentials)
@@ -107,8 +108,8 @@ func TestExpiryCountsFromBeforeTheRequest(t *testing.T) {
 	}
 }
 
-// arrives calls what when the next token request has come to the server, which
-// should be slow to answer it.
+// arrives calls what as soon as the next token request has reached the server. The
+// server's answer should be slow.
 func (w *world) arrives(what func()) {
 	before := w.server.Count("/api/token")
 	go func() {
@@ -122,8 +123,8 @@ func (w *world) arrives(what func()) {
 	}()
 }
 
-// An answer that is of no use but for a rotated refresh token: that is kept,
-// because the old one is dead.
+// TestRescue checks that the rotated refresh token of a useless answer is stored,
+// because the old refresh token is dead.
 func TestRescue(t *testing.T) {
 	for name, f := range map[string]faults.Fault{
 		"no expires_in": faults.Without("expires_in"), "no access_token": faults.Without("access_token"), "token_type": faults.With("token_type", "mac"),
@@ -141,7 +142,7 @@ func TestRescue(t *testing.T) {
 			}
 			w.must(p, flow.Refresh)
 
-			// The same for one that comes from the profile.
+			// The same is true of a refresh token from the profile.
 			seed := w.stored(p).Refresh
 			q := w.profile(func(p *config.Profile) { p.Name, p.RefreshToken = "ci", config.Literal(seed) })
 			w.server.Inject("/api/token", f, 1)
@@ -179,7 +180,7 @@ func TestSeed(t *testing.T) {
 	}
 	w.must(p, flow.Keep)
 
-	// D10: a seed that is refused is remembered, and the stored login goes on.
+	// A refused seed is remembered, and the stored login goes on.
 	before := w.stored(p)
 	dead := w.profile(seed("AQ-nonsense"))
 	asked := w.server.Count("/api/token")
@@ -200,9 +201,9 @@ func TestSeed(t *testing.T) {
 	}
 }
 
-// TestInvalidGrant: without a person the stored token stays as it was, marked;
-// a false one followed by a good answer loses nothing; with a person it becomes
-// a login.
+// TestInvalidGrant checks that a refused refresh leaves the stored token as it was, but
+// marked, if no person is there; that a false refusal before a good answer loses
+// nothing; and that a refused refresh becomes a login if a person is there.
 func TestInvalidGrant(t *testing.T) {
 	w := newWorld(t, sandbox.Options{})
 	p := w.profile()
@@ -240,7 +241,8 @@ func TestInvalidGrant(t *testing.T) {
 	}
 }
 
-// Six months after consent the login is over, and before that it is announced.
+// TestLoginLifetime checks that a login ends six months after consent, and that the end
+// is announced.
 func TestLoginLifetime(t *testing.T) {
 	w := newWorld(t, sandbox.Options{})
 	p := w.profile()
@@ -343,7 +345,7 @@ func TestAccount(t *testing.T) {
 	w.server.SetUser(sandbox.DemoUser())
 	w.must(p, flow.Login)
 
-	// No answer: the login stands, unless the profile declares the account.
+	// If there is no answer, the login stands, unless the profile declares the account.
 	for _, f := range []faults.Fault{faults.PlainForbidden(), faults.APIError(404, "Service not found"), faults.QuotaExceeded("60000"), faults.ResetBeforeGrant()} {
 		p.Account = ""
 		w.server.Inject("/v1/me", f, -1)
@@ -361,8 +363,8 @@ func TestAccount(t *testing.T) {
 	}
 }
 
-// TestTrouble: whatever passes by, the stored token stays and the kind says to
-// try again later.
+// TestTrouble checks that temporary trouble of any kind leaves the stored token as it
+// is, and that the kind of the error says to try again later.
 func TestTrouble(t *testing.T) {
 	for name, c := range map[string]struct {
 		fault faults.Fault
@@ -398,8 +400,8 @@ func TestTrouble(t *testing.T) {
 	}
 }
 
-// One profile's failure does not stop the others, and logins come one at a
-// time.
+// TestManyProfiles checks that one profile's failure does not stop the others, and that
+// logins come one at a time.
 func TestManyProfiles(t *testing.T) {
 	w := newWorld(t, sandbox.Options{})
 	counter := &logins{Voice: w.scene.Voice}
@@ -503,7 +505,7 @@ func TestPlanTellsTheTruth(t *testing.T) {
 	}
 }
 
-// What cannot be stored is not asked for.
+// TestNoRoom checks that nothing is requested which cannot be stored.
 func TestNoRoom(t *testing.T) {
 	for name, change := range map[string]func(*config.Profile){"login": func(*config.Profile) {}, "client credentials": credentials} {
 		t.Run(name, func(t *testing.T) {
@@ -521,7 +523,8 @@ func TestNoRoom(t *testing.T) {
 	}
 }
 
-// A first Ctrl-C while the server answers loses nothing.
+// TestInterruptedWhileRefreshing checks that a first Ctrl-C while the server answers
+// loses nothing.
 func TestInterruptedWhileRefreshing(t *testing.T) {
 	w := newWorld(t, sandbox.Options{RotateAll: true})
 	p := w.profile()
@@ -539,7 +542,8 @@ func TestInterruptedWhileRefreshing(t *testing.T) {
 	w.must(p, flow.Keep)
 }
 
-// A seed of another account than the declared one is refused.
+// TestSeedOfAnotherAccount checks that a seed of another account than the declared one
+// is refused.
 func TestSeedOfAnotherAccount(t *testing.T) {
 	w := newWorld(t, sandbox.Options{})
 	login := w.must(w.profile(func(p *config.Profile) { p.Name = "laptop" }), flow.Login)
@@ -553,8 +557,9 @@ func TestSeedOfAnotherAccount(t *testing.T) {
 	w.must(p, flow.Refresh)
 }
 
-// A seed that the server replaces, and a Web API that does not say whose it is:
-// what replaced it is stored, used by nobody, and asked about again.
+// TestSeedRotatedAndNobodyKnowsWhose rotates a seed while the Web API does not say
+// whose login it is. The new refresh token must be stored, not used, and asked about
+// again.
 func TestSeedRotatedAndNobodyKnowsWhose(t *testing.T) {
 	for account, kind := range map[string]fault.Kind{"sandbox-user": -1, "somebody-else": fault.Failed} {
 		t.Run(account, func(t *testing.T) {
@@ -575,7 +580,7 @@ func TestSeedRotatedAndNobodyKnowsWhose(t *testing.T) {
 				}
 				return
 			}
-			for range 2 { // it stays refused, and is not lost
+			for range 2 { // the seed stays refused, and is not lost
 				w.fails(w.apply(p), kind, "the profile requires the account somebody-else")
 			}
 			if w.stored(p).Access != "" {
@@ -585,8 +590,9 @@ func TestSeedRotatedAndNobodyKnowsWhose(t *testing.T) {
 	}
 }
 
-// Our own refresh token was replaced, and it is not known whose login it is: it is
-// on the disk before anybody is asked.
+// TestRotatedBeforeTheAccountIsAsked rotates our own refresh token while the account is
+// not known. The new refresh token must be on the disk before the Web API is asked
+// about the account.
 func TestRotatedBeforeTheAccountIsAsked(t *testing.T) {
 	w := newWorld(t, sandbox.Options{RotateAll: true})
 	p := w.profile(func(p *config.Profile) { p.Outputs = nil })
@@ -614,8 +620,8 @@ func TestRotatedBeforeTheAccountIsAsked(t *testing.T) {
 	}
 }
 
-// The disk fails while the server answers: the failure says which login is
-// lost, and nobody sees the token.
+// TestCannotStore lets the disk fail while the server answers. The error must say which
+// login is lost, and nobody may see the token.
 func TestCannotStore(t *testing.T) {
 	w := newWorld(t, sandbox.Options{RotateAll: true})
 	p := w.profile()
@@ -633,8 +639,8 @@ func TestCannotStore(t *testing.T) {
 	}
 }
 
-// A killed process leaves a temporary file; the next run takes it away, even
-// one that has nothing else to do.
+// TestLitter checks that the next run deletes the temporary file of a killed process,
+// even if the run has nothing else to do.
 func TestLitter(t *testing.T) {
 	w := newWorld(t, sandbox.Options{})
 	p := w.profile()
@@ -647,7 +653,7 @@ func TestLitter(t *testing.T) {
 	if _, err := os.Lstat(litter); !os.IsNotExist(err) {
 		t.Errorf("it is still there: %v", err)
 	}
-	// It may be all there is, with a token in it.
+	// The temporary file may be the only file, with a token in it.
 	if err := os.Rename(filepath.Join(p.State, "dev.json"), litter); err != nil {
 		t.Fatal(err)
 	}
@@ -682,7 +688,8 @@ func TestDestroy(t *testing.T) {
 	}
 }
 
-// Verify finds a token that the user took back, and apply replaces it.
+// TestVerify checks that Check finds a token that the user has revoked, and that apply
+// replaces it.
 func TestVerify(t *testing.T) {
 	w := newWorld(t, sandbox.Options{})
 	p := w.profile()

@@ -9,7 +9,7 @@ import (
 	"tokenform/flow/state"
 )
 
-// decideKeep is the decision of nearly every run.
+// decideKeep makes the decision of nearly every run.
 func decideKeep(now time.Time) func(testing.TB) {
 	p := config.Profile{
 		Name: "dev", Client: config.Client{ID: config.Literal("app")}, Grant: config.PKCE, Scopes: []string{"streaming", "user-top-read"},
@@ -31,7 +31,7 @@ func BenchmarkDecide(b *testing.B) {
 	}
 }
 
-// TestGuardAllocs: allocations are the same on every machine.
+// TestGuardAllocs limits allocations, which are the same on every machine.
 func TestGuardAllocs(t *testing.T) {
 	run := decideKeep(time.Now())
 	n := testing.AllocsPerRun(50, func() { run(t) })

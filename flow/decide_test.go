@@ -10,7 +10,7 @@ import (
 
 var noon = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 
-// user is a profile that needs nothing: its token is [good].
+// user returns a profile that needs nothing: its token is [good].
 func user() config.Profile {
 	return config.Profile{
 		Name: "dev", Client: config.Client{ID: config.Literal("app"), Secret: config.Literal("hush")},
@@ -39,8 +39,8 @@ func machineToken() *state.Token {
 	return t
 }
 
-// TestDecide has a case for every row of Decide and for every trap of
-// spotify.md that a decision can fall into.
+// TestDecide has a case for every rule of Decide, and for every known way in which
+// Spotify's answers can mislead it.
 func TestDecide(t *testing.T) {
 	with := func(p config.Profile, change func(*config.Profile)) config.Profile { change(&p); return p }
 	token := func(base *state.Token, change func(*state.Token)) *state.Token { change(base); return base }

@@ -3,8 +3,8 @@
 //
 // The words that the program uses, each with one meaning:
 //
-//   - A profile is one YAML document: what is wanted of one app's token. The user
-//     calls the OAuth client an app.
+//   - A profile is one YAML document. It declares one app's token and the outputs for
+//     the token. The user calls the OAuth client an app.
 //   - A login is a person's consent in the browser, and the refresh token that
 //     comes of it. Spotify ends a login after six months.
 //   - A grant is a request to the token endpoint (RFC 6749): authorization code,

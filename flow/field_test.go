@@ -16,8 +16,8 @@ import (
 
 func verified(p *config.Profile) { p.Verify = true }
 
-// TestC4FalseUnauthorized checks what comes of a 401 of the Web API that is no
-// verdict: once, three times in a row and for ever, wherever a token is checked.
+// TestC4FalseUnauthorized checks the effect of a 401 of the Web API that says nothing
+// about the token: once, three times in a row and forever, wherever a token is checked.
 func TestC4FalseUnauthorized(t *testing.T) {
 	const (
 		fine   = "" // no error and no warning
@@ -26,9 +26,9 @@ func TestC4FalseUnauthorized(t *testing.T) {
 	)
 	for _, c := range []struct {
 		name    string
-		asks    string // the path that is asked
-		ever    string // what comes of a 401 for ever
-		request int    // tokens that are asked for, whatever the Web API says
+		asks    string // the path of the Web API that is asked
+		ever    string // the result of a 401 forever
+		request int    // how many tokens are requested, whatever the Web API says
 		do      func(w *world) flow.Outcome
 	}{
 		{"verify: true, a refresh", "/v1/me", later, 1, func(w *world) flow.Outcome {
@@ -85,7 +85,7 @@ func TestC4FalseUnauthorized(t *testing.T) {
 				}
 				switch {
 				case strings.Contains(c.name, "a login") && times < 0 && c.ever == later:
-					tries = 8 // the account, and the check
+					tries = 8 // four for the account, and four for the check
 				case c.name == "import":
 					tries = 0
 				}
@@ -110,8 +110,8 @@ func TestC4FalseUnauthorized(t *testing.T) {
 				if w.options.Outputs == flow.WriteOutputs && o.Profile.Name != "imported" && !strings.Contains(w.env(), w.stored(o.Profile).Access) {
 					t.Error("the output does not have the token")
 				}
-				// Once the Web API answers, the next apply has it verified, and the one after
-				// that has nothing to do.
+				// Once the Web API answers, the next apply has the token verified, and
+				// the apply after that has nothing to do.
 				w.server.Inject(c.asks, faults.Fault{}, 0)
 				w.options = flow.Options{LockTimeout: time.Second, LoginTimeout: time.Second}
 				next := flow.Keep
@@ -158,7 +158,7 @@ func TestD9NeverVerified(t *testing.T) {
 			if first == nil || first.Verified || w.env() != "" {
 				t.Errorf("stored %v, .env %q", first != nil, w.env())
 			}
-			w.fails(w.apply(p), fault.Failed, "refuses the new token") // another one
+			w.fails(w.apply(p), fault.Failed, "refuses the new token") // a new token, refused again
 			second := w.stored(p)
 			if second.Access == first.Access || w.env() != "" {
 				t.Error("the refused token is kept, or written")

@@ -13,8 +13,8 @@ import (
 	"tokenform/flow/sandbox"
 )
 
-// TestApplyMany: however many there are, each result stands at its profile's
-// place, and what is due is told in the profiles' order.
+// TestApplyMany checks that each outcome has its profile's index, however many there
+// are, and that BeforeFirstChange gets the profiles in order.
 func TestApplyMany(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, sandbox.Options{})

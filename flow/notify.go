@@ -16,7 +16,8 @@ import (
 	"tokenform/flow/state"
 )
 
-// Notice is what a notifier gets on its standard input, as JSON. It holds no secret.
+// Notice is what a notifier gets on its standard input, as JSON. A Notice has no
+// secret.
 type Notice struct {
 	Version  int       `json:"version"`
 	Time     time.Time `json:"time"`

@@ -17,7 +17,7 @@ import (
 	"tokenform/flow/state"
 )
 
-// notified adds a notifier that appends what it gets to a file.
+// notified adds a notifier that appends each notice to a file.
 func (w *world) notified(on ...string) func(*config.Profile) {
 	if on == nil {
 		on = config.NotifyEvents
@@ -68,7 +68,8 @@ func TestNotify(t *testing.T) {
 	hours(24)
 	w.gets()
 
-	// Trouble that passes is nobody's business; trouble that stays is told of once a day.
+	// Nobody is told of trouble that passes; people are told once a day of trouble that
+	// stays.
 	w.server.Inject("/api/token", faults.HTML(200), -1)
 	hours(2)
 	w.server.Inject("/api/token", faults.Fault{}, 0)
@@ -95,7 +96,8 @@ func TestNotify(t *testing.T) {
 		t.Error("what is over is still remembered")
 	}
 
-	// Only what is asked for; nothing for a run without outputs, or with the stand-in.
+	// A notifier gets only the events it asks for. A run without outputs, or with the
+	// stand-in, tells nothing.
 	w.unattended()
 	p = w.profile(w.notified(config.Failing))
 	p.Name = "other"
@@ -111,7 +113,8 @@ func TestNotify(t *testing.T) {
 	w.gets()
 }
 
-// TestNotifierTrouble checks that a notifier which fails, hangs or floods hurts nothing.
+// TestNotifierTrouble checks that a notifier which fails, hangs or prints without end
+// does no harm.
 func TestNotifierTrouble(t *testing.T) {
 	for name, c := range map[string]struct {
 		command []string
@@ -130,7 +133,7 @@ func TestNotifierTrouble(t *testing.T) {
 			})
 			w.must(p, flow.Login)
 			w.pass(170 * 24 * time.Hour)
-			for range 3 { // it is tried again in an hour, and told once a day
+			for range 3 { // a notice is not repeated at once, whether telling failed or not
 				w.must(p, map[bool]flow.Action{true: flow.Refresh, false: flow.Keep}[w.stored(p).Expires.Before(w.clock())])
 			}
 			said := strings.Join(w.warnings(), "\n")
@@ -146,7 +149,7 @@ func TestNotifierTrouble(t *testing.T) {
 		})
 		w.must(p, flow.Login)
 		w.pass(170 * 24 * time.Hour)
-		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second) // as a person who presses Ctrl-C
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second) // the end of ctx stands for a person's Ctrl-C
 		defer cancel()
 		begun := time.Now()
 		o := w.runner().Apply(ctx, []config.Profile{p})[0]
@@ -156,8 +159,8 @@ func TestNotifierTrouble(t *testing.T) {
 	})
 }
 
-// TestNotifyWatch checks that watch tells once a day as well, whether it has something to do
-// or not, and remembers what was told when it is started again.
+// TestNotifyWatch checks that watch tells once a day too, whether it has something to
+// do or not, and that a restarted watch remembers what was told.
 func TestNotifyWatch(t *testing.T) {
 	w := newWorld(t, sandbox.Options{})
 	p := w.profile(w.notified())
@@ -167,7 +170,7 @@ func TestNotifyWatch(t *testing.T) {
 	for range 3 {
 		w.watching([]config.Profile{p}, 30, func(int) { w.pass(30 * time.Minute); time.Sleep(20 * time.Millisecond) })
 	}
-	// The clock runs on while a notifier is at work, so the days are not certain.
+	// The clock runs on while a notifier works, so the number of days varies.
 	if got := w.notices(); len(got) != 2 || !strings.HasPrefix(got[0], "login_ending dev 1") || !strings.HasPrefix(got[1], "login_ending dev 1") {
 		t.Errorf("told %q", got)
 	}

@@ -65,7 +65,7 @@ func (r *Runner) forecast(p config.Profile) Outcome {
 	return o
 }
 
-// read returns what state has of p: the login, and what was written to outputs.
+// read returns the state of p: the login and the record of outputs.
 func (r *Runner) read(p config.Profile) (t *state.Token, recorded []state.Written, err error) {
 	store := r.stateOf(p)
 	if t, err = store.Read(p.Name); err == nil {

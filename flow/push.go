@@ -7,8 +7,8 @@ import (
 	"tokenform/flow/state"
 )
 
-// Forget deletes what is kept of a profile in the directory dir: its login and the record of
-// its outputs. The outputs stay as they are.
+// Forget deletes the state of a profile in the directory dir: the login and the record of
+// outputs. The outputs stay as they are.
 func (r *Runner) Forget(ctx context.Context, dir, name string) error {
 	entry, err := r.kept(ctx, dir, name)
 	if err != nil {
@@ -18,8 +18,8 @@ func (r *Runner) Forget(ctx context.Context, dir, name string) error {
 	return entry.Delete()
 }
 
-// Push makes t what is kept of a profile in the directory dir. A login that already exists,
-// and is not older, is replaced only with force.
+// Push makes t the state of a profile in the directory dir. Push replaces a login that is
+// there already, and is not older, only if force is set.
 func (r *Runner) Push(ctx context.Context, dir, name string, t *state.Token, force bool) error {
 	entry, err := r.kept(ctx, dir, name)
 	if err != nil {

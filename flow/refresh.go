@@ -130,8 +130,8 @@ func (s *session) refresh(ctx context.Context, app oauth.App, from refreshSource
 		n.Account, err = s.askAccount(ctx, app, from.base, n)
 	}
 	if err != nil {
-		// The wrong account's login is not stored. If the Web API did not answer, the
-		// refresh token is stored, and the next apply asks again whose login it is.
+		// The wrong account's login is not stored. If the Web API did not say whose
+		// login it is, the refresh token is stored, and the next apply asks again.
 		_, silent := errors.AsType[*oauth.Error](err)
 		if n.Refresh != from.refresh && silent && (from.notOurs || from.client) {
 			err = errors.Join(err, s.storeRotated(app, from, n.Refresh, sent))

@@ -17,7 +17,8 @@ type Reminder struct {
 	Hint    string
 }
 
-// The codes of a [Reminder]. They are part of the interface.
+// These are the codes of a [Reminder]. Programs read the codes, so they must not
+// change.
 const (
 	LoginEnding  = config.LoginEnding // the login ends within the profile's login_warning
 	LoginRefused = "login_refused"    // the server has refused the refresh token

@@ -15,7 +15,8 @@ import (
 	"tokenform/flow/sandbox/faults"
 )
 
-// TestReminders checks what is said of a login in each stage of its life, by plan and status.
+// TestReminders checks the reminders of plan and status in each stage of a login's
+// life.
 func TestReminders(t *testing.T) {
 	w := newWorld(t, sandbox.Options{})
 	p := w.profile()
@@ -57,8 +58,9 @@ func TestReminders(t *testing.T) {
 	is(said(365*24*time.Hour, true), "")
 }
 
-// TestWatchYear checks what watch says in a year of a login that nobody renews: once a day in
-// the last two weeks, however often it refreshes, and then that a person is needed.
+// TestWatchYear checks the reminders of watch in a year of a login that nobody renews:
+// once a day in the last two weeks, however often watch refreshes, and then that a
+// person is needed.
 func TestWatchYear(t *testing.T) {
 	w := newWorld(t, sandbox.Options{})
 	p := w.profile()
@@ -90,8 +92,8 @@ func TestWatchYear(t *testing.T) {
 	t.Logf("a year: %d refreshes, %d reminders, from %q to %q, %d failures told", w.server.Count("/api/token")-1, len(said), said[0], said[len(said)-1], failures)
 }
 
-// TestSeedWithDate checks that a seed brings the clock along to a machine without state, and
-// that a bare refresh token has it from authorized_at.
+// TestSeedWithDate checks that a machine without state learns the date of the login
+// from the seed, or from authorized_at if the seed is a bare refresh token.
 func TestSeedWithDate(t *testing.T) {
 	w := newWorld(t, sandbox.Options{})
 	login := w.must(w.profile(func(p *config.Profile) { p.Name = "laptop" }), flow.Login)

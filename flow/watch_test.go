@@ -22,8 +22,9 @@ import (
 	"tokenform/flow/state"
 )
 
-// watching runs Watch on profiles with a clock that jumps to the end of every
-// sleep, for so many sleeps; each tells what the watcher does then.
+// watching runs Watch on profiles for a number of sleeps, with a clock that jumps to
+// the end of every sleep. watching calls each at every sleep, and returns what the
+// watcher told.
 func (w *world) watching(profiles []config.Profile, sleeps int, each func(i int)) (told []string) {
 	w.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
@@ -57,7 +58,7 @@ func TestWatch(t *testing.T) {
 	w.must(p, flow.Login)
 	told := w.watching([]config.Profile{p}, 4*60*3, func(i int) { // three hours of glances
 		if i == 4*60 {
-			os.Remove(filepath.Join(w.dir, ".env")) // outputs are looked after, too
+			os.Remove(filepath.Join(w.dir, ".env")) // watch also looks after outputs
 		}
 	})
 	want := []string{"12:55:01 dev: refresh", "13:00:01 dev: keep", "13:50:02 dev: refresh", "14:45:03 dev: refresh"}
@@ -69,8 +70,8 @@ func TestWatch(t *testing.T) {
 	}
 }
 
-// Passing trouble is tried again, later and later; a machine that slept past
-// the expiry refreshes when it wakes.
+// TestWatchTrouble checks that temporary trouble is tried again after longer and longer
+// waits, and that a machine which slept past the expiry refreshes when it wakes.
 func TestWatchTrouble(t *testing.T) {
 	w := newWorld(t, sandbox.Options{})
 	p := w.profile()
@@ -78,7 +79,7 @@ func TestWatchTrouble(t *testing.T) {
 	w.server.Inject("/api/token", faults.HTML(200), 3)
 	told := w.watching([]config.Profile{p}, 12, func(i int) {
 		if i == 2 {
-			w.pass(8 * time.Hour) // suspended
+			w.pass(8 * time.Hour) // the machine was suspended
 		}
 	})
 	var times []string
@@ -91,8 +92,8 @@ func TestWatchTrouble(t *testing.T) {
 	}
 }
 
-// What only a person can mend is not asked for again and again, but noticed
-// when somebody has mended it.
+// TestWatchNeedsPerson checks that a failure which only a person can mend is not tried
+// again and again, and that watch notices when somebody has mended it.
 func TestWatchNeedsPerson(t *testing.T) {
 	w := newWorld(t, sandbox.Options{})
 	p := w.profile()
@@ -112,8 +113,8 @@ func TestWatchNeedsPerson(t *testing.T) {
 	}
 }
 
-// A login that nobody answers holds up nobody else, and is not asked for twice at
-// once.
+// TestWatchWaitsForPerson checks that a login which nobody answers does not hold up
+// other profiles, and that nobody is asked twice at once.
 func TestWatchWaitsForPerson(t *testing.T) {
 	w := newWorld(t, sandbox.Options{})
 	plain := func(name string) config.Profile {
@@ -122,7 +123,7 @@ func TestWatchWaitsForPerson(t *testing.T) {
 	a, b, c := plain("a"), plain("b"), plain("c")
 	w.must(a, flow.Login)
 	var asked atomic.Int32
-	w.scene.Browse = func(context.Context, string) error { asked.Add(1); return nil } // and nobody looks
+	w.scene.Browse = func(context.Context, string) error { asked.Add(1); return nil } // nobody logs in
 	w.options.LoginTimeout = time.Minute
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
@@ -148,8 +149,8 @@ func TestWatchWaitsForPerson(t *testing.T) {
 	}
 }
 
-// Tokens that live hardly longer than min_ttl, or less, are refreshed at half of
-// their life, not all the time.
+// TestWatchShortLives checks that a token which lives hardly longer than min_ttl, or
+// less, is refreshed at half of its life, and not all the time.
 func TestWatchShortLives(t *testing.T) {
 	w := newWorld(t, sandbox.Options{TokenLife: 4 * time.Minute}) // min_ttl is five
 	p := w.profile()
@@ -161,9 +162,9 @@ func TestWatchShortLives(t *testing.T) {
 	}
 }
 
-// After a refresh nothing is due for a while, but for what happens in between: the
-// state is deleted, or the machine sleeps (which Go's monotonic clock does not
-// see) past the new token's end.
+// TestWatchAfterRefresh checks what watch notices after a refresh, when nothing is due
+// for a while: the state is deleted, or the machine sleeps past the new token's end,
+// which Go's monotonic clock does not see.
 func TestWatchAfterRefresh(t *testing.T) {
 	t.Run("state deleted", func(t *testing.T) {
 		w := newWorld(t, sandbox.Options{})
@@ -182,7 +183,7 @@ func TestWatchAfterRefresh(t *testing.T) {
 		p := w.profile(credentials)
 		begin, awake, slept := time.Now(), time.Duration(0), time.Duration(0)
 		w.scene.Now = func() time.Time {
-			now := begin.Add(awake) // with a monotonic reading, which is compared where both have one
+			now := begin.Add(awake) // the time has a monotonic reading; Go compares monotonic readings if both times have one
 			if slept > 0 {
 				now = later(now, slept)
 			}
@@ -210,17 +211,17 @@ func TestWatchAfterRefresh(t *testing.T) {
 	})
 }
 
-// later is t on a machine whose wall clock went on by d while the monotonic one
-// stood still.
+// later returns t as on a machine whose wall clock went on by d while the monotonic
+// clock stood still.
 func later(t time.Time, d time.Duration) time.Time {
-	// As time.Time is made: the wall's seconds from bit 30 on, where the top bit
-	// says that there is a monotonic reading.
+	// In time.Time, the wall clock's seconds begin at bit 30. The top bit says that
+	// there is a monotonic reading.
 	*(*uint64)(unsafe.Pointer(&t)) += uint64(d/time.Second) << 30
 	return t
 }
 
-// A login that is waited for once more does not have the profiles read at every
-// look.
+// TestWatchReadsOnce checks that a second login that waits for a person does not make
+// watch read the profiles at every look.
 func TestWatchReadsOnce(t *testing.T) {
 	w := newWorld(t, sandbox.Options{})
 	p := w.profile()
@@ -232,7 +233,7 @@ func TestWatchReadsOnce(t *testing.T) {
 			first = false
 			return &fault.Error{Kind: fault.LoginNeeded, Message: "no login within a moment"}
 		}
-		return nil // the next one waits
+		return nil // the next login waits
 	}
 	w.options.LoginTimeout = time.Minute
 	ctx, cancel := context.WithCancel(context.Background())
@@ -258,8 +259,8 @@ func TestWatchReadsOnce(t *testing.T) {
 	}
 }
 
-// A secret that was replaced in the file the profile takes it from is read again
-// before it is tried again.
+// TestWatchReplacedSecret checks that watch reads a replaced secret from its file again
+// before it tries again.
 func TestWatchReplacedSecret(t *testing.T) {
 	w := newWorld(t, sandbox.Options{})
 	write := func(name, text string) {
@@ -310,9 +311,9 @@ func TestWatchReplacedSecret(t *testing.T) {
 	}
 }
 
-// TestWatchMemory: refreshes leave the heap where it was, 600 of them, or as
-// many as TOKENFORM_WATCH says. The stand-in is in the same heap, so its log of
-// 10,000 requests is filled before.
+// TestWatchMemory checks that 600 refreshes, or as many as TOKENFORM_WATCH says, leave
+// the heap as large as before. The stand-in is in the same heap, so its log of 10,000
+// requests is filled before.
 func TestWatchMemory(t *testing.T) {
 	total := 600
 	if s := os.Getenv("TOKENFORM_WATCH"); s != "" {

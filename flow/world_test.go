@@ -21,7 +21,7 @@ import (
 	"tokenform/output"
 )
 
-// world is a Spotify, a disk and a clock to run profiles in.
+// world has a stand-in for Spotify, a directory and a clock for a test.
 type world struct {
 	*testing.T
 	server  *faults.Server
@@ -34,13 +34,13 @@ type world struct {
 	said []saying
 }
 
-// saying is one call of the voice.
+// saying is one call of a method of the voice.
 type saying struct {
 	what string // "warn", "remind", "waiting", "ask", "asked", "misanswered" or "logged in"
 	text string
 }
 
-// runner is made anew, with the scene and the options of this moment.
+// runner returns a new runner with the current scene and options.
 func (w *world) runner() *flow.Runner { return flow.New(w.scene, w.options) }
 
 func (w *world) say(what, text string) {
@@ -49,7 +49,7 @@ func (w *world) say(what, text string) {
 	w.said = append(w.said, saying{what, text})
 }
 
-// The world is its own voice.
+// world implements [flow.Voice].
 func (w *world) Warn(_, text, _ string)           { w.say("warn", text) }
 func (w *world) Remind(m flow.Reminder)           { w.say("remind", m.Code+": "+m.Text) }
 func (w *world) Waiting(_ string, h state.Holder) { w.say("waiting", h.String()) }
@@ -70,7 +70,7 @@ func (w *world) pass(d time.Duration) {
 	w.now = w.now.Add(d)
 }
 
-// texts lists what was said of one kind.
+// texts lists the texts of one kind that were said.
 func (w *world) texts(what string) []string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -105,7 +105,7 @@ func newWorld(t *testing.T, o sandbox.Options) *world {
 	return w
 }
 
-// profile is the app with a secret, two scopes and a .env.
+// profile returns a profile of an app with a secret, with two scopes and a .env.
 func (w *world) profile(changes ...func(*config.Profile)) config.Profile {
 	p := config.Profile{
 		Name:   "dev",
@@ -133,7 +133,7 @@ func (w *world) apply(p config.Profile) flow.Outcome {
 	return w.runner().Apply(context.Background(), []config.Profile{p})[0]
 }
 
-// must applies p, which must succeed with the action.
+// must applies p, which must succeed with the action want.
 func (w *world) must(p config.Profile, want flow.Action) *state.Token {
 	w.Helper()
 	r := w.apply(p)
@@ -157,7 +157,7 @@ func (w *world) env() string {
 	return string(b)
 }
 
-// requests counts what reached the server so far.
+// requests counts the requests that have reached the server so far.
 func (w *world) requests() int { return len(w.server.Requests()) }
 
 func (w *world) unattended() { w.scene.Browse, w.scene.Pasted = nil, nil }

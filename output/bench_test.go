@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// large is an env file of a hundred lines, ours among them.
+// large is an env file of a hundred lines, one of them ours.
 var large = []byte(strings.Repeat("# a comment\nNAME='some value'\nexport OTHER=1\n\n", 25) + "SPOTIFY_ACCESS_TOKEN=old\n")
 
 func mergeLarge(t testing.TB) {
@@ -23,7 +23,7 @@ func BenchmarkMergeDotenv(b *testing.B) {
 	}
 }
 
-// TestGuardAllocs: allocations are the same on every machine.
+// TestGuardAllocs limits allocations, which are the same on every machine.
 func TestGuardAllocs(t *testing.T) {
 	n := testing.AllocsPerRun(50, func() { mergeLarge(t) })
 	t.Logf("%v allocations", n)

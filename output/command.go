@@ -16,7 +16,7 @@ import (
 	"tokenform/flow/state"
 )
 
-// processSink runs a command with the value on its standard input.
+// processSink runs a command with a value on its standard input.
 type processSink struct{}
 
 func (s processSink) change(x target) (flow.Change, error) {
@@ -24,8 +24,8 @@ func (s processSink) change(x target) (flow.Change, error) {
 	return change, err
 }
 
-// plan says whether the command must run for the token: if the value that the
-// command last got, of which state keeps the digest, is another one.
+// plan says whether the command must run for the token: it must if the value differs
+// from the value that the command got last. State has the digest of that value.
 func (processSink) plan(x target) (change flow.Change, text string, err error) {
 	o := x.output
 	change = x.changed(flow.Update)
@@ -46,9 +46,9 @@ func (processSink) plan(x target) (change flow.Change, text string, err error) {
 	case err != nil:
 		return change, "", err
 	case o.Changed && last == nil && seedKnown && config.ParseSeed(seed).Refresh == x.token.Refresh:
-		change.Action, change.Reason = flow.KeepOutput, "" // where the seed came from has it already
+		change.Action, change.Reason = flow.KeepOutput, "" // the place that the seed comes from has this login already
 	case last == nil:
-	case !known: // only a command can tell the secret: assume that it is unchanged
+	case !known: // only a command can tell the client secret: assume that it is unchanged
 		change.Action, change.Reason = flow.KeepOutput, ""
 	case last.Digest == state.Digest(text):
 		change.Action, change.Reason = flow.KeepOutput, ""
@@ -66,8 +66,8 @@ func (processSink) remembered(x target) (w state.Written, ok bool) {
 	return state.Written{Type: before.Type, Path: before.Path, Digest: before.Digest}, true
 }
 
-// commandID tells commands apart in state: the same words, given the same field,
-// are the same command.
+// commandID identifies a command in state: two commands are the same if they have the
+// same words and get the same field.
 func commandID(o config.Output) string {
 	words := make([]string, len(o.Command))
 	for i, w := range o.Command {
@@ -76,8 +76,8 @@ func commandID(o config.Output) string {
 	return strings.Join(append(words, "<", o.Value), " ")
 }
 
-// commandValue is what o's command gets on its standard input: a field as it
-// is, or what a stdout output would print.
+// commandValue returns what o's command gets on its standard input: the text of a
+// field, or what a stdout output would print.
 func commandValue(x target) (text string, known bool, err error) {
 	if slices.Contains(config.Fields, x.output.Value) {
 		text, known = x.value(x.output.Value)
@@ -88,9 +88,9 @@ func commandValue(x target) (text string, known bool, err error) {
 	return b.String(), true, err
 }
 
-// run runs the command if it must run. What the command prints is swallowed, since
-// it may be the secret that the command was given. Of a failure the last line is
-// told, without the secret.
+// run runs the command if it must run. run discards what the command prints, which may
+// be the secret that the command was given. If the command fails, the error has the
+// last line of its standard error, without the secret.
 func (s processSink) run(ctx context.Context, x target) ([]flow.Change, error) {
 	o := x.output
 	change, text, err := s.plan(x)
@@ -113,7 +113,7 @@ func (s processSink) run(ctx context.Context, x target) ([]flow.Change, error) {
 	cmd.Stdin = strings.NewReader(text)
 	var errs tail
 	cmd.Stderr = &errs
-	// A background child that keeps standard error open is no failure of the command.
+	// A background process that keeps standard error open is no failure of the command.
 	if err := cmd.Run(); err != nil && !errors.Is(err, exec.ErrWaitDelay) {
 		return nil, commandError(ctx, o, err, lastLine(errs.String(), text))
 	}
@@ -139,7 +139,7 @@ func commandError(ctx context.Context, o config.Output, err error, said string) 
 	return e
 }
 
-// tail keeps the end of what a command prints, which may go on for ever.
+// tail keeps the end of what a command prints, which may be endless.
 type tail struct{ bytes.Buffer }
 
 func (t *tail) Write(b []byte) (int, error) {
@@ -151,7 +151,7 @@ func (t *tail) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// withoutPieces takes every piece of given with 8 or more bytes out of line.
+// withoutPieces removes every piece of given with 8 or more bytes from line.
 func withoutPieces(line, given string) string {
 	const least = 8
 	var b strings.Builder
@@ -171,8 +171,8 @@ func withoutPieces(line, given string) string {
 	return b.String()
 }
 
-// lastLine is the last line of what a command printed, with everything that it
-// was given, and whatever looks like a token, taken out.
+// lastLine returns the last line of what a command printed, without any part of what
+// the command was given and without anything that looks like a token.
 func lastLine(printed, given string) string {
 	lines := strings.Split(strings.TrimSpace(printed), "\n")
 	line := strings.TrimSpace(lines[len(lines)-1])

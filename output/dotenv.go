@@ -11,7 +11,7 @@ import (
 	"tokenform/config/fault"
 )
 
-// assignment is a variable and the value it is to have.
+// assignment is a variable and the value for it.
 type assignment struct{ name, value string }
 
 // mergeDotenv sets the variables of set in content, each at every place where
@@ -22,19 +22,19 @@ type assignment struct{ name, value string }
 // order mark goes with the assignment behind it, if that is dropped and others
 // follow.
 //
-// To the shells, node and python-dotenv, a byte order mark is part of the first
-// name, and node reads everything up to the first "=" as that name, comments
-// included. An assignment there, which docker and compose do read, is set like any
-// other but does not count: the variable gets a second line that all readers see.
+// For the shells, node and python-dotenv, a byte order mark is part of the first name,
+// and for node everything up to the first "=" is that name, comments included. docker
+// and compose do read an assignment there. So mergeDotenv sets such an assignment like
+// any other, and also adds a second line for the variable, which all readers see.
 func mergeDotenv(content []byte, set []assignment, drop []string) ([]byte, error) {
 	if bytes.IndexByte(content, 0) >= 0 {
 		return nil, &fault.Error{Message: "is not a UTF-8 text file", Hint: "save it as UTF-8; PowerShell's > writes UTF-16"}
 	}
 	m := merger{content: content}
 	found := make([]bool, len(set))
-	hidden := dotenv.BOM(content) != "" // from here to the first "="
-	exposed := false                    // what follows the removed first assignment has that place now
-	var opens []dotenv.Statement        // of others
+	hidden := dotenv.BOM(content) != "" // in the part up to the first "=", which node reads as one name
+	exposed := false                    // the first assignment was removed, so the next one is first now
+	var opens []dotenv.Statement        // assignments of other variables with an open quote
 	for s := range dotenv.Scan(content) {
 		i := slices.IndexFunc(set, func(a assignment) bool { return a.name == s.Name })
 		switch {
@@ -44,7 +44,7 @@ func mergeDotenv(content []byte, set []assignment, drop []string) ([]byte, error
 				return nil, err
 			}
 		case s.Name != "" && slices.Contains(drop, s.Name):
-			m.replace(s.Start, s.End, dotenv.BOM(content[s.Start:])) // the file's, not the line's
+			m.replace(s.Start, s.End, dotenv.BOM(content[s.Start:])) // the byte order mark belongs to the file, not to the line
 			exposed = exposed || hidden
 		case s.Open != 0:
 			opens = append(opens, s)
@@ -69,12 +69,13 @@ func mergeDotenv(content []byte, set []assignment, drop []string) ([]byte, error
 			if !hidden {
 				break
 			}
-			hidden = false // the first line that is added hides itself and shows the next
+			hidden = false // the first added line takes the hidden place, and the next line is visible
 		}
 	}
 	for _, s := range opens {
 		if m.quotes[s.Open] {
-			// A quote of ours would close it, and the value would swallow all lines between.
+			// One of our quotes would close the open one, and its value would swallow
+			// all lines between.
 			n := 1 + bytes.Count(content[:s.To], []byte("\n"))
 			return nil, &fault.Error{Message: fmt.Sprintf("line %d: missing closing quote", n), Hint: "close the quote, or put the whole value in the other kind of quote"}
 		}
@@ -85,16 +86,16 @@ func mergeDotenv(content []byte, set []assignment, drop []string) ([]byte, error
 	return m.bytes(), nil
 }
 
-// merger replaces pieces of content, in their order. As long as nothing changes
-// it copies nothing: that is what most files are looked at for.
+// merger replaces pieces of content, in their order. merger copies nothing until a
+// piece changes, because most files do not change.
 type merger struct {
 	content []byte
-	out     []byte // what has become of content up to done; nil means nothing has changed
+	out     []byte // the content up to done with its changes; nil means nothing has changed
 	done    int
-	quotes  map[byte]bool // that values of ours hold
+	quotes  map[byte]bool // the quotes in our values
 }
 
-// set makes the piece from start to end the assignment a.
+// set replaces the piece from start to end by the assignment a.
 func (m *merger) set(start, end int, before []byte, a assignment, comment, eol string) error {
 	text, err := dotenvValue(a, comment)
 	for _, quote := range []byte("'\"`") {
@@ -106,13 +107,13 @@ func (m *merger) set(start, end int, before []byte, a assignment, comment, eol s
 		}
 	}
 	if text == "" {
-		before = bytes.TrimRight(before, " \t") // blanks would be all of the value
+		before = bytes.TrimRight(before, " \t") // with an empty value, the blanks would become the value
 	}
 	m.replace(start, end, string(before), text, comment, eol)
 	return err
 }
 
-// replace makes the piece from start to end the parts.
+// replace replaces the piece from start to end by parts.
 func (m *merger) replace(start, end int, parts ...string) {
 	same := m.content[start:end]
 	for _, part := range parts {
@@ -142,7 +143,7 @@ func (m *merger) bytes() []byte {
 	return append(m.out, m.content[m.done:]...)
 }
 
-// isBare reports whether every reader takes s as it stands.
+// isBare reports whether every reader takes s as it is, without quotes.
 func isBare(s string) bool {
 	for i := range len(s) {
 		if c := s[i]; !dotenv.IsNameByte(c) && strings.IndexByte(":/@%+,=", c) < 0 {
@@ -152,9 +153,10 @@ func isBare(s string) bool {
 	return true
 }
 
-// dotenvValue is the text that all readers take for a's value: bare or else in
-// single quotes (which docker --env-file, alone, takes as part of the value).
-// A value that readers would not agree on is refused. comment is what follows it.
+// dotenvValue returns a's value in the form that all readers understand: bare, or else
+// in single quotes (docker --env-file, alone, takes the quotes as part of the value).
+// dotenvValue refuses a value on which readers disagree. comment is the text that
+// follows the value.
 func dotenvValue(a assignment, comment string) (string, error) {
 	refuse := func(what string) (string, error) {
 		return "", &fault.Error{
@@ -172,8 +174,8 @@ func dotenvValue(a assignment, comment string) (string, error) {
 	case strings.Contains(v, "'"):
 		return refuse("a single quote")
 	case strings.HasSuffix(v, `\`) || strings.Contains(v, `\\`):
-		// The end escapes the quote for godotenv and compose; python-dotenv makes one
-		// of two.
+		// At the end, a backslash escapes the quote for godotenv and compose;
+		// python-dotenv reads two backslashes as one.
 		return refuse("a backslash, which readers interpret differently")
 	case strings.Contains(v, "${"):
 		return refuse("${, which python-dotenv replaces even between single quotes")
@@ -183,15 +185,15 @@ func dotenvValue(a assignment, comment string) (string, error) {
 	return "'" + a.value + "'", nil
 }
 
-// plainComment reports whether all readers end a bare value v where comment
-// starts: compose knows only " #", godotenv takes the last of several, and both
-// take the comment for the value if that is empty.
+// plainComment reports whether all readers end a bare value v at the start of comment:
+// compose knows only " #", godotenv takes the last of several "#", and both take the
+// comment for the value if v is empty.
 func plainComment(v, comment string) bool {
 	return comment == "" || v != "" && strings.HasSuffix(comment[:strings.IndexByte(comment, '#')], " ") && strings.Count(comment, "#") == 1
 }
 
-// dotenvValues returns the value at every place where name is assigned. plain is
-// false if one of them is not simply text: then nothing can be said about it.
+// dotenvValues returns the value at every place where name is assigned. plain is false
+// if a value is not plain text, so that nothing can be said about it.
 func dotenvValues(content []byte, name string) (values []string, plain bool) {
 	plain = true
 	for s := range dotenv.Scan(content) {

@@ -17,7 +17,7 @@ import (
 	"tokenform/config/fault"
 )
 
-// The variables that the tests below call ours.
+// The tests below use these variables as ours.
 const (
 	tokenVar = "SPOTIFY_ACCESS_TOKEN"
 	scopeVar = "SPOTIFY_SCOPE"
@@ -28,7 +28,7 @@ func TestMergeDotenv(t *testing.T) {
 	set := []assignment{{"T", "new"}}
 	for _, c := range []struct {
 		name, in, want string
-		set            []assignment // nil: T=new
+		set            []assignment // nil means T=new
 		drop           []string
 	}{
 		{name: "empty", in: "", want: "T=new\n"},
@@ -67,7 +67,7 @@ func TestMergeDotenv(t *testing.T) {
 		{name: "B3 BOM alone", in: "\ufeff", want: "\ufeffT=new\nT=new\n"},
 		{name: "B3 BOM alone, two variables", in: "\ufeff", set: []assignment{{"T", "new"}, {"U", "x"}}, want: "\ufeffT=new\nT=new\nU=x\n"},
 		{name: "B3 BOM and a name without =", in: "\ufeffLONE", want: "\ufeffLONE\nT=new\nT=new\n"},
-		{name: "B3 BOM in the middle", in: "A=1\n\ufeffT=old\n", want: "A=1\n\ufeffT=old\nT=new\n"}, // of two files, one behind the other
+		{name: "B3 BOM in the middle", in: "A=1\n\ufeffT=old\n", want: "A=1\n\ufeffT=old\nT=new\n"}, // two files were joined, the second with a BOM
 		{name: "B3 BOM stays", in: "\ufeffT=old\n# c\n", set: []assignment{}, drop: []string{"T"}, want: "\ufeff# c\n"},
 		{name: "B3 BOM would hide another's", in: "\ufeffT=old\nA=1\n", set: []assignment{}, drop: []string{"T"}, want: "A=1\n"},
 		{name: "B3 BOM would hide what is added", in: "\ufeffT=old\n", set: []assignment{{"U", "x"}}, drop: []string{"T"}, want: "U=x\n"},
@@ -146,7 +146,7 @@ func TestMergeDotenvRefuses(t *testing.T) {
 			}
 		})
 	}
-	// Nothing of ours can close the quote here.
+	// None of our values has a quote that could close this one.
 	if got, err := mergeDotenv([]byte("A='x\n"), []assignment{{"T", "new"}}, nil); err != nil || string(got) != "A='x\nT=new\n" {
 		t.Errorf("%q, %v", got, err)
 	}
@@ -187,9 +187,9 @@ func TestMergeDotenvLarge(t *testing.T) {
 	}
 }
 
-// piece is a part of a generated env file, which says what must become of it.
+// piece is a part of a generated env file, with the text that it must become.
 type piece struct {
-	name           string // ours; empty: nothing may change
+	name           string // the name of our variable; empty means that the piece must not change
 	pre, old, post string
 }
 
@@ -198,7 +198,7 @@ type envFile struct {
 	pieces []piece
 	bom    bool
 	crlf   bool
-	cut    bool // no final newline
+	cut    bool // the file does not end with a newline
 }
 
 func (f envFile) render(values map[string]string) string {
@@ -223,8 +223,8 @@ func (f envFile) render(values map[string]string) string {
 	return s
 }
 
-// merged is what the file must become with values set: the model that
-// mergeDotenv is checked against.
+// merged returns what the file must become once values are set. merged is the model for
+// checking mergeDotenv.
 func (f envFile) merged(set []assignment) string {
 	values := map[string]string{}
 	for _, a := range set {
@@ -235,7 +235,7 @@ func (f envFile) merged(set []assignment) string {
 	if strings.Contains(f.render(nil), "\r\n") {
 		eol = "\r\n"
 	}
-	first := -1 // the piece that the byte order mark hides
+	first := -1 // the piece that is hidden by the byte order mark
 	if f.bom {
 		first = slices.IndexFunc(f.pieces, func(p piece) bool { return strings.Contains(p.pre+p.old+p.post, "=") })
 	}
@@ -258,8 +258,8 @@ func (f envFile) merged(set []assignment) string {
 	return s
 }
 
-// Foreign pieces: the first are read alike by docker too, the next by shells
-// and dotenv readers, the last are a matter of taste.
+// These are lines of other programs: docker, too, reads the first ones as intended,
+// shells and dotenv readers the next, and readers differ on the last.
 var (
 	plainLines = []string{
 		"FOO=bar\n", "URL=https://example.org/?a=b\n", "EMPTY=\n", "\n", "# comment, don't touch \"it\n",
@@ -275,7 +275,7 @@ var (
 	}
 )
 
-// generate yields files of the given foreign lines and assignments of ours.
+// generate makes files from the given foreign lines and assignments of ours.
 func generate(plain bool, foreign ...[]string) *rapid.Generator[envFile] {
 	lines := slices.Concat(foreign...)
 	return rapid.Custom(func(t *rapid.T) envFile {
@@ -298,15 +298,15 @@ func generate(plain bool, foreign ...[]string) *rapid.Generator[envFile] {
 	})
 }
 
-// tokens are values such as Spotify sends; texts are anything a dotenv file can
-// hold.
+// tokens makes values like Spotify's; texts makes any value that a dotenv file can
+// have.
 var (
 	tokens = rapid.StringMatching(`BQ[A-Za-z0-9_-]{1,40}`)
 	texts  = rapid.OneOf(
 		tokens,
 		rapid.StringMatching(`[a-z-]{1,20}( [a-z-]{1,20}){0,4}`),
 		rapid.StringMatching(`[ -~]{0,20}`),
-		rapid.StringMatching(`(a|\\|\$\{HOME\}){1,4}`), // most are refused
+		rapid.StringMatching(`(a|\\|\$\{HOME\}){1,4}`), // most of these are refused
 		rapid.StringMatching("[ \t$\"`#;&|<>()*?!~\\\\é☃{}=]{1,8}"),
 	).Filter(func(s string) bool {
 		_, err := dotenvValue(assignment{"V", s}, "")
@@ -333,7 +333,7 @@ func TestMergeDotenvProperty(t *testing.T) {
 	})
 }
 
-// checkMerged is what must hold whatever the file was.
+// checkMerged checks what must be true for every file.
 func checkMerged(t interface{ Fatalf(string, ...any) }, before, after []byte, set []assignment) {
 	again, err := mergeDotenv(after, set, nil)
 	if err != nil || !bytes.Equal(again, after) {
@@ -347,7 +347,7 @@ func checkMerged(t interface{ Fatalf(string, ...any) }, before, after []byte, se
 			t.Fatalf("%s reads %q (%v), want %q, in %q", a.name, values, plain, a.value, after)
 		}
 	}
-	// Without our lines nothing but a newline at the end may differ.
+	// Without our lines, the files differ in a newline at the end at most.
 	a, errA := mergeDotenv(before, nil, names)
 	b, errB := mergeDotenv(after, nil, names)
 	if errA != nil || errB != nil {
@@ -432,7 +432,7 @@ func TestB3Readers(t *testing.T) {
 			t.Parallel()
 			for i, got := range read(t, paths) {
 				switch content, _ := os.ReadFile(paths[i]); {
-				case got == nil && (bytes.Contains(content, []byte("LONE")) || bytes.Contains(content, []byte("export"))): // refused before us, too
+				case got == nil && (bytes.Contains(content, []byte("LONE")) || bytes.Contains(content, []byte("export"))): // the reader refuses the file without our change, too
 				case len(got) != 2 || got[0] != "BQx_-" || got[1] != "a":
 					t.Errorf("%q is read as %q", content, got)
 				}

@@ -6,25 +6,25 @@ import (
 	"tokenform/flow/state"
 )
 
-// edit is what is to become of one file. Plan and apply both get it from the same
-// function, which may read but never writes, so that they cannot disagree.
+// edit is the planned change of one file. Plan and apply both get the edit from the
+// same function, which may read but never writes, so that they cannot disagree.
 type edit struct {
 	change  flow.Change
 	content []byte // what the file will hold, if every value is known
 	unknown bool   // a value is not known
 	private bool   // the file holds a secret
-	stays   bool   // the file stays even if nothing is left in it: somebody else made it
-	before  bool   // the file is somebody else's token file, and is kept as NAME.before
-	left    string // what was to be taken back, but stays because somebody changed it
+	stays   bool   // the file stays even if it becomes empty: somebody else made the file
+	before  bool   // the file is somebody else's token file, of which a copy is kept as NAME.before
+	left    string // what should be taken back, but stays because somebody changed it
 }
 
-// deletes reports whether the file is to go as a whole.
+// deletes reports whether the whole file is to be deleted.
 func (e edit) deletes() bool {
 	return e.change.Action == flow.DeleteOutput && len(e.content) == 0 && !e.stays
 }
 
-// judge says what becomes of a file that is ours as a whole. same reports whether
-// the file holds what it should.
+// judge sets the change for a file that is ours as a whole. same says that the file has
+// the right content already.
 func (e *edit) judge(t *state.Token, old *file, same bool) {
 	switch {
 	case old == nil:
@@ -38,7 +38,7 @@ func (e *edit) judge(t *state.Token, old *file, same bool) {
 	}
 }
 
-// takeBackWhole is takeBack for a sink that has the whole file.
+// takeBackWhole is takeBack for a sink that owns whole files.
 func takeBackWhole(w state.Written, old *file, others others) edit {
 	e := edit{change: flow.Change{Type: config.OutputType(w.Type), Path: w.Path, Action: flow.KeepOutput}}
 	switch {
@@ -53,6 +53,6 @@ func takeBackWhole(w state.Written, old *file, others others) edit {
 
 // Reasons for a change.
 const (
-	newToken = "new token" // the token is about to be another one
-	differs  = "differs"   // somebody has written it
+	newToken = "new token" // the token is about to be replaced
+	differs  = "differs"   // somebody else has changed the output
 )

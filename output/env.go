@@ -11,12 +11,13 @@ import (
 	"tokenform/flow/state"
 )
 
-// envSink sets variables in a dotenv file and leaves every other byte alone.
+// envSink sets variables in a dotenv file and leaves every other byte as it is.
 type envSink struct{}
 
 func (envSink) edit(x target, old *file) (edit, error) {
 	if x.wroteWhole(old) {
-		// The profile had a whole file at this path: nothing in the file is the user's.
+		// tokenform wrote the whole file for another output at this path: nothing in
+		// the file is the user's.
 		old = &file{mode: old.mode}
 	}
 	recorded := x.last()
@@ -34,12 +35,12 @@ func (envSink) edit(x target, old *file) (edit, error) {
 		a := assignment{k.Variable, text}
 		switch {
 		case !known && !renewed(k.Field) && asRecorded(data, k.Variable, recorded):
-			continue // not set: the variable has what was written
+			continue // the value is unknown, so the variable keeps the last one
 		case !known:
 			e.unknown = true
 		default:
 			set = append(set, a)
-			// A variable differs if setting it changes the file.
+			// A variable differs if setting the variable changes the file.
 			merged, err := mergeDotenv(data, []assignment{a}, nil)
 			if err != nil {
 				return edit{}, err
@@ -90,8 +91,8 @@ func variablesReason(missing, differ []string, fresh bool, drop []string) string
 	return strings.Join(parts, "; ")
 }
 
-// wroteWhole reports whether all that old holds is what tokenform wrote for an output
-// of another type at its path.
+// wroteWhole reports whether the whole of old is what tokenform wrote for an output of
+// another type at the same path.
 func (x target) wroteWhole(old *file) bool {
 	return old != nil && slices.ContainsFunc(x.recorded, func(w state.Written) bool {
 		if w.Path != x.output.Path || w.Type == string(x.output.Type) {
@@ -134,9 +135,9 @@ func (envSink) takeBack(w state.Written, old *file, others others) (e edit, err 
 	return e, err
 }
 
-// takeable sorts the recorded variables that are not in keys by whether they
-// are as they were written. A variable that is gone, or belongs to another profile,
-// is in neither list.
+// takeable sorts the recorded variables that are not in keys: drop has those with the
+// value that was written, left those with another value. A variable that is gone, or
+// belongs to another profile, is in neither list.
 func takeable(data []byte, recorded *state.Written, keys []config.Key, others others) (drop, left []string) {
 	if recorded == nil {
 		return nil, nil
@@ -155,8 +156,8 @@ func takeable(data []byte, recorded *state.Written, keys []config.Key, others ot
 	return drop, left
 }
 
-// asRecorded reports whether the variable has, at every place where it is
-// assigned, the value that was last written.
+// asRecorded reports whether the variable has the recorded value at every place where
+// the variable is assigned.
 func asRecorded(data []byte, name string, recorded *state.Written) bool {
 	if recorded == nil || recorded.Vars[name] == "" {
 		return false

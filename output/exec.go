@@ -12,9 +12,9 @@ import (
 	"tokenform/flow"
 )
 
-// Environment returns environ with the tokens of outcomes in it, as NAME=value:
-// under the variables of the profiles' env outputs, or under those of standard
-// output for a profile without one. There is no [Clash].
+// Environment returns environ with the tokens of outcomes in it, as NAME=value. The
+// variables are those of the profiles' env outputs, or those of standard output for a
+// profile without one. The caller must have checked that there is no [Clash].
 func Environment(ctx context.Context, environ []string, outcomes []flow.Outcome) ([]string, error) {
 	set := map[string]string{}
 	for _, r := range outcomes {
@@ -46,8 +46,8 @@ func Environment(ctx context.Context, environ []string, outcomes []flow.Outcome)
 	return env, nil
 }
 
-// Clash is the error that two of profiles would set the same variable of one
-// environment, or nil.
+// Clash returns an error if two of profiles would set the same variable of one
+// environment.
 func Clash(profiles []config.Profile) error {
 	owner := map[string]string{}
 	for _, p := range profiles {
@@ -65,7 +65,7 @@ func Clash(profiles []config.Profile) error {
 	return nil
 }
 
-// variables are what a profile puts into an environment.
+// variables returns what a profile puts into an environment.
 func variables(p config.Profile) []config.Key {
 	var keys []config.Key
 	for _, o := range p.Outputs {
@@ -79,8 +79,8 @@ func variables(p config.Profile) []config.Key {
 	return keys
 }
 
-// executable finds what a shell would run for name. The code is the shell's for
-// the error (POSIX, section 2.8.2 of the Shell Command Language).
+// executable finds the program that a shell would run for name. code is the shell's
+// exit code for the error (POSIX, section 2.8.2 of the Shell Command Language).
 func executable(name string) (path string, code int, err error) {
 	path, err = exec.LookPath(name)
 	switch {

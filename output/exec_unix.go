@@ -7,9 +7,9 @@ import (
 	"syscall"
 )
 
-// Exec becomes the program argv[0], found on the PATH, with the environment
-// env: no parent stays that holds secrets, and signals go to the right one. It
-// returns only if that fails; code is then the shell's, 127 or 126.
+// Exec becomes the program argv[0], found on the PATH, with the environment env. So no
+// parent process keeps secrets, and signals reach the program itself. Exec returns only
+// on failure; code is then the shell's, 127 or 126.
 func Exec(argv, env []string, _ io.Reader, _, _ io.Writer) (code int, err error) {
 	path, code, err := executable(argv[0])
 	if err != nil {

@@ -8,10 +8,10 @@ import (
 	"os/signal"
 )
 
-// Exec runs the program argv[0], found on the PATH, with the environment env,
-// and returns its exit code. Ctrl-C reaches it by itself, as everything on the
-// console. This process must not end first, so it catches the interrupt: to ignore
-// the interrupt is not enough on Windows.
+// Exec runs the program argv[0], found on the PATH, with the environment env, and
+// returns its exit code. Ctrl-C reaches the program directly, like every process of the
+// console. This process must not end first, so Exec catches the interrupt: on Windows,
+// ignoring the interrupt is not enough.
 func Exec(argv, env []string, in io.Reader, out, errs io.Writer) (code int, err error) {
 	path, code, err := executable(argv[0])
 	if err != nil {

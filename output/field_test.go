@@ -11,7 +11,7 @@ import (
 	"tokenform/flow/atomicfile"
 )
 
-// TestE3BoundedErrors: of a command that prints without end only the end is kept.
+// TestE3BoundedErrors checks that only the end is kept if a command prints without end.
 func TestE3BoundedErrors(t *testing.T) {
 	var kept tail
 	chunk := []byte(strings.Repeat("x", 100_000))
@@ -26,7 +26,8 @@ func TestE3BoundedErrors(t *testing.T) {
 	}
 }
 
-// TestE3Pieces: a piece of the secret from 8 characters on is masked, wherever it is cut.
+// TestE3Pieces checks that a piece of the secret with at least 8 characters is masked,
+// wherever the secret is cut.
 func TestE3Pieces(t *testing.T) {
 	for in, want := range map[string]string{
 		"got 3f9a1c77e0 (10 bytes)":   "got [redacted] (10 bytes)",
@@ -42,7 +43,8 @@ func TestE3Pieces(t *testing.T) {
 	}
 }
 
-// TestE3Background: a background child that keeps standard error open is no failure.
+// TestE3Background checks that a background process that keeps standard error open is
+// no failure.
 func TestE3Background(t *testing.T) {
 	d := newDisk(t, config.Output{Type: config.CommandOutput, Shown: "sh", Command: []string{"sh", "-c", "cat >/dev/null; sleep 5 &"}, Value: "access_token"})
 	d.p.Outputs[0].Path = ""
@@ -52,7 +54,8 @@ func TestE3Background(t *testing.T) {
 	}
 }
 
-// TestD15Limit: an env file does not grow past what the next run would read.
+// TestD15Limit checks that an env file does not grow beyond the size that the next run
+// can read.
 func TestD15Limit(t *testing.T) {
 	d := newDisk(t, env(".env", "access_token=T"))
 	d.write(".env", strings.Repeat("T=x\n", 200_000), 0o600)
@@ -64,8 +67,9 @@ func TestD15Limit(t *testing.T) {
 	d.holds(".env", strings.Repeat("T=x\n", 200_000))
 }
 
-// TestE5LeftByAKill checks that new content waits in the state directory, where git ignores
-// it, and that what a killed process leaves goes even if the output is no longer declared.
+// TestE5LeftByAKill checks that new content waits in the state directory, where git
+// ignores it, and that the next run deletes what a killed process left, even if the
+// output is no longer declared.
 func TestE5LeftByAKill(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("on Windows, new content waits beside the file")
@@ -80,8 +84,8 @@ func TestE5LeftByAKill(t *testing.T) {
 	d.apply(someToken())
 	recorded := d.files.Remembered(d.p, someToken(), nil)
 
-	// A process is killed when it has staged the new content: once in the state directory,
-	// and once beside the file, as an older tokenform did.
+	// A process is killed after it has staged the new content: once in the state
+	// directory, and once beside the file, as an older tokenform did.
 	for _, room := range []string{room, ""} {
 		if _, err := atomicfile.Stage(d.path(".env"), room, []byte("MINE=1\n"), []byte("MINE=1\nT=BQ\n"), 0o600); err != nil {
 			t.Fatal(err)
@@ -97,8 +101,8 @@ func TestE5LeftByAKill(t *testing.T) {
 	if paths := left(); len(paths) != 2 || filepath.Dir(paths[1]) != room {
 		t.Fatalf("staged at %q", paths)
 	}
-	// The output is renamed meanwhile, and somebody has changed the old file: so nothing is
-	// taken back.
+	// Now another path is declared, and somebody has changed the old file, so nothing
+	// is taken back.
 	d.write(".env", "MINE=1\nT=changed\n", 0o600)
 	d.declare(env("other.env", "access_token=T"))
 	if _, err := d.files.Write(t.Context(), d.p, someToken(), recorded); err != nil {
@@ -109,8 +113,8 @@ func TestE5LeftByAKill(t *testing.T) {
 	}
 }
 
-// TestChanged checks that with when: changed a command runs only if the login is not that of
-// the profile's refresh_token, on a machine that keeps no state.
+// TestChanged checks when: changed on a machine that keeps no state: the command must
+// run only if the login is not that of the profile's refresh_token.
 func TestChanged(t *testing.T) {
 	t.Parallel()
 	tok := someToken()

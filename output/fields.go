@@ -9,9 +9,9 @@ import (
 	"tokenform/flow/state"
 )
 
-// value returns the text of one of [config.Fields]. known is false if only a
-// command could tell, or the token that is yet to come (t is nil). What a token
-// does not have is the empty text.
+// value returns the text of one of [config.Fields]. known is false if only a command
+// can tell, or if only a token that is yet to come can (t is nil). A field that the
+// token does not have is the empty text.
 func value(p config.Profile, t *state.Token, field string) (text string, known bool) {
 	switch field {
 	case "profile":
@@ -54,9 +54,9 @@ func secret(field string) bool {
 	return field == "access_token" || field == "refresh_token" || field == "client_secret"
 }
 
-// scope is the granted set, or the declared one if the server never said: it
-// granted all that was asked for then (RFC 6749 section 5.1). It is sorted,
-// because the server's order means nothing and changes.
+// scope returns the granted scopes. If the server never named them, scope returns the
+// declared ones, because the server has granted all of them then (RFC 6749 section
+// 5.1). The scopes are sorted, because the server's order means nothing and changes.
 func scope(p config.Profile, t *state.Token) string {
 	scopes := t.Scopes
 	if scopes == nil {
@@ -65,8 +65,8 @@ func scope(p config.Profile, t *state.Token) string {
 	return strings.Join(slices.Sorted(slices.Values(scopes)), " ")
 }
 
-// instant is a time as every output writes it: UTC, whole seconds, rounded down
-// so that no token is said to live longer than it does. Zero is empty.
+// instant returns a time in the form of every output: UTC, whole seconds, rounded down
+// so that no token seems to live longer than it does. The zero time is the empty text.
 func instant(t time.Time) string {
 	if t.IsZero() {
 		return ""

@@ -21,8 +21,8 @@ type Files struct {
 	Env  func(string) (string, bool)      // the process environment
 	Warn func(profile, text, hint string) // called concurrently
 
-	// Declared returns all declared profiles: what one of them has written is not
-	// taken back for another. nil means that there are no others.
+	// Declared returns all declared profiles. Files does not take back for one profile
+	// what another declared profile has written. nil means that there are no others.
 	Declared func() []config.Profile
 	Realm    state.Realm
 
@@ -100,11 +100,11 @@ func (f *Files) Remembered(p config.Profile, t *state.Token, recorded []state.Wr
 			}
 		}
 	}
-	return list // what was printed cannot be taken back
+	return list // nobody can take back what was printed
 }
 
-// Write implements [flow.Outputs]. Files come first, then commands, and streams
-// last: what a command starts, and who reads a stream, may count on the files.
+// Write implements [flow.Outputs]. Files come first, then commands, and streams last: a
+// command, and the reader of a stream, may rely on the files.
 func (f *Files) Write(ctx context.Context, p config.Profile, t *state.Token, recorded []state.Written) ([]flow.Change, error) {
 	if err := f.mask(t); err != nil {
 		return nil, err
@@ -136,8 +136,8 @@ func (f *Files) Write(ctx context.Context, p config.Profile, t *state.Token, rec
 	return append(changes, printed...), errors.Join(append(errs, err)...)
 }
 
-// writing is the job of writing a file. A value that only a command can tell is
-// fetched if the edit needs it.
+// writing returns the job of writing a file. The job fetches the client secret if the
+// edit needs it.
 func writing(ctx context.Context, sink fileSink, x target) job {
 	return job{stagingDir: x.stagingDir, place: place{x.output.Path, x.output.Shown}, plan: func(old *file) (edit, error) {
 		e, err := sink.edit(x, old)
@@ -150,8 +150,8 @@ func writing(ctx context.Context, sink fileSink, x target) job {
 	}}
 }
 
-// Print implements [flow.Outputs]. Files hold the token already, and a later step of the
-// job may print them.
+// Print implements [flow.Outputs]. Print masks the token first: the files have the
+// token already, and a later step of a GitHub Actions job may print them.
 func (f *Files) Print(p config.Profile, t *state.Token) ([]flow.Change, error) {
 	if err := f.mask(t); err != nil {
 		return nil, err
@@ -179,8 +179,8 @@ func (f *Files) print(p config.Profile, t *state.Token) ([]flow.Change, error) {
 	return changes, errors.Join(errs...)
 }
 
-// resolve fetches the client secret, the only value of an output that may still
-// need a command when a token is there.
+// resolve fetches the client secret: once there is a token, no other value of an output
+// may need a command.
 func resolve(ctx context.Context, p config.Profile) error {
 	_, err := p.Client.Secret.Resolve(ctx)
 	return err
@@ -196,8 +196,8 @@ func (f *Files) TakeBack(ctx context.Context, p config.Profile, recorded []state
 	return f.takeBack(ctx, p, recorded, "")
 }
 
-// takingBack lists the jobs of taking back the files in recorded. What a command
-// got cannot be taken back.
+// takingBack returns the jobs of taking back the files in recorded. Nothing can be
+// taken back from a command.
 func (f *Files) takingBack(p config.Profile, recorded []state.Written) []job {
 	var jobs []job
 	for _, w := range recorded {
@@ -208,7 +208,7 @@ func (f *Files) takingBack(p config.Profile, recorded []state.Written) []job {
 	return jobs
 }
 
-// leftovers says what takeBack would do.
+// leftovers returns the changes that takeBack would make.
 func (f *Files) leftovers(recorded []state.Written, p config.Profile) ([]flow.Change, error) {
 	var changes []flow.Change
 	var errs []error
@@ -234,7 +234,7 @@ func (f *Files) takeBack(ctx context.Context, p config.Profile, recorded []state
 		atomicfile.Sweep(sweeping, j.path, j.stagingDir)
 		made, err := f.put(ctx, p.Name, j)
 		if occupied(err) {
-			continue // a directory, say: nothing of what was written is left
+			continue // the path is a directory, say: nothing of what was written is left
 		}
 		for i := range made {
 			made[i].Reason = reason
@@ -244,8 +244,9 @@ func (f *Files) takeBack(ctx context.Context, p config.Profile, recorded []state
 	return changes, errors.Join(errs...)
 }
 
-// others finds out about the profiles beside p: what one declares, and has
-// written, is its own. It is asked only about what might be taken back.
+// others returns a function that reports whether a profile other than p declares the
+// file at path and has written it, or the variable in it. The function is called only
+// for what might be taken back.
 func (f *Files) others(p config.Profile, path string) others {
 	return func(variable string) bool {
 		if f.Declared == nil {
@@ -279,11 +280,12 @@ func recordOf(realm state.Realm, p config.Profile) []state.Written {
 	return list
 }
 
-// stagingDir returns where new content for p's files waits until it takes its place.
+// stagingDir returns the directory for new content of p's files before it takes its
+// place.
 func (f *Files) stagingDir(p config.Profile) string { return f.Realm.Open(p.State).Dir() }
 
-// targets are the outputs of p for the token t, with outputs that share an env file
-// made one.
+// targets returns the outputs of p for the token t. Outputs that share an env file
+// become one target.
 func (f *Files) targets(p config.Profile, t *state.Token, recorded []state.Written) []target {
 	var list []target
 	for _, o := range p.Outputs {
@@ -302,15 +304,16 @@ func (f *Files) targets(p config.Profile, t *state.Token, recorded []state.Writt
 	return list
 }
 
-// undeclared are the recorded outputs whose path p no longer declares. A path that
-// is declared with another type is that output's concern.
+// undeclared returns the recorded outputs whose path p no longer declares. If p
+// declares the path with another type, that output deals with the file.
 func undeclared(p config.Profile, recorded []state.Written) []state.Written {
 	return slices.DeleteFunc(slices.Clone(recorded), func(w state.Written) bool {
 		return slices.ContainsFunc(p.Outputs, func(o config.Output) bool { return o.Path == w.Path })
 	})
 }
 
-// placeOf shows a recorded path as the profile has it, if it has it.
+// placeOf returns the place of a recorded output, with the path as p shows it if p
+// declares the output.
 func placeOf(w state.Written, p config.Profile) place {
 	for _, o := range p.Outputs {
 		if o.Path == w.Path {

@@ -8,8 +8,7 @@ import (
 	"testing"
 )
 
-// ordinary runs f without root's privileges over files, as the owner of what is
-// in d.
+// ordinary runs f without root's privileges for files, as the owner of d's files.
 func ordinary(d *disk, f func()) {
 	d.Helper()
 	if os.Geteuid() != 0 {
@@ -31,7 +30,7 @@ func ordinary(d *disk, f func()) {
 	}
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	syscall.RawSyscall(syscall.SYS_SETFSUID, id, 0, 0) // per thread
+	syscall.RawSyscall(syscall.SYS_SETFSUID, id, 0, 0) // setfsuid(2) is per thread
 	defer syscall.RawSyscall(syscall.SYS_SETFSUID, 0, 0, 0)
 	f()
 }
@@ -51,8 +50,8 @@ func TestReadOnlyDirectory(t *testing.T) {
 	d.warned("a.env cannot be replaced, so it was rewritten in place: a crash at that moment would have damaged it | mount its directory instead of the single file, or make the directory writable")
 }
 
-// TestUndeletable takes back files whose directory cannot be changed: what they
-// hold goes all the same.
+// TestUndeletable takes back files whose directory cannot be changed. Their content
+// must go all the same.
 func TestUndeletable(t *testing.T) {
 	t.Parallel()
 	d := newDisk(t, env("a.env", "access_token=T"), jsonFile("token.json"))

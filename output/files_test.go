@@ -23,7 +23,7 @@ import (
 	"tokenform/flow/state"
 )
 
-// Secrets of the tests: none may ever be in a message.
+// These secrets must never be in a message.
 const (
 	access  = "BQaccess-1_x"
 	refresh = "AQrefresh"
@@ -40,7 +40,7 @@ func someToken() *state.Token {
 	}
 }
 
-// disk is a directory, a profile that writes into it, and what it was warned of.
+// disk is a directory, a profile that writes into it, and the warnings so far.
 type disk struct {
 	*testing.T
 	dir   string
@@ -50,7 +50,7 @@ type disk struct {
 	mu    sync.Mutex
 	warn  []string
 
-	recorded []state.Written // as state has it
+	recorded []state.Written // what state remembers
 }
 
 func newDisk(t *testing.T, outputs ...config.Output) *disk {
@@ -115,15 +115,15 @@ func (d *disk) warned(want ...string) {
 	d.warn = nil
 }
 
-// apply does what flow does: it plans, remembers, writes. The plan must have
-// said what was done, and a second time nothing may be left to do.
+// apply does what flow does: apply plans, remembers and writes. The changes must agree
+// with the plan, and a second plan must be empty.
 func (d *disk) apply(t *state.Token) []flow.Change {
 	d.Helper()
 	planned, err := d.files.Stale(d.p, t, d.recorded, false)
 	if err != nil {
 		d.Fatal(err)
 	}
-	remembered := d.files.Remembered(d.p, t, d.recorded) // before it is written
+	remembered := d.files.Remembered(d.p, t, d.recorded) // before the write, as in flow
 	made, err := d.files.Write(d.Context(), d.p, t, d.recorded)
 	if err != nil {
 		d.Fatal(err)
@@ -263,8 +263,8 @@ CLIENT_ID=id
 CLIENT_SECRET=5ec3et5ec3et
 PROFILE=dev
 `)
-	// The server never named the scopes; nobody knows when the user consented; no
-	// secret, no refresh token.
+	// The server never named the scopes, the time of consent is not known, and there is
+	// no secret and no refresh token.
 	d = all()
 	d.p.Client.Secret = nil
 	tok := someToken()
@@ -288,7 +288,7 @@ func TestJSONWithRefreshToken(t *testing.T) {
 	o.RefreshToken = true
 	d := newDisk(t, o)
 	tok := someToken()
-	tok.Type = "<&>" // nothing is escaped that needs no escaping
+	tok.Type = "<&>" // JSON must not escape these characters
 	d.apply(tok)
 	b, err := os.ReadFile(d.path("token.json"))
 	if err != nil {
@@ -335,7 +335,7 @@ func TestDrift(t *testing.T) {
 
 func TestReadableByOthersMatters(t *testing.T) {
 	t.Parallel()
-	// No secret, no warning.
+	// An output without a secret gives no warning.
 	d := newDisk(t, env(".env", "expires_at=E", "profile=P"))
 	d.write(".env", "", 0o644)
 	d.apply(someToken())
@@ -374,8 +374,8 @@ func TestSeveralOutputsOfOneFile(t *testing.T) {
 	d.holds(".env", "T=BQaccess-1_x\n")
 }
 
-// TestSecretFromACommand has a client secret that only a command can tell. It
-// must run where the secret is written, and never to find out whether it
+// TestSecretFromACommand has a client secret that only a command can tell. The command
+// must run when the secret is written, and never just to find out whether the output
 // differs.
 func TestSecretFromACommand(t *testing.T) {
 	t.Parallel()
@@ -440,7 +440,7 @@ func TestNoLongerDeclared(t *testing.T) {
 	d.write("prefs.env", "# mine\n", 0o600)
 	tok := someToken()
 	d.apply(tok)
-	d.write("b.json", "{}", 0o600) // no longer ours
+	d.write("b.json", "{}", 0o600) // the file is no longer ours
 	d.write("prefs.env", "# mine\nT=\"BQaccess-1_x\"\n", 0o600)
 	d.declare(env(".env", "access_token=T"))
 	d.says(d.apply(tok),
@@ -455,7 +455,8 @@ func TestNoLongerDeclared(t *testing.T) {
 	d.lacks("a.json")
 	d.warned("DIR/b.json was changed since tokenform wrote it: left it there | delete it if you do not need it")
 
-	// A variable of ours that somebody changed stays, in one place or another.
+	// A variable of ours that somebody changed stays, even if only one of its
+	// assignments has changed.
 	d.declare(env(".env", "access_token=T", "refresh_token=R"), env("own.env", "access_token=T"))
 	d.apply(tok)
 	d.write(".env", "T=BQaccess-1_x\nR=AQrefresh\nR=theirs\n", 0o600)
@@ -467,8 +468,7 @@ func TestNoLongerDeclared(t *testing.T) {
 	d.warned(".env was changed since tokenform wrote it: left R there | delete it if you do not need it",
 		"DIR/own.env was changed since tokenform wrote it: left T there | delete it if you do not need it")
 
-	// What is gone needs no taking back; neither does what has become something
-	// else.
+	// An output that is gone, or has become something else, need not be taken back.
 	d.declare(jsonFile("gone.json"), jsonFile("dir.json"), env("sub.env", "access_token=T"))
 	d.apply(tok)
 	for _, name := range []string{"gone.json", "dir.json", "sub.env"} {
@@ -538,7 +538,7 @@ func TestSymlinkedOutput(t *testing.T) {
 	if _, err := d.files.TakeBack(t.Context(), d.p, d.recorded); err != nil {
 		t.Fatal(err)
 	}
-	d.holds("real/env", "") // a link's target is emptied, not deleted
+	d.holds("real/env", "") // the target of a link is emptied, not deleted
 	if _, err := os.Readlink(d.path(".env")); err != nil {
 		t.Errorf("the link is gone: %v", err)
 	}
@@ -580,7 +580,7 @@ func TestErrors(t *testing.T) {
 	check(err, want)
 	d.says(planned, "create no/such/.env: missing, as is its directory [T]", "create dangling.json: missing", "create good.json: missing", "print standard output")
 
-	// All or nothing: what could be written is not, and nothing is printed.
+	// If one output fails, no file is written and nothing is printed.
 	nothing := func(want []string) {
 		t.Helper()
 		made, err := d.files.Write(t.Context(), d.p, tok, d.recorded)
@@ -593,7 +593,7 @@ func TestErrors(t *testing.T) {
 		}
 	}
 	nothing(want)
-	// This one shows only when the new contents are put beside the files.
+	// This failure shows only when the new contents are staged beside the files.
 	d.declare(jsonFile("good.json"), jsonFile("dangling.json"), config.Output{Type: "stdout", Format: "token"})
 	nothing([]string{"dangling.json: its directory does not exist | mkdir -p DIR/nowhere"})
 	d.declare(jsonFile("good.json"), config.Output{Type: "stdout", Format: "token"})
@@ -616,14 +616,15 @@ func TestInterrupted(t *testing.T) {
 	}
 	d.lacks("token.json")
 	unlock()
-	// Nothing to wait for: a token that is stored is written as well.
+	// Write writes a stored token even if ctx has ended, if there is nothing to wait
+	// for.
 	if _, err := d.files.Write(ctx, d.p, someToken(), d.recorded); err != nil {
 		t.Error(err)
 	}
 	d.holds("token.json", tokenFile)
 }
 
-// TestSharedFile has many profiles write their variables to one file at once.
+// TestSharedFile lets many profiles write their variables to one file at once.
 func TestSharedFile(t *testing.T) {
 	t.Parallel()
 	d := newDisk(t)

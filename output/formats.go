@@ -8,11 +8,11 @@ import (
 	"tokenform/flow/state"
 )
 
-// The token files of Spotify clients, field by field as the clients declare
-// them. A refresh token that is not there is left out: null or an empty text
-// would be sent to Spotify by some.
+// These types are the token files of Spotify clients, field by field as the clients
+// declare them. A missing refresh token is left out: some clients would send null or an
+// empty text to Spotify.
 type (
-	// oauth2File is golang.org/x/oauth2's Token. One without expiry never expires.
+	// oauth2File is golang.org/x/oauth2's Token. A Token without expiry never expires.
 	oauth2File struct {
 		AccessToken  string `json:"access_token"`
 		TokenType    string `json:"token_type"`
@@ -20,8 +20,8 @@ type (
 		Expiry       string `json:"expiry"`
 	}
 
-	// unixFile is what spotipy keeps (token_info in oauth2.py), and spotify-tui
-	// (TokenInfo of rspotify 0.10). spotipy takes a file without scope for none.
+	// unixFile is the file of spotipy (token_info in oauth2.py) and of spotify-tui
+	// (TokenInfo of rspotify 0.10). spotipy ignores a file without scope.
 	unixFile struct {
 		AccessToken  string `json:"access_token"`
 		TokenType    string `json:"token_type"`
@@ -40,8 +40,8 @@ type (
 		Scope        string `json:"scope"`
 	}
 
-	// sdkFile is AccessToken of @spotify/web-api-ts-sdk. Where expires is missing
-	// it counts expires_in from the moment it reads the file.
+	// sdkFile is AccessToken of @spotify/web-api-ts-sdk. If expires is missing, the SDK
+	// counts expires_in from the moment it reads the file.
 	sdkFile struct {
 		AccessToken  string `json:"access_token"`
 		TokenType    string `json:"token_type"`
@@ -50,8 +50,8 @@ type (
 		Expires      int64  `json:"expires"`
 	}
 
-	// nodeFile is what setCredentials of spotify-web-api-node takes. It never looks
-	// at a time.
+	// nodeFile is what setCredentials of spotify-web-api-node takes.
+	// spotify-web-api-node does not look at times.
 	nodeFile struct {
 		ClientID     string `json:"clientId"`
 		ClientSecret string `json:"clientSecret,omitempty"`
@@ -72,8 +72,8 @@ type (
 	}
 )
 
-// clientSecret is the client secret if json output o shows it, else empty.
-// known is false if only a command could tell.
+// clientSecret returns the client secret if json output o shows it, else "". known is
+// false if only a command can tell.
 func clientSecret(p config.Profile, o config.Output) (secret string, known bool) {
 	if !o.NeedsSecret() {
 		return "", true
@@ -81,8 +81,8 @@ func clientSecret(p config.Profile, o config.Output) (secret string, known bool)
 	return p.Client.Secret.Known()
 }
 
-// fileContent is the whole of the file that json output o is to be for t. It is
-// the same for the same arguments: times come from state, never from a clock.
+// fileContent returns the whole content of the file of json output o for t. The same
+// arguments give the same content: times come from state, never from a clock.
 func fileContent(p config.Profile, o config.Output, t *state.Token, secret string) []byte {
 	clientID, _ := value(p, t, "client_id")
 	var v any
@@ -107,9 +107,9 @@ func fileContent(p config.Profile, o config.Output, t *state.Token, secret strin
 	return encode(v, jsonIndent)
 }
 
-// tekoreFile is what tekore's config_from_file reads: an INI file by the rules of
-// Python's configparser, to which % is special. A missing secret is a warning to
-// tekore; an empty one would be sent.
+// tekoreFile returns what tekore's config_from_file reads: an INI file by the rules of
+// Python's configparser, for which % is special. tekore warns if the secret is missing,
+// but would send an empty one.
 func tekoreFile(clientID, secret, redirectURI, refresh string) []byte {
 	var b strings.Builder
 	b.WriteString("[DEFAULT]\n")
@@ -126,8 +126,8 @@ func tekoreFile(clientID, secret, redirectURI, refresh string) []byte {
 	return []byte(b.String())
 }
 
-// issued is when the token's life began. State may not say so; a client that
-// adds a lifetime to it must never come out later than when the token ends.
+// issued returns when the token's life began. If state does not know, the time must be
+// such that a client which adds the lifetime never gets a later end than the token's.
 func issued(t *state.Token) time.Time {
 	if t.Obtained.IsZero() {
 		return t.Expires
@@ -135,7 +135,7 @@ func issued(t *state.Token) time.Time {
 	return t.Obtained
 }
 
-// lifetime is expires_in: whole seconds, counted from issued.
+// lifetime returns expires_in: whole seconds, counted from issued.
 func lifetime(t *state.Token) int64 {
 	return max(t.Expires.Unix()-issued(t).Unix(), 0)
 }

@@ -47,9 +47,9 @@ func golden(t *testing.T, name string, got []byte) {
 	}
 }
 
-// TestFormats writes every format for a user of an app with a secret, for one of
-// an app without where that shows, and for an app itself, and reads the users'
-// files back.
+// TestFormats writes every format for a user of an app with a secret, for a user of an
+// app without a secret if the format differs, and for an app itself, and reads the
+// users' files back.
 func TestFormats(t *testing.T) {
 	t.Parallel()
 	for _, format := range config.JSONFormats {
@@ -103,7 +103,7 @@ func TestFormats(t *testing.T) {
 
 		switch format {
 		case "spotipy", "spotify-tui", "tekore":
-			continue // refused in profiles
+			continue // profiles cannot have this format
 		}
 		d.p.Client.Secret, d.p.Grant, d.p.RedirectURI, d.p.Scopes = config.Literal(client), config.ClientCredentials, "", nil
 		tok.Refresh, tok.Scopes, tok.Authorized = "", nil, time.Time{}
@@ -115,8 +115,8 @@ func TestFormats(t *testing.T) {
 	}
 }
 
-// TestFormatScopes: the granted set, where the server named one; a client must
-// not believe in more.
+// TestFormatScopes checks that the file has the granted scopes, if the server named
+// them: the client must not expect more.
 func TestFormatScopes(t *testing.T) {
 	t.Parallel()
 	d := newDisk(t)
@@ -147,8 +147,7 @@ func TestFormatScopes(t *testing.T) {
 	}
 }
 
-// TestFormatTimes: whatever the client computes, it must not come out later
-// than the token's end.
+// TestFormatTimes checks that no client computes a later end than the token's.
 func TestFormatTimes(t *testing.T) {
 	t.Parallel()
 	d := newDisk(t)
@@ -169,8 +168,8 @@ func TestFormatTimes(t *testing.T) {
 	}
 }
 
-// TestOAuth2Reads: golang.org/x/oauth2 takes the file for a valid token, and
-// for one that ends.
+// TestOAuth2Reads checks that golang.org/x/oauth2 reads the file as a valid token that
+// expires.
 func TestOAuth2Reads(t *testing.T) {
 	t.Parallel()
 	tok := formatToken()
@@ -189,8 +188,8 @@ func TestOAuth2Reads(t *testing.T) {
 	}
 }
 
-// TestConfigparserReads: tekore's reader is Python's configparser, set up as in
-// its config_from_file.
+// TestConfigparserReads reads the file with Python's configparser, set up as in
+// tekore's config_from_file.
 func TestConfigparserReads(t *testing.T) {
 	t.Parallel()
 	d := newDisk(t, clientFile("tekore"))
@@ -210,8 +209,8 @@ print(json.dumps([[d.get(v, None) for v in ('SPOTIFY_CLIENT_ID', 'SPOTIFY_CLIENT
 	}
 }
 
-// TestFormatWithASecretFromACommand: a plan does not ask for the secret again
-// to see that a file is as it was written, nor to see that it is not.
+// TestFormatWithASecretFromACommand checks that a plan does not fetch the secret to
+// find out whether the file is as tokenform wrote it.
 func TestFormatWithASecretFromACommand(t *testing.T) {
 	t.Parallel()
 	if runtime.GOOS == "windows" {

@@ -12,7 +12,7 @@ import (
 	"tokenform/flow/state"
 )
 
-// gitHubSink hands values to the later steps of a GitHub Actions job.
+// gitHubSink passes values to the later steps of a GitHub Actions job.
 type gitHubSink struct{}
 
 func (gitHubSink) shown(o config.Output) string { return o.Shown }
@@ -32,8 +32,8 @@ func (gitHubSink) file(f *Files, o config.Output) (string, error) {
 }
 
 // print appends to the file that $GITHUB_ENV or $GITHUB_OUTPUT names ("Workflow
-// commands for GitHub Actions", environment files). Every secret is masked first:
-// the runner swallows the lines that mask.
+// commands for GitHub Actions", environment files). print masks every secret first; the
+// runner does not show the lines that mask.
 func (s gitHubSink) print(f *Files, x target) error {
 	o := x.output
 	path, err := s.file(f, o)
@@ -49,7 +49,7 @@ func (s gitHubSink) print(f *Files, x target) error {
 		if secret(k.Field) && text != "" {
 			masks.WriteString(masking(text))
 		}
-		// The delimiter cannot be guessed, so that no value can end it.
+		// Nobody can guess the delimiter, so no value can contain it.
 		end := "tokenform_" + rand.Text()
 		fmt.Fprintf(&values, "%s<<%s\n%s\n%s\n", k.Variable, end, text, end)
 	}
@@ -67,9 +67,9 @@ func (s gitHubSink) print(f *Files, x target) error {
 	return nil
 }
 
-// Mask hides the secrets of t in the log of a GitHub Actions job, before they leave this
-// process: on standard error, whose lines that mask the runner swallows. Elsewhere Mask
-// does nothing.
+// Mask hides the secrets of t in the log of a GitHub Actions job, before they leave
+// this process. Mask writes to standard error, and the runner does not show the lines
+// that mask. Outside of GitHub Actions, Mask does nothing.
 func Mask(err io.Writer, env func(string) (string, bool), t *state.Token) error {
 	if env == nil || t == nil {
 		return nil
@@ -86,7 +86,7 @@ func Mask(err io.Writer, env func(string) (string, bool), t *state.Token) error 
 
 func (f *Files) mask(t *state.Token) error { return Mask(f.Err, f.Env, t) }
 
-// masked writes lines that mask. An error stops what would go out unmasked.
+// masked writes lines that mask. If masked fails, the secrets must not be printed.
 func (f *Files) masked(lines string) error {
 	if lines == "" {
 		return nil

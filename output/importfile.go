@@ -20,7 +20,7 @@ import (
 
 // Imported is what a client's token file holds.
 type Imported struct {
-	From         string // the json format that it has, or the formats that look alike; for messages
+	From         string // the json format of the file, or the formats that look alike; for messages
 	RefreshToken string
 	Access       string    // empty means that the file has none
 	Expires      time.Time // of Access; zero means that the file does not say
@@ -28,14 +28,15 @@ type Imported struct {
 	ClientID     string    // empty means that the file does not say
 
 	secret  string // the client secret, if the format has one
-	several bool   // there are other refresh tokens beside RefreshToken
+	several bool   // the file has other refresh tokens beside RefreshToken
 }
 
 // Format keeps tokens out of every message, as [state.Token]'s does.
 func (i Imported) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "token file of %s (redacted)", i.From) }
 
-// ReadClientFile finds the refresh token in a file that a Spotify client, or
-// this program, wrote. The content tells the format; name is for messages. An error never quotes the content.
+// ReadClientFile finds the refresh token in a file that a Spotify client, or this
+// program, wrote. The content tells the format; name is for messages. The error never
+// quotes the content.
 func ReadClientFile(name string, data []byte) (Imported, error) {
 	fail := func(message, hint string) (Imported, error) {
 		return Imported{}, &fault.Error{Kind: fault.Invalid, Message: name + ": " + message, Hint: hint}
@@ -58,9 +59,9 @@ func ReadClientFile(name string, data []byte) (Imported, error) {
 	return i, nil
 }
 
-// ClientTokens implements [flow.Outputs]. Only clients' files that were ours are looked
-// at, in formats that tell when the token ends: one that was never written here is
-// of somebody else's login, or another app's, for all that is known.
+// ClientTokens implements [flow.Outputs]. ClientTokens reads only files that tokenform
+// has written before, in formats that tell when the token ends. Any other file may be
+// of somebody else's login, or of another app.
 func (f *Files) ClientTokens(p config.Profile, t *state.Token, recorded []state.Written) []flow.Found {
 	var list []flow.Found
 	for _, o := range p.Outputs {
@@ -70,7 +71,7 @@ func (f *Files) ClientTokens(p config.Profile, t *state.Token, recorded []state.
 		data, _, err := atomicfile.Read(o.Path, maxFile)
 		before := state.Find(recorded, string(o.Type), o.Path)
 		if err != nil || before == nil || before.Digest == state.Digest(string(data)) {
-			continue // as we left it
+			continue // the file is as tokenform left it
 		}
 		i := recognise(data)
 		if !strings.Contains(i.From, o.Format) || !IsToken(i.Access) || i.RefreshToken != "" && !IsToken(i.RefreshToken) || i.several {
@@ -90,14 +91,14 @@ func IsToken(s string) bool {
 	return s != "" && !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' })
 }
 
-// librespot stands for the credentials of Spotify's own apps.
+// librespot means the credentials of Spotify's own apps.
 const librespot = "librespot"
 
-// recognise reads a token file of any client. From is empty if it is none.
+// recognise reads the token file of any client. From is empty if data is no such file.
 func recognise(data []byte) Imported {
 	data = bytes.TrimPrefix(data, []byte("\ufeff"))
-	// By hand, because a struct's fields are found without regard to case, and
-	// case is all that tells some formats apart.
+	// A struct would match the names of fields without regard to case, and some formats
+	// differ only in case.
 	var f object
 	if json.Unmarshal(data, &f) != nil {
 		return readTekore(string(data))
@@ -126,13 +127,13 @@ func recognise(data []byte) Imported {
 		i.From, i.Expires = "rspotify", f.time("expires_at")
 	case f.has("expires_at"):
 		i.From, i.Expires = "spotipy or spotify-tui", unix(f.number("expires_at"), time.Second)
-	default: // a token endpoint's bare answer looks like a Token without expiry, too
+	default: // the bare answer of a token endpoint looks like a Token without expiry, too
 		i.From, i.Expires = "oauth2", f.time("expiry")
 	}
 	return i
 }
 
-// object is a JSON object. A value of another type than asked for counts as missing.
+// object is a JSON object. A field of another type than asked for counts as missing.
 type object map[string]json.RawMessage
 
 func (o object) has(name string) bool { return o[name] != nil }
@@ -147,7 +148,7 @@ func (o object) number(name string) (n float64) {
 	return n
 }
 
-// time reads RFC 3339, and the same without a zone, as .NET writes a time that
+// time reads a time of RFC 3339, or the same without a zone, as .NET writes a time that
 // it does not know to be UTC.
 func (o object) time(name string) time.Time {
 	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04:05"} {
@@ -158,7 +159,8 @@ func (o object) time(name string) time.Time {
 	return time.Time{}
 }
 
-// unix is a count since 1970. One that no client means is not known.
+// unix returns the time after n units since 1970, or zero if no client can mean that
+// time.
 func unix(n float64, unit time.Duration) time.Time {
 	if seconds := n * unit.Seconds(); seconds < 1 || seconds > math.MaxUint32 {
 		return time.Time{}
@@ -166,7 +168,7 @@ func unix(n float64, unit time.Duration) time.Time {
 	return time.UnixMilli(int64(n) * unit.Milliseconds()).UTC()
 }
 
-// scopes are the words of a list as servers write it; nil for none.
+// scopes returns the words of a list as servers write it, or nil if there are none.
 func scopes(list string) []string {
 	words := strings.Fields(list)
 	slices.Sort(words)
@@ -176,7 +178,8 @@ func scopes(list string) []string {
 	return words
 }
 
-// readTekore reads what tekore's config_to_file writes, whatever its section is.
+// readTekore reads the file that tekore's config_to_file writes, whatever the name of
+// its section.
 func readTekore(text string) (i Imported) {
 	section := false
 	for line := range strings.Lines(text) {

@@ -13,8 +13,8 @@ import (
 	"tokenform/config/fault"
 )
 
-// TestReadClientFile reads files as clients themselves write them, where these
-// look different from ours, and what is none.
+// TestReadClientFile reads files that clients have written themselves, if these differ
+// from ours, and files that are no token files.
 func TestReadClientFile(t *testing.T) {
 	t.Parallel()
 	end := time.Date(2026, 11, 23, 20, 4, 5, 0, time.UTC)
@@ -83,8 +83,8 @@ func TestReadClientFile(t *testing.T) {
 	}
 }
 
-// FuzzReadClientFile: a refresh token or an error, and nothing of the file in
-// the error.
+// FuzzReadClientFile checks that each file gives a refresh token or an error, and that
+// the error quotes nothing of the file.
 func FuzzReadClientFile(f *testing.F) {
 	files, err := filepath.Glob("testdata/formats/*.golden")
 	if err != nil || len(files) < 9 {

@@ -53,20 +53,21 @@ func (jsonSink) edit(x target, old *file) (edit, error) {
 	return e, nil
 }
 
-// unseen reports whether a file that was ours holds a refresh token that tokenform
-// never had: a client has refreshed on its own, and the server may have ended ours.
+// unseen reports whether a file that was ours has a refresh token that tokenform never
+// had. If so, a client has refreshed on its own, and our refresh token may be dead.
 func (x target) unseen(found Imported, old *file) bool {
 	last := x.last()
 	if found.RefreshToken == "" || last == nil || last.Digest == old.digest() {
 		return false
 	}
 	if slices.ContainsFunc(x.otherRealms(), func(w state.Written) bool { return w.Digest == old.digest() }) {
-		return false // another realm's, which has the token in state
+		return false // the token of another realm, which has the token in state
 	}
 	return state.Digest(found.RefreshToken) != last.Refresh && (x.stored == nil || !x.stored.Had(found.RefreshToken))
 }
 
-// holdsLogin is the error for a file that may hold the only living refresh token.
+// holdsLogin is the error for a file that may have the only refresh token that still
+// works.
 func (x target) holdsLogin() error {
 	return &fault.Error{
 		Message: "contains a refresh token that tokenform did not write, so it is not overwritten",
@@ -96,9 +97,8 @@ func (jsonSink) takeBack(w state.Written, old *file, others others) (edit, error
 	return takeBackWhole(w, old, others), nil
 }
 
-// writtenSecret is the client secret that was asked for when old was written, if
-// old is as it was written: a plan need not ask again to see whether the rest is
-// the same. Else it is empty.
+// writtenSecret returns the client secret in old, if old is as tokenform wrote it, else
+// "". So a plan need not fetch the secret to see whether the rest is the same.
 func writtenSecret(recorded *state.Written, old *file) string {
 	if recorded == nil || old == nil || recorded.Digest != old.digest() {
 		return ""
@@ -106,7 +106,7 @@ func writtenSecret(recorded *state.Written, old *file) string {
 	return recognise(old.data).secret
 }
 
-// tokenObject is the json format "tokenform". What is not known is left out: an
+// tokenObject is the json format "tokenform". Unknown fields are left out, because an
 // empty text is no time.
 type tokenObject struct {
 	AccessToken  string `json:"access_token"`
@@ -121,8 +121,8 @@ type tokenObject struct {
 // jsonIndent is for files, which people read.
 const jsonIndent = "  "
 
-// tokenJSON is t as one such object. The refresh token outlives the access token
-// by months, so it goes out only if the profile says so.
+// tokenJSON returns t as a tokenObject. The refresh token outlives the access token by
+// months, so tokenJSON includes it only if refresh is set.
 func tokenJSON(p config.Profile, t *state.Token, refresh bool, indent string) []byte {
 	o := tokenObject{
 		AccessToken: t.Access,
@@ -137,13 +137,13 @@ func tokenJSON(p config.Profile, t *state.Token, refresh bool, indent string) []
 	return encode(o, indent)
 }
 
-// encode is a struct of strings and numbers as JSON and a newline, over several
-// lines if there is an indent.
+// encode returns a struct of strings and numbers as JSON with a newline at the end, on
+// several lines if there is an indent.
 func encode(o any, indent string) []byte {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false) // this is no HTML, and a token is compared as text
+	e.SetEscapeHTML(false) // the output is no HTML, and a token must stay as it is
 	e.SetIndent("", indent)
-	_ = e.Encode(o) // neither these nor a buffer know an error
+	_ = e.Encode(o) // strings, numbers and a buffer cause no errors
 	return b.Bytes()
 }

@@ -14,19 +14,19 @@ import (
 	"tokenform/flow/state"
 )
 
-// The rule of what may be overwritten is in the package comment of flow/state; this
-// file is where it is kept for whole files.
+// The rule of what may be overwritten is in the package comment of flow/state. This
+// file applies the rule to whole files.
 
-// owned reports whether tokenform made what the file holds: for this output, for one
-// of another type at its path, or in another realm.
+// owned reports whether tokenform made the content of the file: for this output, for an
+// output of another type at its path, or in another realm.
 func (x target) owned(old *file) bool {
 	return x.last() != nil && !x.leadsAway(old) || x.wroteWhole(old) || slices.ContainsFunc(x.otherRealms(), func(w state.Written) bool {
 		return w.Digest == old.digest() && paths.Same(w.Path, x.output.Path)
 	})
 }
 
-// leadsAway reports whether the output has become a link to a file that holds neither
-// what tokenform wrote last nor any token.
+// leadsAway reports whether the output is now a link to a file that has neither the
+// content that tokenform wrote last nor any token.
 func (x target) leadsAway(old *file) bool {
 	info, err := os.Lstat(x.output.Path)
 	return err == nil && info.Mode()&fs.ModeSymlink != 0 && x.last().Digest != old.digest() && recognise(old.data).From == ""
@@ -41,7 +41,7 @@ func (x target) errNotOurs() error {
 }
 
 // made reports whether tokenform makes the file, or has made it. takesOver reports
-// whether a file that is not ours is replaced by ours.
+// whether our file replaces one that is not ours.
 func (x target) made(takesOver func(old *file) bool) bool {
 	_, err := os.Lstat(x.output.Path)
 	missing := errors.Is(err, fs.ErrNotExist)
@@ -51,7 +51,7 @@ func (x target) made(takesOver func(old *file) bool) bool {
 	return missing || x.sameStateDir(x.output.Path) || takesOver != nil && takesOver(x.present())
 }
 
-// madeByNeighbour reports whether tokenform made the file for another profile of the
+// madeByNeighbour reports whether tokenform made the file for another profile in the
 // state directory, or for this profile under another name.
 func (f *Files) madeByNeighbour(p config.Profile, path string) bool {
 	store := f.Realm.Open(p.State)
@@ -64,7 +64,7 @@ func (f *Files) madeByNeighbour(p config.Profile, path string) bool {
 	return false
 }
 
-// present reads the output's file, or returns nil.
+// present returns the output's file, or nil if there is none that can be read.
 func (x target) present() *file {
 	data, mode, err := atomicfile.Read(x.output.Path, maxFile)
 	if err != nil {
@@ -82,8 +82,8 @@ func (f *Files) theirs(x target) []state.Written {
 	return list
 }
 
-// leaveReal refuses an output that a login at Spotify itself has written: a try with
-// the stand-in, or at another server, must not touch it.
+// leaveReal returns an error if the login at Spotify itself has written the output: a
+// run with the stand-in, or at another server, must not change the output.
 func (f *Files) leaveReal(x target) error {
 	if f.Realm == state.Real {
 		return nil

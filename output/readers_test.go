@@ -16,12 +16,12 @@ import (
 	"pgregory.net/rapid"
 )
 
-// reader is a program that reads env files: what it makes of our two variables
-// in each of paths. nil is a file that it refuses.
+// reader is a program that reads env files. reader returns the values of our two
+// variables for each of paths; nil means that the program refuses the file.
 type reader func(t *testing.T, paths []string) [][]string
 
-// TestReaders writes into many files, all of a kind that the reader understands,
-// and asks the real readers what they see.
+// TestReaders writes into many files, all of a form that the reader understands, and
+// asks the real readers for the values.
 func TestReaders(t *testing.T) {
 	t.Parallel()
 	var (
@@ -45,7 +45,8 @@ func TestReaders(t *testing.T) {
 		{"godotenv CRLF", inProcess(godotenv.Unmarshal), crlf, texts},
 		{"compose", inProcess(composeUnmarshal), lf, texts},
 		{"compose CRLF", inProcess(composeUnmarshal), crlf, texts},
-		// docker takes quotes for part of the value: only bare values are the same.
+		// docker takes quotes as part of the value, so only bare values come back
+		// equal.
 		{"docker", inProcess(dockerUnmarshal), simple, tokens},
 		{"docker CRLF", inProcess(dockerUnmarshal), rapid.Map(simple, func(f envFile) envFile { f.crlf = true; return f }), tokens},
 	} {
@@ -81,8 +82,8 @@ func TestReaders(t *testing.T) {
 	}
 }
 
-// noExportIndent leaves out what node does not read: it takes the blanks before
-// export for a part of the name.
+// noExportIndent leaves out files that node misreads: node takes the blanks before
+// export as part of the name.
 func noExportIndent(g *rapid.Generator[envFile]) *rapid.Generator[envFile] {
 	return g.Filter(func(f envFile) bool { return !strings.Contains(f.render(nil), "  export") })
 }
@@ -106,8 +107,8 @@ func output(t *testing.T, cmd *exec.Cmd) []byte {
 	return out
 }
 
-// shell sources the files one after the other, each in a subshell without any
-// program to run.
+// shell returns a reader that sources the files one after the other, each in a subshell
+// without any program to run.
 func shell(name string) reader {
 	return func(t *testing.T, paths []string) [][]string {
 		const script = `for f; do ( PATH=/nowhere; set -a; . "$f" >&2; printf '%s\001%s\002' "$` + tokenVar + `" "$` + scopeVar + `" ); done`
@@ -131,7 +132,8 @@ console.log(JSON.stringify(process.argv.slice(1).map(f => {
 }
 
 func python(t *testing.T, paths []string) [][]string {
-	// Debian's own python3 has Debian's python3-dotenv, whatever comes first.
+	// /usr/bin/python3 on Debian has python3-dotenv, even if another python3 comes
+	// first on the PATH.
 	var python3 string
 	for _, candidate := range []string{"python3", "/usr/bin/python3"} {
 		if exec.Command(candidate, "-c", "import dotenv").Run() == nil {
@@ -148,7 +150,7 @@ print(json.dumps([[dotenv.dotenv_values(f).get(k) for k in ("` + tokenVar + `", 
 	return answers(t, exec.Command(python3, append([]string{"-c", script}, paths...)...))
 }
 
-// answers reads one JSON array.
+// answers reads one JSON array from the output of cmd.
 func answers(t *testing.T, cmd *exec.Cmd) [][]string {
 	t.Helper()
 	var all [][]string
@@ -202,7 +204,7 @@ func dockerUnmarshal(s string) (map[string]string, error) {
 	return vars, lines.Err()
 }
 
-// TestNodeEnvFile asks node the way people use it.
+// TestNodeEnvFile runs node --env-file, as people do.
 func TestNodeEnvFile(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), ".env")

@@ -19,8 +19,8 @@ import (
 	"tokenform/flow/state"
 )
 
-// lockTimeout bounds the wait for others that write in the same directory. They
-// hold its lock for milliseconds, but flock(1) may hold it for ever.
+// lockTimeout bounds the wait for others that write in the same directory. tokenform
+// holds the lock of a directory for milliseconds, but flock(1) may hold it forever.
 const lockTimeout = 30 * time.Second
 
 // place is a file's path, and what people call the file.
@@ -32,14 +32,14 @@ type file struct {
 	mode fs.FileMode
 }
 
-// digest is what state remembers of the whole file.
+// digest returns the digest of the whole file, as state remembers it.
 func (f *file) digest() string { return state.Digest(string(f.data)) }
 
-// maxFile bounds what is read of an output: those that are written here, and the
-// dotenv files they are written into, are some KiB.
+// maxFile bounds how much of an output is read: the files that tokenform writes, and
+// the dotenv files in which it sets variables, are some KiB.
 const maxFile = 16 << 20
 
-// look reads what stands at a place and makes a plan for it.
+// look reads the file at a place and makes a plan for the file.
 func look(at place, plan func(*file) (edit, error)) (edit, *file, error) {
 	var old *file
 	data, mode, err := atomicfile.Read(at.path, maxFile)
@@ -62,7 +62,7 @@ func look(at place, plan func(*file) (edit, error)) (edit, *file, error) {
 			return edit{}, nil, at.homeless()
 		} else if err != nil {
 			if _, link := os.Readlink(at.path); link == nil {
-				return edit{}, nil, at.homeless() // a link says where the file belongs
+				return edit{}, nil, at.homeless() // only the owner of the link knows where the file belongs
 			}
 			e.change.Reason += ", as is its directory"
 		}
@@ -71,23 +71,23 @@ func look(at place, plan func(*file) (edit, error)) (edit, *file, error) {
 	return e, old, nil
 }
 
-// patience is how often a plan is made again because another program, which
-// knows nothing of locks, changes the file.
+// patience is how often a job is planned again because another program, which takes no
+// lock, changes the file.
 const patience = 20
 
-// job is a file, and the function that says what becomes of the file.
+// job is a file, and the function that plans the file's change.
 type job struct {
 	place
 	plan       func(*file) (edit, error)
 	stagingDir string // where the new content waits
 }
 
-// put does all jobs, or none if one of them cannot be done, and returns what
-// it did. Where nothing is to change nothing is locked or touched; else plans
-// are made again under the lock, because other profiles and processes may share
-// the files. The new contents are on the disk before the first file is replaced:
-// from then on only a file that changes at that very moment, or can only be
-// rewritten in place, may be left behind.
+// put does all jobs, or none if one of them cannot be done, and returns the changes
+// that it made. If nothing is to change, put locks and touches nothing. Else put plans
+// again under the lock, because other profiles and processes may share the files. The
+// new contents are on the disk before the first file is replaced. After that, a job can
+// fail alone only if its file changes at that very moment, or can only be rewritten in
+// place.
 func (f *Files) put(ctx context.Context, profile string, jobs ...job) (made []flow.Change, err error) {
 	var due []job
 	var paths []string
@@ -155,7 +155,8 @@ func (f *Files) exchange(ctx context.Context, profile string, due []job, paths [
 	return made, errors.Join(errs...)
 }
 
-// unlocked says which of the jobs' directories cannot be locked, and why.
+// unlocked returns an error that says which of the jobs' directories cannot be locked,
+// and why.
 func unlocked(ctx context.Context, jobs []job) error {
 	var errs []error
 	for _, j := range jobs {
@@ -180,7 +181,7 @@ type replacement struct {
 	staged *atomicfile.Staged // nil means nothing to write
 }
 
-// prepare makes the plan of j, and the new content if there is to be one.
+// prepare makes the plan of j, and stages the new content if there is any.
 func prepare(j job) (replacement, error) {
 	e, old, err := look(j.place, j.plan)
 	if err != nil || e.change.Action == flow.KeepOutput || e.deletes() {
@@ -203,14 +204,14 @@ func (r replacement) discard() {
 	}
 }
 
-// replace puts r in place, with a new plan as often as the file turns out to be
-// another one than it was made for.
+// replace puts r in place. If the file is no longer the one that the plan was made for,
+// replace plans and tries again, up to patience times.
 func (f *Files) replace(profile string, r replacement) (made []flow.Change, err error) {
 	for try := 1; ; try++ {
 		if err = f.commit(profile, r); try == patience || !errors.Is(err, atomicfile.ErrChanged) {
 			break
 		}
-		time.Sleep(rand.N(5 * time.Millisecond)) // let it end, and do not keep step with it
+		time.Sleep(rand.N(5 * time.Millisecond)) // let the other program finish, at random so as not to keep step with it
 		if r, err = prepare(r.job); err != nil {
 			return nil, err
 		}
@@ -222,7 +223,7 @@ func (f *Files) replace(profile string, r replacement) (made []flow.Change, err 
 		made = append(made, r.edit.change)
 		switch info, err := os.Stat(r.path); {
 		case err != nil || !r.edit.private || info.Mode().Perm()&0o044 == 0 || runtime.GOOS == "windows":
-		case r.old == nil: // made for this user alone
+		case r.old == nil: // the file was made for this user alone
 			f.Warn(profile, r.shown+" contains a secret that other users can read: its file system does not support permissions", "write it to a file system with permissions")
 		default:
 			f.Warn(profile, r.shown+" contains a secret that other users can read", "chmod 600 "+config.ShellWord(r.path))
@@ -240,12 +241,12 @@ func (f *Files) commit(profile string, r replacement) error {
 		}
 	}
 	if r.edit.deletes() {
-		// The target of a link is never deleted: somebody has put it there.
+		// The target of a link is never deleted, because somebody has put it there.
 		if target, err := os.Readlink(r.path); (err != nil || target == "") && atomicfile.Remove(r.path) == nil {
 			return nil
 		}
-		// A link, a mount point, or a directory that is not ours to change: emptying the
-		// file takes the secret away as well.
+		// A link, a mount point, or a directory that this user must not change:
+		// emptying the file removes the secret as well.
 		staged, err := atomicfile.Stage(r.path, r.stagingDir, r.old.data, nil, 0o600)
 		if err != nil {
 			return err
@@ -253,7 +254,7 @@ func (f *Files) commit(profile string, r replacement) error {
 		r.staged = staged
 	}
 	if r.staged == nil {
-		return nil // another process has written what the file should hold
+		return nil // another process has already written the content
 	}
 	taken := r.staged.Taken()
 	inPlace, err := r.staged.Commit()
@@ -270,7 +271,8 @@ func (f *Files) commit(profile string, r replacement) error {
 	return err
 }
 
-// keepBefore copies somebody else's token file to NAME.before, where nothing is yet.
+// keepBefore copies somebody else's token file to NAME.before, if there is no such file
+// yet.
 func (f *Files) keepBefore(profile string, r replacement) error {
 	path, shown := r.path+".before", r.shown+".before"
 	now, _, err := atomicfile.Read(path, maxFile)
@@ -293,14 +295,13 @@ func (f *Files) tellLeft(profile string, at place, e edit) {
 	}
 }
 
-// occupied reports whether err says that something that is no file stands at
-// the path.
+// occupied reports whether err says that something other than a file is at the path.
 func occupied(err error) bool {
 	_, ok := errors.AsType[*atomicfile.NotRegularError](err)
 	return ok
 }
 
-// wrap puts an error in terms of the place, with the cure if one is known.
+// wrap adds the path to an error, and a hint if one is known.
 func (at place) wrap(err error) error {
 	e := &fault.Error{Message: at.shown, Err: fault.Cause(err)}
 	switch {
@@ -309,7 +310,7 @@ func (at place) wrap(err error) error {
 	case errors.Is(err, atomicfile.ErrChanged):
 		e.Kind, e.Hint = fault.Temporary, "wait for it to finish and try again"
 	case fault.KindOf(err) != fault.Failed:
-		return err // a value of the profile, which has its own place
+		return err // the error is about a value of the profile and names its own place
 	case errors.Is(err, fs.ErrNotExist):
 		return at.homeless()
 	case occupied(err):
@@ -327,7 +328,7 @@ func (at place) wrap(err error) error {
 }
 
 // homeless is the error for a link into a directory that does not exist, and for a path
-// on which a file stands where a directory should. Other directories are made.
+// that has a file in place of a directory. Other missing directories are made.
 func (at place) homeless() error {
 	dir := filepath.Dir(at.path)
 	for above := dir; ; above = filepath.Dir(above) {

@@ -11,8 +11,8 @@ import (
 	"tokenform/flow/atomicfile"
 )
 
-// TestOtherWriter: a file that another program changes after it was read is read
-// again. What the other one wrote is never replaced, however often it does.
+// TestOtherWriter checks that a file is read again if another program has changed it,
+// and that the other program's text is never replaced, however often the file changes.
 func TestOtherWriter(t *testing.T) {
 	t.Parallel()
 	for _, times := range []int{0, 1, patience - 1, patience} {
@@ -21,7 +21,7 @@ func TestOtherWriter(t *testing.T) {
 			d := newDisk(t)
 			d.write("f", "0", 0o600)
 			at := place{d.path("f"), "f"}
-			looks := -1 // the first one is taken without the lock
+			looks := -1 // the first look is without the lock
 			_, err := d.files.put(t.Context(), "dev", job{place: at, plan: func(old *file) (edit, error) {
 				looks++
 				if looks > 0 && looks <= times {

@@ -43,7 +43,7 @@ type fileSink interface {
 	remembered(x target) (w state.Written, ok bool)
 
 	// takeBack says what becomes of a file that was written before and is no longer
-	// declared. Only what is as tokenform left it is taken back.
+	// declared. Only content that is as tokenform left it is taken back.
 	takeBack(w state.Written, old *file, others others) (edit, error)
 }
 
@@ -66,7 +66,8 @@ type streamSink interface {
 	// shown is what people call the stream.
 	shown(o config.Output) string
 
-	// missing says what print would lack, if that is known without a token.
+	// missing returns an error if print is sure to fail, as far as that is known
+	// without a token.
 	missing(f *Files, o config.Output) error
 
 	print(f *Files, x target) error
@@ -76,16 +77,16 @@ type streamSink interface {
 type target struct {
 	profile       config.Profile
 	output        config.Output
-	token         *state.Token    // nil means a token that is yet to come
-	stored        *state.Token    // in state now; nil means that there is none
-	recorded      []state.Written // what was written before, to all outputs of the profile
+	token         *state.Token    // nil means that the token is yet to come
+	stored        *state.Token    // the token in state; nil means that there is none
+	recorded      []state.Written // what tokenform has written to all outputs of the profile so far
 	otherProfiles others
 	stagingDir    string                 // where new content for files waits
-	otherRealms   func() []state.Written // what runs in other realms have written
+	otherRealms   func() []state.Written // returns what runs in other realms have written
 	sameStateDir  func(path string) bool // see madeByNeighbour
 }
 
-// last returns what was written to the output before, or nil.
+// last returns what tokenform last wrote to the output, or nil.
 func (x target) last() *state.Written {
 	return state.Find(x.recorded, string(x.output.Type), x.output.Path)
 }
@@ -95,11 +96,11 @@ func (x target) value(field string) (text string, known bool) {
 	return value(x.profile, x.token, field)
 }
 
-// changed returns the change for the output, to be completed.
+// changed returns the change for the output, for the caller to complete.
 func (x target) changed(action flow.OutputAction) flow.Change {
 	return flow.Change{Type: x.output.Type, Path: x.output.Path, Shown: x.output.Shown, Action: action}
 }
 
-// others reports whether another profile declares a file and, of an env file, the
-// variable: what the file has there now may look like what this profile wrote.
+// others reports whether another profile has written the file or, in an env file, the
+// variable: the content may look like this profile's.
 type others func(variable string) bool

@@ -12,8 +12,8 @@ import (
 	"tokenform/config"
 )
 
-// TestSinks: each output type has one sink of one kind, and no other code knows a
-// type by its name.
+// TestSinks checks that each output type has one sink of one kind, and that no other
+// code knows a type by its name.
 func TestSinks(t *testing.T) {
 	types := []config.OutputType{config.EnvOutput, config.JSONOutput, config.TemplateOutput, config.CommandOutput, config.StdoutOutput, config.GitHubOutput}
 	if len(sinks) != len(types) {
@@ -49,7 +49,7 @@ func TestSinks(t *testing.T) {
 	}
 	for _, name := range files {
 		if strings.HasSuffix(name, "_test.go") || name == "stdout.go" {
-			continue // the formats of stdout have some of the same names
+			continue // some formats of stdout have the same names
 		}
 		f, err := parser.ParseFile(token.NewFileSet(), name, nil, 0)
 		if err != nil {

@@ -23,7 +23,7 @@ func (stdoutSink) print(f *Files, x target) error {
 	return WriteToken(f.Out, x.profile, x.token, x.output.Format)
 }
 
-// stdoutKeys are the variables of the formats env and export: standard output
+// stdoutKeys are the variables of the formats env and export, because a stdout output
 // has no keys of its own.
 var stdoutKeys = [...]config.Key{
 	{Field: "access_token", Variable: "SPOTIFY_ACCESS_TOKEN"},
@@ -88,7 +88,7 @@ func WriteToken(w io.Writer, p config.Profile, t *state.Token, format string) er
 	return nil
 }
 
-// seedOf returns the login of t, to be taken to another machine.
+// seedOf returns the login of t as a seed for another machine.
 func seedOf(t *state.Token) config.Seed {
 	s := config.Seed{Refresh: t.Refresh, Authorized: t.Authorized, ClientID: t.ClientID, Grant: config.Grant(t.Grant), Scopes: t.Scopes}
 	if t.Account != nil {
@@ -97,8 +97,8 @@ func seedOf(t *state.Token) config.Seed {
 	return s
 }
 
-// WriteReport writes a text without secrets to a file that other users may read, in one
-// step: nobody reads half of it.
+// WriteReport writes a text without secrets to a file that other users may read. The
+// write is atomic: nobody reads half of the text.
 func WriteReport(path, text string) error {
 	if _, err := atomicfile.Write(path, []byte(text), 0o644); err != nil {
 		return &fault.Error{Message: "--output " + path, Err: fault.Cause(err), Hint: "name a file in a directory that exists and that this user can write"}

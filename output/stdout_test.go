@@ -78,7 +78,7 @@ func TestExportIsSafe(t *testing.T) {
 	}
 }
 
-// TestPrintedLast has what reads standard output find the files written.
+// TestPrintedLast checks that a reader of standard output finds the files written.
 func TestPrintedLast(t *testing.T) {
 	t.Parallel()
 	d := newDisk(t, config.Output{Type: "stdout", Format: "token"}, jsonFile("token.json"))
@@ -86,7 +86,7 @@ func TestPrintedLast(t *testing.T) {
 	d.says(d.apply(someToken()), "create token.json: missing", "print standard output")
 }
 
-// after calls itself for each write.
+// after is a writer that calls itself for each write.
 type after func()
 
 func (f after) Write(b []byte) (int, error) { f(); return len(b), nil }

@@ -4,5 +4,5 @@ package output
 
 import "syscall"
 
-// endWithParent does nothing: only Linux tells a process that its parent is gone.
+// endWithParent does nothing: only Linux signals a process when its parent is gone.
 func endWithParent(*syscall.SysProcAttr) {}

@@ -15,15 +15,15 @@ import (
 	"tokenform/config/fault"
 )
 
-// Supervision says what becomes of a command whose tokens change.
+// Supervision says what Supervise does with a command when its tokens change.
 type Supervision struct {
 	Env     func() ([]string, error) // the environment, with the tokens of this moment
 	Changed <-chan struct{}          // yields when a token has changed
-	Signal  os.Signal                // what the command gets then; nil means that it is started anew
+	Signal  os.Signal                // what the command gets after a change; nil means that the command is restarted
 	Grace   time.Duration            // between SIGTERM and SIGKILL
 }
 
-// signals are those that --signal can name.
+// signals are the signals that --signal can name.
 var signals = map[string]syscall.Signal{
 	"HUP": syscall.SIGHUP, "INT": syscall.SIGINT, "QUIT": syscall.SIGQUIT, "TERM": syscall.SIGTERM,
 	"USR1": syscall.SIGUSR1, "USR2": syscall.SIGUSR2, "WINCH": syscall.SIGWINCH,
@@ -39,15 +39,16 @@ func ParseSignal(name string) (os.Signal, error) {
 }
 
 // Supervise runs argv until it ends, and returns its exit code as a shell would. The
-// command has a process group of its own, so that all of it can be ended, and the
-// terminal if this process has it. Signals go on to the command, and so does a stop
-// (Ctrl-Z). If this process is killed, the command gets SIGTERM (on Linux).
+// command gets a process group of its own, so that all its processes can be ended, and
+// the terminal if this process has it. Supervise passes signals on to the command, and
+// stops itself when the command stops (Ctrl-Z). If this process is killed, the command
+// gets SIGTERM (on Linux).
 func Supervise(ctx context.Context, argv []string, s Supervision) (code int, err error) {
 	path, code, err := executable(argv[0])
 	if err != nil {
 		return code, err
 	}
-	// The kernel sends SIGTERM when the thread ends that started the command.
+	// The kernel sends SIGTERM when the thread that started the command ends.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 
@@ -70,10 +71,10 @@ func Supervise(ctx context.Context, argv []string, s Supervision) (code int, err
 	}
 }
 
-// child is the command at work, and its process group.
+// child is a running command and its process group.
 type child struct {
 	pid   int
-	waits chan syscall.WaitStatus // each stop, and the end
+	waits chan syscall.WaitStatus // gets each stop of the command, and its end
 }
 
 func start(path string, argv []string, s Supervision, tty bool) (*child, error) {
@@ -110,15 +111,15 @@ func start(path string, argv []string, s Supervision, tty bool) (*child, error) 
 
 func (c *child) signal(s syscall.Signal) { _ = syscall.Kill(-c.pid, s) }
 
-// attend looks after the command until it ends. again says that it ended because its
-// tokens have changed.
+// attend looks after the command until it ends. again reports that attend ended the
+// command because its tokens have changed.
 func (c *child) attend(ctx context.Context, s Supervision, caught <-chan os.Signal, tty bool) (code int, again bool) {
-	var overdue <-chan time.Time // SIGKILL is due
+	var overdue <-chan time.Time // yields when SIGKILL is due
 	changed := s.Changed
 	done := ctx.Done()
 	end := func() {
 		c.signal(syscall.SIGTERM)
-		c.signal(syscall.SIGCONT) // a stopped command would never see it
+		c.signal(syscall.SIGCONT) // a stopped command does not handle SIGTERM
 		overdue = time.After(s.Grace)
 	}
 	for {
@@ -132,7 +133,7 @@ func (c *child) attend(ctx context.Context, s Supervision, caught <-chan os.Sign
 				}
 				_ = syscall.Kill(syscall.Getpid(), syscall.SIGSTOP)
 			case status.Signaled():
-				c.signal(syscall.SIGKILL) // what it has left behind
+				c.signal(syscall.SIGKILL) // kill what the command has left behind
 				return 128 + int(status.Signal()), again
 			default:
 				c.signal(syscall.SIGKILL)
@@ -169,8 +170,8 @@ func terminal() bool {
 	return errno == 0 && int(group) == syscall.Getpgrp()
 }
 
-// foreground gives the terminal to a process group. Who is in the background himself would
-// be stopped for that.
+// foreground gives the terminal to a process group. A background process that does so
+// would be stopped by SIGTTOU, so foreground ignores the signal.
 func foreground(group int) {
 	signal.Ignore(syscall.SIGTTOU)
 	defer signal.Reset(syscall.SIGTTOU)

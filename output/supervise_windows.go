@@ -8,7 +8,7 @@ import (
 	"tokenform/config/fault"
 )
 
-// Supervision says what becomes of a command whose tokens change.
+// Supervision says what Supervise does with a command when its tokens change.
 type Supervision struct {
 	Env     func() ([]string, error)
 	Changed <-chan struct{}
@@ -21,5 +21,5 @@ var errNoGroups = &fault.Error{Kind: fault.Invalid, Message: "exec --restart and
 // ParseSignal refuses every name: Windows has no signals.
 func ParseSignal(string) (os.Signal, error) { return nil, errNoGroups }
 
-// Supervise refuses to run: Windows has no process groups to end.
+// Supervise returns an error: Windows has no process groups to end.
 func Supervise(context.Context, []string, Supervision) (int, error) { return 1, errNoGroups }

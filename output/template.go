@@ -27,7 +27,7 @@ func (templateSink) edit(x target, old *file) (edit, error) {
 	e.content, e.unknown = content, !known
 	same := old != nil && known && bytes.Equal(old.data, content)
 	if last := x.last(); old != nil && !known && last != nil && last.Digest == old.digest() {
-		same = agrees(string(old.data), string(content)) // what is not known was written before
+		same = agrees(string(old.data), string(content)) // assume that unknown values have not changed
 	}
 	if old != nil && !same && (atomicfile.OfAnother(x.output.Path) || !x.owned(old)) {
 		return edit{}, x.errNotOurs()
@@ -52,12 +52,11 @@ func (templateSink) takeBack(w state.Written, old *file, others others) (edit, e
 	return takeBackWhole(w, old, others), nil
 }
 
-// unknownValue stands for a value that is not known, in a text that is not to
-// be written.
+// unknownValue stands for an unknown value, in a text that is not going to be written.
 const unknownValue = "\x00"
 
-// agrees reports whether a file is content with one and the same text in place
-// of every unknown value.
+// agrees reports whether file equals content, with one and the same text in place of
+// every unknown value.
 func agrees(file, content string) bool {
 	pieces := strings.Split(content, unknownValue)
 	gaps := len(pieces) - 1
@@ -69,7 +68,7 @@ func agrees(file, content string) bool {
 	return strings.Join(pieces, file[start:start+room/gaps]) == file
 }
 
-// maxTemplate bounds a template: it is a configuration file, not a book.
+// maxTemplate bounds a template, which is a configuration file.
 const maxTemplate = 1 << 20
 
 // rendered returns the template of x with the fields of the token in it. known is

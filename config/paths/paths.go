@@ -1,7 +1,7 @@
-// Package paths compares paths as files. A path is only a name: a link, a second
-// mount, another case or another spelling lead to the same file, and two projects
-// may call different files by the same name. Whoever decides what may be
-// overwritten or deleted must ask this package, and never compare strings.
+// Package paths compares paths as files. A path is only a name: a link, a second mount,
+// another case or another spelling lead to the same file, and two projects may call
+// different files by the same name. Code that decides whether to overwrite or delete a
+// file must ask this package, and never compare strings.
 package paths
 
 import (

@@ -22,7 +22,7 @@ func TestSame(t *testing.T) {
 	must(os.WriteFile(at("real/other"), []byte("y"), 0o600))
 	info, err := os.Stat(at("real/file"))
 	must(err)
-	must(os.Chtimes(at("real/other"), info.ModTime(), info.ModTime())) // alike but for the inode
+	must(os.Chtimes(at("real/other"), info.ModTime(), info.ModTime())) // equal in everything but the inode
 	must(os.Symlink("real", at("linked")))
 	must(os.Symlink("deep/../file", at("real/link")))
 	must(os.Symlink("new", at("real/dangling")))

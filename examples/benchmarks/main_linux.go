@@ -1,12 +1,12 @@
-// Command benchmarks builds tokenform and what it is compared with, runs all of
-// them in turn and prints a table of ratios. It needs a few minutes and nothing
-// but loopback:
+// Command benchmarks builds tokenform and the programs to compare it with, runs all of
+// them in turn and prints a table of ratios. benchmarks takes a few minutes and uses
+// only loopback:
 //
 //	go run ./examples/benchmarks
 //
-// Absolute times say nothing on a shared machine, so there are none: each row is
-// a multiple of a reference that was run beside it, as a median with the
-// quartiles in brackets.
+// Absolute times mean nothing on a shared machine, so there are none: each row is a
+// multiple of a reference that runs next to it, as a median with the quartiles in
+// brackets.
 package main
 
 import (
@@ -26,7 +26,7 @@ type row struct {
 	work, reference string
 	got             spread
 	goal            float64
-	unit            string // behind the figures: "×", "µs", "MiB"
+	unit            string // follows the figures: "×", "µs", "MiB"
 }
 
 func (r row) figure() string {
@@ -60,7 +60,7 @@ func number(f float64) string {
 	return fmt.Sprintf("%.1f", f)
 }
 
-// bench is where everything is built and run.
+// bench has the directories in which everything is built and run.
 type bench struct {
 	dir, bin string
 	runs     int
@@ -133,9 +133,9 @@ func (b *bench) print() {
 	}
 }
 
-// build makes static, stripped programs. They are copied into place as an
-// installer does: one that the linker has just written lies differently in the
-// page cache, and starts slower.
+// build makes static, stripped programs. build copies them into place as an installer
+// does: a program that the linker has just written is laid out differently in the page
+// cache, and starts more slowly.
 func (b *bench) build() error {
 	if err := os.Mkdir(b.bin, 0o700); err != nil {
 		return err

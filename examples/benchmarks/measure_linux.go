@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// contender is a program that is run again and again.
+// contender is a program that is run repeatedly.
 type contender struct {
 	name string
 	dir  string
@@ -18,10 +18,10 @@ type contender struct {
 	args []string
 }
 
-// run runs it once, as a process of its own, and says how long it took and how
-// much memory it had at the most, in KiB. Between the two looks at the clock there
-// is little but the kernel: what os/exec does beside that (pipes, goroutines)
-// would be counted for every program, and make all ratios look better.
+// run runs the program once, as a process of its own, and returns how long the run took
+// and its largest memory, in KiB. Between the two readings of the clock, little but the
+// kernel is at work: the rest of os/exec (pipes, goroutines) would be counted for every
+// program, and make all ratios look better.
 func (c contender) run() (wall time.Duration, rss int64, err error) {
 	path, err := exec.LookPath(c.args[0])
 	if err != nil {
@@ -40,7 +40,7 @@ func (c contender) run() (wall time.Duration, rss int64, err error) {
 	end, err := p.Wait()
 	wall = time.Since(start)
 	if err == nil && !end.Success() {
-		again := exec.Command(path, c.args[1:]...) // for what it says
+		again := exec.Command(path, c.args[1:]...) // run again for its output
 		again.Dir, again.Env = c.dir, c.env
 		said, _ := again.CombinedOutput()
 		err = fmt.Errorf("%s: %s\n%s", strings.Join(c.args, " "), end, said)
@@ -51,14 +51,14 @@ func (c contender) run() (wall time.Duration, rss int64, err error) {
 	return wall, end.SysUsage().(*syscall.Rusage).Maxrss, nil
 }
 
-// figures are what several runs of one contender took, run by run.
+// figures are the measurements of several runs of one contender, run by run.
 type figures struct {
 	walls []time.Duration
-	rss   int64 // the most of all runs, KiB
+	rss   int64 // the largest of all runs, in KiB
 }
 
-// inTurn runs the contenders A B C A B C …, so that a machine that gets slower
-// gets slower for all of them. The first round is not counted.
+// inTurn runs the contenders A B C A B C …, so that a machine that becomes slower
+// affects all of them alike. The first round is not counted.
 func inTurn(rounds int, list ...contender) ([]figures, error) {
 	all := make([]figures, len(list))
 	for round := range rounds + 1 {
@@ -85,7 +85,7 @@ func spreadOf(values []float64) spread {
 	return spread{at(0.25), at(0.5), at(0.75)}
 }
 
-// over are f's runs as multiples of the runs of the reference beside them.
+// over returns f's runs as multiples of the reference's runs next to them.
 func (f figures) over(reference figures) spread {
 	var ratios []float64
 	for i := range f.walls {
@@ -94,7 +94,7 @@ func (f figures) over(reference figures) spread {
 	return spreadOf(ratios)
 }
 
-// beyond is how much longer f took than the reference, divided by n.
+// beyond returns how much longer f took than the reference, divided by n.
 func (f figures) beyond(reference figures, n float64) spread {
 	var more []float64
 	for i := range f.walls {

@@ -7,9 +7,9 @@ import (
 	"strings"
 )
 
-// The plot: rows with a goal as a share of it, the goal at the line; and the
-// others, which are peers beside the row that they belong to, on a logarithmic
-// scale. Colours are chosen for light and dark pages.
+// The plot shows rows with a goal as a share of the goal, with a line at the goal. It
+// shows the other rows, which are peers of a row, on a logarithmic scale. The colours
+// suit light and dark pages.
 const (
 	width, left, right = 920, 330, 200
 	line, head         = 24, 34
@@ -28,7 +28,7 @@ text { font: 13px system-ui, sans-serif; fill: #24292f }
 </style>`
 )
 
-// draw is the table as an SVG.
+// draw returns the table as an SVG.
 func draw(rows []row) string {
 	var goals, refreshes []row
 	for _, r := range rows {
@@ -54,8 +54,8 @@ func draw(rows []row) string {
 `, width, y+8, width, y+8, style, body.String())
 }
 
-// panel draws rows from y on and returns where it ends. mark names the dashed
-// line, which is where scale is one (a share) or zero (a logarithm).
+// panel draws rows from y on and returns the y at which it ends. mark names the dashed
+// line, at which scale is one (a share) or zero (a logarithm).
 func panel(b *strings.Builder, y int, title string, rows []row, scale func(row, float64) float64, from, to float64, mark string) int {
 	x := func(v float64) float64 {
 		return left + (width-left-right)*(min(max(v, from), to)-from)/(to-from)

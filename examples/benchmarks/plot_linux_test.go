@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// TestDraw: the plot is well-formed, names every row and escapes what it names.
+// TestDraw checks that the plot is well-formed, names every row and escapes the names.
 func TestDraw(t *testing.T) {
 	rows := []row{
 		{"a < b & c", "hello", spread{1, 2, 3}, 1.6, "×"},

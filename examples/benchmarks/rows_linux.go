@@ -25,7 +25,7 @@ func (b *bench) size() error {
 	return nil
 }
 
-// nothing is a run that has nothing to do.
+// nothing measures a run that has nothing to do.
 func (b *bench) nothing() error {
 	url, err := listen(&server{life: anHour}, nil)
 	if err != nil {
@@ -45,7 +45,7 @@ func (b *bench) nothing() error {
 	return nil
 }
 
-// many is the same for many profiles in one call.
+// many measures the same for many profiles in one call.
 func (b *bench) many() error {
 	url, err := listen(&server{life: anHour}, nil)
 	if err != nil {
@@ -91,11 +91,11 @@ func (b *bench) https() error {
 	if err != nil {
 		return err
 	}
-	// The first state is made over the same https.
+	// This run also makes the first state over https.
 	return b.refresh("https", url, []string{"SSL_CERT_FILE=" + bundle, "CURL_CA_BUNDLE=" + bundle, "NODE_EXTRA_CA_CERTS=" + bundle}, 0.75)
 }
 
-// refresh is one refresh with its token in an .env file, against a server that
+// refresh measures one refresh with its token in an .env file, against a server that
 // answers at once.
 func (b *bench) refresh(kind, url string, env []string, goal float64) error {
 	p, err := b.project(kind, url, 1, env...)
@@ -122,7 +122,7 @@ func (b *bench) refresh(kind, url string, env []string, goal float64) error {
 	return nil
 }
 
-// peers are what people use instead, as far as it is installed.
+// peers returns the installed programs that people use instead.
 func (b *bench) peers(p *project, url string) []contender {
 	var list []contender
 	missing := func(programs ...string) bool {
@@ -155,7 +155,7 @@ func (b *bench) peers(p *project, url string) []contender {
 	return list
 }
 
-// node sends where it is told instead of to Spotify, and stores nothing.
+// node sends to the given server instead of Spotify, and stores nothing.
 const node = `const [client, server] = process.argv.slice(1);
 const http = require(client + '/src/http-manager.js'), Api = require(client);
 const send = http._makeRequest;
@@ -167,7 +167,7 @@ const spotipy = `import sys, spotipy.oauth2 as o
 class A(o.SpotifyOAuth): OAUTH_TOKEN_URL = sys.argv[1] + "/api/token"
 assert A("app", "secret", "http://127.0.0.1:1/c").refresh_access_token("AQrefresh")["access_token"]`
 
-// parallel is a thousand refreshes at a server that takes its time.
+// parallel measures a thousand refreshes at a slow server.
 func (b *bench) parallel() error {
 	const n, side, delay = 1_000, 20, 50 * time.Millisecond
 	late := &server{life: aMinute}
@@ -179,7 +179,7 @@ func (b *bench) parallel() error {
 	if err != nil {
 		return err
 	}
-	late.delay = delay // no request is on its way
+	late.delay = delay // no request is under way
 	before := late.count.Load()
 	const runs = 3
 	f, err := inTurn(runs, p.tokenform("", "apply", "-q", "--parallelism", fmt.Sprint(side)))
@@ -197,7 +197,7 @@ func (b *bench) parallel() error {
 	return nil
 }
 
-// validate checks a file of a mebibyte, which is as large as one may be.
+// validate checks a file of 1 MiB, the largest that is allowed.
 func (b *bench) validate() error {
 	dir := filepath.Join(b.dir, "validate")
 	if err := os.Mkdir(dir, 0o700); err != nil {
@@ -216,7 +216,7 @@ func (b *bench) validate() error {
 	return nil
 }
 
-// watch looks after a hundred tokens of which none is due.
+// watch looks after a hundred tokens, none of them due.
 func (b *bench) watch() error {
 	url, err := listen(&server{life: anHour}, nil)
 	if err != nil {
@@ -251,7 +251,7 @@ func (b *bench) watch() error {
 	return nil
 }
 
-// usage is a process's time on the processor, and its memory in MiB (proc(5)).
+// usage returns a process's CPU time, and its memory in MiB (proc(5)).
 func usage(pid int) (cpu time.Duration, rss float64, err error) {
 	var ns int64
 	threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", pid))
@@ -261,7 +261,7 @@ func usage(pid int) (cpu time.Duration, rss float64, err error) {
 	for _, file := range threads {
 		b, err := os.ReadFile(file)
 		if err != nil {
-			continue // it has ended
+			continue // the thread has ended
 		}
 		var n int64
 		if _, err := fmt.Sscan(string(b), &n); err != nil {

@@ -18,8 +18,8 @@ import (
 	"time"
 )
 
-// server answers every token request, at once or after a while, with a token of
-// Spotify's length. It lives for a minute, so that the next run refreshes again.
+// server answers every token request, at once or after a delay, with a token of
+// Spotify's length. The token lives for a minute, so that the next run refreshes again.
 type server struct {
 	delay time.Duration
 	life  int
@@ -33,7 +33,7 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	fmt.Fprintf(w, `{"access_token":%q,"token_type":"Bearer","expires_in":%d,"scope":"user-top-read"}`, access, s.life)
 }
 
-// listen serves h on a loopback port, over TLS where a certificate is given.
+// listen serves h on a loopback port, over TLS if cert is given.
 func listen(h http.Handler, cert *tls.Certificate) (url string, err error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -48,9 +48,9 @@ func listen(h http.Handler, cert *tls.Certificate) (url string, err error) {
 	return url, nil
 }
 
-// authority makes a certificate for 127.0.0.1, and a bundle file that has its
-// issuer behind the system's own: with it as SSL_CERT_FILE a program reads what
-// it reads by default, bundle and directory, and trusts the server.
+// authority makes a certificate for 127.0.0.1, and a bundle file with the issuer after
+// the system's own certificates. A program with this bundle as SSL_CERT_FILE reads the
+// same files as by default, bundle and directory, and trusts the server.
 func authority(bundle string) (*tls.Certificate, error) {
 	system := ""
 	for _, file := range []string{"/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem"} {

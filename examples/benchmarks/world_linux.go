@@ -11,15 +11,15 @@ import (
 	"tokenform/flow/state"
 )
 
-// project is a directory with profiles, and Spotify at url.
+// project is a directory with profiles, with the server at url as Spotify.
 type project struct {
 	b   *bench
 	dir string
 	env []string
 }
 
-// project makes n profiles with a stored login and an .env each. How long a token
-// lives is up to the server at url: less than min_ttl, and every apply refreshes.
+// project makes n profiles, each with a stored login and an .env. The server at url
+// decides how long a token lives: if less than min_ttl, every apply refreshes.
 func (b *bench) project(name, url string, n int, env ...string) (*project, error) {
 	p := &project{b: b, dir: filepath.Join(b.dir, name)}
 	p.env = []string{"HOME=" + p.dir, "PATH=" + os.Getenv("PATH"), "CI=true", "TOKENFORM_ACCOUNTS_URL=" + url, "TOKENFORM_API_URL=" + url}
@@ -27,7 +27,7 @@ func (b *bench) project(name, url string, n int, env ...string) (*project, error
 	if err := os.MkdirAll(filepath.Join(p.dir, "out"), 0o700); err != nil {
 		return nil, err
 	}
-	// The first profile is made by the program, from a seed; the others are its copies.
+	// The program makes the first profile's state from a seed; the others' are copies.
 	seeded := strings.Replace(profiles(0, 1), "client:", "refresh_token: AQrefresh\nclient:", 1)
 	if err := os.WriteFile(filepath.Join(p.dir, "profiles0.yaml"), []byte(seeded), 0o600); err != nil {
 		return nil, err
@@ -54,7 +54,7 @@ func (b *bench) project(name, url string, n int, env ...string) (*project, error
 	if err != nil {
 		return nil, err
 	}
-	defer syscall.Sync() // what is set up is on the disk before anything is timed
+	defer syscall.Sync() // everything is on the disk before the measurement
 	for i := 1; i < n; i++ {
 		id := fmt.Sprintf("p%d", i)
 		for name, b := range files {
@@ -70,7 +70,7 @@ func (b *bench) project(name, url string, n int, env ...string) (*project, error
 	return p, nil
 }
 
-// perFile keeps a file below the mebibyte that one may have.
+// perFile is small enough for a file to stay below its limit of 1 MiB.
 const perFile = 1_000
 
 func profiles(from, to int) string {
@@ -81,12 +81,13 @@ func profiles(from, to int) string {
 	return s.String()
 }
 
-// tokenform is the program in the project, with its folder as the argument.
+// tokenform returns tokenform as a contender, with the project's directory as the
+// argument.
 func (p *project) tokenform(name string, args ...string) contender {
 	return contender{name, p.dir, p.env, append([]string{filepath.Join(p.b.bin, "tokenform"), args[0], "."}, args[1:]...)}
 }
 
-// other is another program in the project.
+// other returns another program in the project as a contender.
 func (p *project) other(name string, args ...string) contender {
 	return contender{name, p.dir, p.env, args}
 }

@@ -18,12 +18,12 @@ import (
 
 const nobodyID = 65534
 
-// nobody runs f as an ordinary user, as far as files go, who owns dir and may
+// nobody runs f with the file permissions of an ordinary user, who owns dir and can
 // reach it.
 func nobody(t *testing.T, dir string, f func()) {
 	t.Helper()
 	if os.Geteuid() != 0 {
-		f() // we are one
+		f() // this process is an ordinary user already
 		return
 	}
 	must(t, os.Chmod(filepath.Dir(dir), 0o755))
@@ -36,7 +36,7 @@ func nobody(t *testing.T, dir string, f func()) {
 	asNobody(f)
 }
 
-// asNobody runs f in a thread without root's privileges over files.
+// asNobody runs f in a thread without root's privileges for files.
 func asNobody(f func()) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
@@ -109,14 +109,14 @@ func TestGroupThatCannotStay(t *testing.T) {
 		must(t, os.WriteFile(path, []byte("old"), 0o660))
 	})
 	must(t, os.Chown(path, 4711, 4712))
-	asNobody(func() { write(t, path, "new") }) // the directory is nobody's, the file is not
+	asNobody(func() { write(t, path, "new") }) // nobody owns the directory, but not the file
 	if got := mode(t, path); got&0o070 != 0 {
 		t.Errorf("another group may now do %o", got)
 	}
 }
 
-// TestMounts runs the tests below in a mount namespace of its own, so that no
-// mount is ever seen outside and none is left behind.
+// TestMounts runs the tests below in a mount namespace of its own, so that no mount is
+// visible outside or left behind.
 func TestMounts(t *testing.T) {
 	t.Parallel()
 	cmd := exec.Command(os.Args[0], "-test.run=^TestInNamespace$", "-test.v")
@@ -209,8 +209,8 @@ func TestInNamespace(t *testing.T) {
 	})
 }
 
-// TestKilled kills a writer again and again: whatever the moment, the file
-// holds one of the two contents, whole.
+// TestKilled kills a writer again and again, and checks that the file always has one of
+// the two contents, whole.
 func TestKilled(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -238,8 +238,8 @@ func TestKilled(t *testing.T) {
 	only(t, dir, "f")
 }
 
-// TestLockFile is about directories that cannot be locked: here one that may
-// be written but not read.
+// TestLockFile locks a directory that may be written but not read, and so cannot be
+// locked itself.
 func TestLockFile(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -263,14 +263,14 @@ func TestLockFile(t *testing.T) {
 	only(t, dir, ".tokenform.lock", "f")
 }
 
-// TestLockAcrossProcesses has processes add to a counter, each step being a
-// read and a write under the lock: without it, steps get lost.
+// TestLockAcrossProcesses has processes count up in a file, each step under the lock.
+// Without the lock, steps would be lost.
 func TestLockAcrossProcesses(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	path := filepath.Join(dir, "n")
 	write(t, path, "0")
-	// Through a link from elsewhere it is the same file, so the same lock.
+	// A link from elsewhere leads to the same file, and so to the same lock.
 	link := filepath.Join(t.TempDir(), "link")
 	must(t, os.Symlink(path, link))
 	var children []*exec.Cmd

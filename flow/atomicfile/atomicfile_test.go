@@ -24,7 +24,7 @@ func read(t *testing.T, path string) string {
 	return string(b)
 }
 
-// only fails unless dir holds exactly names.
+// only checks that dir has exactly the files names.
 func only(t *testing.T, dir string, names ...string) {
 	t.Helper()
 	entries, err := os.ReadDir(dir)
@@ -87,10 +87,10 @@ func TestRescue(t *testing.T) {
 		{"all of", "old"},
 		{"", "old"},
 		{"all of it", "all of it"},
-		{"all of it\x00\x00\x00", "all of it"}, // killed before it gave back what it had reserved
+		{"all of it\x00\x00\x00", "all of it"}, // killed before the reserved room was given back
 	} {
 		write(t, path, "old")
-		Rescue(path, whole) // nothing there
+		Rescue(path, whole) // there is no temporary file
 		must(t, os.WriteFile(temporary(path), []byte(tt.left), 0o600))
 		Rescue(path, whole)
 		if got := read(t, path); got != tt.want {
@@ -104,7 +104,7 @@ func TestRescue(t *testing.T) {
 	if got := read(t, path); got != "all of it" {
 		t.Errorf("a new file holds %q", got)
 	}
-	if os.Symlink(path, temporary(path)) == nil { // planted: not followed
+	if os.Symlink(path, temporary(path)) == nil { // a planted link is not followed
 		Rescue(path, whole)
 		if info, err := os.Lstat(path); err != nil || !info.Mode().IsRegular() {
 			t.Errorf("the file is now %v, %v", info, err)
@@ -155,7 +155,7 @@ func TestSymlinks(t *testing.T) {
 	for link, target := range map[string]string{
 		"absolute": at("real", "f"),
 		"relative": filepath.Join("..", "real", "f"),
-		"dotdot":   "dir/../f", // as text links/f; to the system real/f
+		"dotdot":   "dir/../f", // by its text links/f, for the system real/f
 		"twice":    "absolute",
 		"dangling": filepath.Join("..", "real", "born"),
 	} {

@@ -24,7 +24,7 @@ func TestNotRegular(t *testing.T) {
 		"/dev/null": "is a device",
 	} {
 		_, err := Write(path, nil, 0o600)
-		_, _, rerr := Read(path, 1<<20) // must not wait for a writer
+		_, _, rerr := Read(path, 1<<20) // Read must not wait for a writer
 		for _, err := range []error{err, rerr} {
 			if !notRegular(err) || bare(err).Error() != want {
 				t.Errorf("%s: %v, want %q", path, err, want)
@@ -33,7 +33,7 @@ func TestNotRegular(t *testing.T) {
 	}
 }
 
-// TestModes sets the process's umask: no other test may run beside it.
+// TestModes sets the umask of the process, so no other test may run in parallel.
 func TestModes(t *testing.T) {
 	for _, umask := range []int{0, 0o077} {
 		func() {

@@ -17,7 +17,7 @@ import (
 // steps is how far each process of TestLockAcrossProcesses counts.
 const steps = 15
 
-// TestMain lets the test binary play another process.
+// TestMain lets the test binary be another process.
 func TestMain(m *testing.M) {
 	path := os.Getenv("ATOMICFILE_PATH")
 	var err error
@@ -59,7 +59,7 @@ func countUp(path string) error {
 	return err
 }
 
-// child is this test binary in a role of TestMain.
+// child returns this test binary in a role that TestMain knows.
 func child(t *testing.T, role, path string) *exec.Cmd {
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), "ATOMICFILE_ROLE="+role, "ATOMICFILE_PATH="+path)
@@ -73,13 +73,13 @@ func TestLock(t *testing.T) {
 	unlock, err := Lock(t.Context(), filepath.Join(dir, "a"))
 	must(t, err)
 
-	// Another file of the directory waits, within this process too.
+	// Another file of the same directory waits, within this process too.
 	short, cancel := context.WithTimeout(t.Context(), 60*time.Millisecond)
 	defer cancel()
 	if _, err := Lock(short, filepath.Join(dir, "b")); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("a second lock: %v", err)
 	}
-	// Another directory does not.
+	// A file of another directory does not wait.
 	other, err := Lock(t.Context(), filepath.Join(t.TempDir(), "a"))
 	must(t, err)
 	other()
@@ -89,7 +89,7 @@ func TestLock(t *testing.T) {
 	must(t, err)
 	again()
 
-	// A free lock is taken even where there is no time to wait.
+	// Lock takes a free lock even if ctx has ended.
 	over, cancel := context.WithCancel(t.Context())
 	cancel()
 	last, err := Lock(over, filepath.Join(dir, "a"))
@@ -101,8 +101,8 @@ func TestLock(t *testing.T) {
 	}
 }
 
-// TestLockSeveral: two that want the same directories, named in another order
-// and by other names, wait for each other's end and not for ever.
+// TestLockSeveral checks that two callers with the same directories, in another order
+// and under other names, wait for each other and not forever.
 func TestLockSeveral(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// TestStageAcrossMounts checks that content which waits in the same file system, but behind
-// another mount, from where it cannot be renamed, takes its place all the same.
+// TestStageAcrossMounts checks that Commit works for content that waits on the same
+// file system but behind another mount, so that the content cannot be renamed.
 func TestStageAcrossMounts(t *testing.T) {
 	if dir := os.Getenv("ACROSS_MOUNTS"); dir != "" {
 		path, room := filepath.Join(dir, "mounted", "f"), filepath.Join(dir, "room")

@@ -8,12 +8,13 @@ import (
 	"testing"
 )
 
-// TestStage: what was made from one content never replaces another.
+// TestStage checks that a replacement made from one content never replaces another
+// content.
 func TestStage(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		name     string
-		now, old []byte // nil: nothing is there
+		now, old []byte // nil means that there is no file
 		ok       bool
 	}{
 		{"same", []byte("old"), []byte("old"), true},
@@ -58,7 +59,7 @@ func TestStage(t *testing.T) {
 	}
 }
 
-// TestDiscard: what is staged and not wanted leaves nothing behind.
+// TestDiscard checks that Discard leaves no file behind.
 func TestDiscard(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -76,8 +77,9 @@ func TestDiscard(t *testing.T) {
 	}
 }
 
-// TestStageInRoom checks that content which waits in another directory takes its place as
-// well as content that waits beside the file, on another file system too.
+// TestStageInRoom checks that content which waits in another directory replaces the
+// file just like content that waits beside the file, even if the directory is on
+// another file system.
 func TestStageInRoom(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

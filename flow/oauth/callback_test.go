@@ -20,7 +20,7 @@ import (
 
 const authorizeURL = "https://accounts.spotify.com/authorize?state=" + theState
 
-// waiting is a Callback with somebody in Wait.
+// waiting is a Callback whose Wait is being called.
 type waiting struct {
 	*Callback
 	t      testing.TB
@@ -49,7 +49,7 @@ func await(t testing.TB, redirectURI, listen string) *waiting {
 	return w
 }
 
-// result waits for what Wait returns.
+// result returns the result of Wait.
 func (w *waiting) result() result {
 	w.t.Helper()
 	select {
@@ -78,7 +78,7 @@ type reply struct {
 	body   string
 }
 
-// browser follows nothing, so that tests see each step.
+// browser returns a client that follows no redirect, so that tests see each step.
 func browser(t testing.TB) *http.Client {
 	c := &http.Client{
 		Transport:     &http.Transport{DisableKeepAlives: true},
@@ -193,7 +193,8 @@ func TestFailedExchange(t *testing.T) {
 	}
 }
 
-// The program ends without an outcome: the browser is not left hanging.
+// TestCloseWithoutFinish checks that the browser gets an answer if the program ends
+// without an outcome.
 func TestCloseWithoutFinish(t *testing.T) {
 	t.Parallel()
 	w := await(t, "http://127.0.0.1/callback", "")
@@ -207,7 +208,7 @@ func TestCloseWithoutFinish(t *testing.T) {
 	r.want(t, 200, "Login stopped")
 }
 
-// The user closes the tab during the exchange.
+// TestBrowserLeaves closes the tab during the exchange.
 func TestBrowserLeaves(t *testing.T) {
 	t.Parallel()
 	w := await(t, "http://127.0.0.1/callback", "")
@@ -251,7 +252,8 @@ func TestDeclined(t *testing.T) {
 	}
 }
 
-// Whatever is not the answer changes nothing, and waiting goes on.
+// TestNotTheAnswer checks that a request which is not the answer changes nothing, and
+// that Wait goes on.
 func TestNotTheAnswer(t *testing.T) {
 	t.Parallel()
 	w := await(t, "http://127.0.0.1/callback", "")
@@ -338,7 +340,7 @@ func TestLongQuery(t *testing.T) {
 	t.Parallel()
 	w := await(t, "http://127.0.0.1/callback", "")
 	resp, err := browser(t).Get(w.url("state=" + theState + "&code=" + strings.Repeat("a", 1<<20)))
-	if err == nil { // the connection may also be closed before all is written
+	if err == nil { // the connection may be closed before all is written
 		resp.Body.Close()
 		if resp.StatusCode != http.StatusRequestHeaderFieldsTooLarge {
 			t.Errorf("got %d", resp.StatusCode)
@@ -347,8 +349,8 @@ func TestLongQuery(t *testing.T) {
 	w.stillWaits()
 }
 
-// More connections than are accepted, half of them saying nothing: the browser
-// waits in the queue, and gets its turn when they end.
+// TestManyConnections opens more connections than are accepted, half of them silent.
+// The browser must wait in the queue, and get its turn when the others end.
 func TestManyConnections(t *testing.T) {
 	t.Parallel()
 	w := await(t, "http://127.0.0.1/callback", "")
@@ -381,7 +383,8 @@ func TestManyConnections(t *testing.T) {
 	r.want(t, 200, "Logged in")
 }
 
-// A connection that says nothing, or says it slowly, ends by itself.
+// TestSlowLoris checks that a connection which sends nothing, or sends slowly, ends by
+// itself.
 func TestSlowLoris(t *testing.T) {
 	t.Parallel()
 	c, err := Listen("http://127.0.0.1/callback", "")
@@ -420,7 +423,8 @@ func TestSlowLoris(t *testing.T) {
 	<-done
 }
 
-// Connections left open by the browser do not hold up the end.
+// TestCloseIsQuick checks that connections which the browser leaves open do not delay
+// Close.
 func TestCloseIsQuick(t *testing.T) {
 	t.Parallel()
 	w := await(t, "http://127.0.0.1/callback", "")
@@ -483,7 +487,7 @@ func TestRequestWithoutHost(t *testing.T) {
 	w.stillWaits()
 }
 
-// The address that is bound is the one in redirect_uri, and no other.
+// TestBoundAddress checks that the address in redirect_uri is bound, and no other.
 func TestBoundAddress(t *testing.T) {
 	t.Parallel()
 	for _, ip := range []string{"127.0.0.1", "127.0.0.2", "::1"} {
@@ -527,7 +531,7 @@ func TestBoundAddress(t *testing.T) {
 	}
 }
 
-// A redirect URI without a path is no start page.
+// TestRedirectToRoot checks that a redirect URI without a path is not the start page.
 func TestRedirectToRoot(t *testing.T) {
 	t.Parallel()
 	for _, path := range []string{"", "/"} {
@@ -544,7 +548,8 @@ func TestRedirectToRoot(t *testing.T) {
 	}
 }
 
-// In a container the port is bound on all addresses and reached through another.
+// TestListenElsewhere binds a port on all addresses, as in a container, and reaches it
+// through another port.
 func TestListenElsewhere(t *testing.T) {
 	t.Parallel()
 	w := await(t, "http://127.0.0.1:9999/callback", "0.0.0.0:0")
@@ -561,7 +566,7 @@ func TestListenElsewhere(t *testing.T) {
 	through("127.0.0.1:9999").want(t, 400, "Not the login")
 	through("evil.example").want(t, 421, "")
 
-	// Behind a name, a proxy brings the request.
+	// For a redirect URI with a host name, a proxy forwards the request.
 	w = await(t, "https://Login.example.com/callback", "127.0.0.1:0")
 	bound = w.listener.Addr().(*net.TCPAddr)
 	if w.RedirectURI() != "https://Login.example.com/callback" || w.StartURL() != fmt.Sprintf("http://%s%s", bound, w.startPath) {
@@ -604,8 +609,8 @@ func TestListenFails(t *testing.T) {
 	}
 }
 
-// TestE1Visitors checks that the start address leads one browser alone to Spotify, that
-// nobody can guess it, and that no page and no script can use it.
+// TestE1Visitors checks that the start address leads only one browser to Spotify, that
+// nobody can guess the address, and that no page and no script can use it.
 func TestE1Visitors(t *testing.T) {
 	t.Parallel()
 	header := func(pairs ...string) func(*http.Request) {
@@ -639,7 +644,7 @@ func TestE1Visitors(t *testing.T) {
 	if r := send(t, "HEAD", w.StartURL()); r.header.Get("Location") != "" {
 		t.Error("HEAD tells the address")
 	}
-	// None of that was a visit.
+	// None of these requests counted as the visit.
 	first := send(t, "GET", w.StartURL(), header("Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document", "Sec-Fetch-Site", "none"))
 	first.want(t, 302, "")
 	cookie, _, _ := strings.Cut(first.header.Get("Set-Cookie"), ";")
@@ -652,8 +657,8 @@ func TestE1Visitors(t *testing.T) {
 	w.result().answer.Finish(Outcome{OK: true})
 }
 
-// TestA2Secured checks that a browser that asks for https is told of once, and that the
-// login goes on.
+// TestA2Secured checks that Secured is called once if a browser asks for https, and
+// that the login goes on.
 func TestA2Secured(t *testing.T) {
 	t.Parallel()
 	c, err := Listen("http://127.0.0.1/callback", "")
@@ -668,7 +673,7 @@ func TestA2Secured(t *testing.T) {
 		got <- result{a, err}
 	}()
 	defer c.Close()
-	send(t, "GET", c.StartURL()).want(t, 302, "") // http is not told of
+	send(t, "GET", c.StartURL()).want(t, 302, "") // http does not call Secured
 	for range 3 {
 		conn, err := tls.Dial("tcp", c.Address(), &tls.Config{InsecureSkipVerify: true})
 		if err == nil {
@@ -692,8 +697,8 @@ func TestA2Secured(t *testing.T) {
 	}
 }
 
-// TestA7OtherLogin checks that the login of another tokenform is told from another
-// program, which may be silent or speak something else.
+// TestA7OtherLogin checks that the login of another tokenform is distinguished from
+// another program, which may be silent or speak another protocol.
 func TestA7OtherLogin(t *testing.T) {
 	t.Parallel()
 	w := await(t, "http://127.0.0.1/callback", "")

@@ -109,7 +109,8 @@ func TestVerifier(t *testing.T) {
 	}
 }
 
-// A code is of use with the login that it was asked for, and with no other.
+// TestForeignVerifier checks that a code works only with the login that it was asked
+// for.
 func TestForeignVerifier(t *testing.T) {
 	t.Parallel()
 	spotify := httptest.NewServer(faults.New(sandbox.Options{AnyApp: true, AutoConsent: true, Now: time.Now}))
@@ -142,7 +143,8 @@ func TestForeignVerifier(t *testing.T) {
 	}
 }
 
-// A browser that is faster than we are waits in the queue.
+// TestBoundBeforeWait checks that a browser which answers before Wait is called waits
+// in the queue.
 func TestBoundBeforeWait(t *testing.T) {
 	t.Parallel()
 	c, err := Listen("http://127.0.0.1/callback", "")
@@ -165,7 +167,8 @@ func TestBoundBeforeWait(t *testing.T) {
 	}
 }
 
-// However a login ends, its port is free at once, and stays so.
+// TestNobodyListensAfterwards checks that the port is free at once after a login,
+// however the login ends, and stays free.
 func TestNobodyListensAfterwards(t *testing.T) {
 	t.Parallel()
 	address := ""
@@ -186,7 +189,7 @@ func TestNobodyListensAfterwards(t *testing.T) {
 		},
 	} {
 		w := await(t, "http://127.0.0.1/callback", address)
-		address = w.listener.Addr().String() // and the next one takes the same
+		address = w.listener.Addr().String() // the next login takes the same port
 		end(w)
 		if err := w.Close(); err != nil {
 			t.Errorf("%s: %v", name, err)
@@ -198,7 +201,7 @@ func TestNobodyListensAfterwards(t *testing.T) {
 	}
 }
 
-// An answer of yesterday comes to the port on which today's login waits.
+// TestReplayedAnswer sends an old answer to the port on which a new login waits.
 func TestReplayedAnswer(t *testing.T) {
 	t.Parallel()
 	w := await(t, "http://127.0.0.1/callback", "")
@@ -210,7 +213,8 @@ func TestReplayedAnswer(t *testing.T) {
 	w.stillWaits()
 }
 
-// An exchange may take longer than a request is given to arrive.
+// TestSlowExchange checks that an exchange may take longer than a request may take to
+// arrive.
 func TestSlowExchange(t *testing.T) {
 	t.Parallel()
 	c, err := Listen("http://127.0.0.1/callback", "")
@@ -231,7 +235,7 @@ func TestSlowExchange(t *testing.T) {
 	r.want(t, 200, "Logged in")
 }
 
-// Requests as no HTTP client of ours would send them.
+// TestRawRequests sends requests that no HTTP client of ours would send.
 func TestRawRequests(t *testing.T) {
 	t.Parallel()
 	w := await(t, "http://127.0.0.1/callback", "")
@@ -253,7 +257,7 @@ func TestRawRequests(t *testing.T) {
 		{"OPTIONS " + start + " HTTP/1.1\r\nHost: " + host + "\r\nOrigin: https://evil.example\r\nAccess-Control-Request-Method: GET\r\nAccess-Control-Request-Private-Network: true", "405"},
 		{"PRI * HTTP/2.0\r\n\r\nSM", "421"},
 		{"GET /callback HTTP/1.1\r\nHost: " + host + "\r\nX-Long: " + strings.Repeat("a", 1<<20), "431"},
-		// To the one address, whatever is asked for.
+		// The start page leads to one address only, whatever the request says.
 		{"GET " + start + " HTTP/1.1\r\nHost: " + host + "\r\nOrigin: https://evil.example", "302"},
 		{"GET " + start + "?next=https://evil.example/&redirect_uri=//evil.example HTTP/1.1\r\nHost: " + host + "\r\nCookie: tokenform=" + w.visitor, "302"},
 		{"GET //evil.example/ HTTP/1.1\r\nHost: " + host, "404"},
@@ -279,8 +283,8 @@ func TestRawRequests(t *testing.T) {
 	w.stillWaits()
 }
 
-// raw sends a request's head and reads the head of the answer, which may come
-// before all is sent.
+// raw sends a request's head and reads the head of the answer, which may come before
+// all of the request is sent.
 func raw(address, head string) (*http.Response, error) {
 	conn, err := net.Dial("tcp", address)
 	if err != nil {

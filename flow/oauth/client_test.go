@@ -19,7 +19,8 @@ import (
 	"time"
 )
 
-// Trap 2: neither client follows, so that no host but the first sees anything.
+// TestRedirectsAreNotFollowed checks that neither client follows a redirect, so that no
+// host but the first gets a request.
 func TestRedirectsAreNotFollowed(t *testing.T) {
 	t.Parallel()
 	thief := serve(t, says(200, "application/json", goodToken))
@@ -39,7 +40,7 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 			if n := len(s.requests()); n != 3 {
 				t.Errorf("%d to %q: %d requests, want 3", status, location, n)
 			}
-			// The client alone follows nothing either.
+			// The HTTP client alone follows no redirect either.
 			resp, err := a.HTTP.Get(s.URL)
 			if err != nil || resp.StatusCode != status {
 				t.Fatalf("got %v, %v", resp, err)
@@ -50,7 +51,7 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 	if got := thief.requests(); len(got) != 0 {
 		t.Errorf("the other host got %+v", got)
 	}
-	// net/http reports a Location that it cannot read, with the text in it.
+	// net/http reports a Location that it cannot parse, and quotes the text.
 	s := serve(t, says(307, "text/plain", "", "Location", "http://[hunter2"))
 	_, err := appAt(t, s.URL).Refresh(t.Context(), theRefresh)
 	if e := wireError(t, err); strings.Contains(e.Message, "hunter2") {
@@ -86,7 +87,7 @@ func TestRetries(t *testing.T) {
 	if e := wireError(t, err); e.Kind != Unavailable || e.Status != 0 || len(s.requests()) != 4 {
 		t.Errorf("only resets: %+v after %d requests", e, len(s.requests()))
 	}
-	// Trap 5: the last answer is the one reported, whatever came before.
+	// The error is about the last answer, whatever came before.
 	s = serve(t, inTurn(reset, says(500, "text/plain", "first"), reset, says(503, "text/plain", "the last one")))
 	_, err = appAt(t, s.URL).Refresh(t.Context(), theRefresh)
 	if e := wireError(t, err); e.Status != 503 || !strings.HasSuffix(e.Message, "answered 503: the last one") {
@@ -94,8 +95,8 @@ func TestRetries(t *testing.T) {
 	}
 }
 
-// Trap 6: a POST whose answer was lost is sent again, and then the code or the
-// rotated token has been used. The hint says so.
+// TestLostAnswer checks the hint for a POST that is sent again because its answer was
+// lost: by then, the code or the rotated token may have been used.
 func TestLostAnswer(t *testing.T) {
 	t.Parallel()
 	s := serve(t, inTurn(reset, says(400, "application/json", `{"error":"invalid_grant"}`)))
@@ -105,7 +106,8 @@ func TestLostAnswer(t *testing.T) {
 	}
 }
 
-// Trap 3: a Retry-After within reason is waited for, a longer one ends it.
+// TestRetryAfter checks that a short Retry-After is waited for, and that a long one
+// ends the call.
 func TestRetryAfter(t *testing.T) {
 	t.Parallel()
 	good := says(200, "application/json", goodToken)
@@ -134,7 +136,7 @@ func TestRetryAfter(t *testing.T) {
 	if e := wireError(t, err); e.RetryAfter != 31*time.Second || len(s.requests()) != 1 {
 		t.Errorf("31 s: %+v after %d requests", e, len(s.requests()))
 	}
-	// A wait that would outlive the deadline is not begun: the 429 would be lost.
+	// A wait that would outlive the deadline does not begin: the 429 would be lost.
 	s = serve(t, says(429, "text/plain", "", "Retry-After", "20"))
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 	defer cancel()
@@ -145,7 +147,8 @@ func TestRetryAfter(t *testing.T) {
 	}
 }
 
-// A Retry-After date in an answer without a Date needs the local clock.
+// TestRetryAfterWithoutDate checks that the local clock is used for a Retry-After date
+// in an answer without a Date.
 func TestRetryAfterWithoutDate(t *testing.T) {
 	t.Parallel()
 	now := func() time.Time { return time.Date(2026, 10, 21, 7, 28, 0, 0, time.UTC) }
@@ -229,7 +232,7 @@ func TestHang(t *testing.T) {
 	})
 }
 
-// Every call has a deadline of its own.
+// TestCallTimeout checks that every call has a deadline of its own.
 func TestCallTimeout(t *testing.T) {
 	t.Parallel()
 	var left time.Duration
@@ -270,7 +273,7 @@ func TestCutAnswer(t *testing.T) {
 			t.Errorf("%d: got %+v", status, e)
 		}
 	}
-	// Not HTTP at all.
+	// This server does not speak HTTP.
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -296,7 +299,7 @@ func TestCutAnswer(t *testing.T) {
 	}
 }
 
-// Half a gigabyte is neither read nor kept.
+// TestHugeBody checks that a body of half a gigabyte is neither read nor kept.
 func TestHugeBody(t *testing.T) {
 	for _, status := range []int{200, 400, 503} {
 		var sent int64
@@ -387,7 +390,8 @@ func TestPlainHTTPIsRefused(t *testing.T) {
 	}
 }
 
-// The proxy of TestMain answers 407 to everything that is not loopback.
+// TestProxyWantsAPassword checks the error if the proxy of TestMain answers 407, as it
+// does for every address that is not loopback.
 func TestProxyWantsAPassword(t *testing.T) {
 	t.Parallel()
 	start := time.Now()
@@ -434,7 +438,7 @@ func TestReasons(t *testing.T) {
 	}
 }
 
-// Trap 4: nothing is printed but through Debug, and there without a secret.
+// TestDebug checks that only Debug gets output, and that the output has no secret.
 func TestDebug(t *testing.T) {
 	var mu sync.Mutex
 	var lines []string
@@ -478,8 +482,8 @@ func TestDebug(t *testing.T) {
 	}
 }
 
-// Trap 11: with certificates of its own the client would have to read them at
-// once; without, nothing is read before the first connection for TLS.
+// TestTLS checks that no certificate is read before the first TLS connection. A client
+// with certificates of its own would have to read them at once.
 func TestTLS(t *testing.T) {
 	t.Parallel()
 	x := NewHTTP(Options{}).Transport.(*retrying).inner.Transport.(*trusting)

@@ -8,7 +8,8 @@ import (
 	"time"
 )
 
-// Every error row of the token endpoint, and trap 7: no body is printed.
+// TestTokenFailures has every error of the token endpoint, and checks that no body is
+// printed.
 func TestTokenFailures(t *testing.T) {
 	t.Parallel()
 	oauthError := func(code, text string) string {
@@ -21,8 +22,8 @@ func TestTokenFailures(t *testing.T) {
 		header            []string
 		kind              Kind
 		code              string
-		message           string // HOST stands for the server's
-		hint              string // a part of it
+		message           string // HOST stands for the server's host
+		hint              string // a part of the hint
 		retryAfter        time.Duration
 		tries             int
 	}{
@@ -41,7 +42,7 @@ func TestTokenFailures(t *testing.T) {
 		{400, asText, oauthError("invalid_grant", "x"), nil, Refused, "invalid_grant", "x (invalid_grant)", "", 0, 1},
 		{400, asJSON, oauthError("temporarily_unavailable", "Come back"), nil, Unavailable, "temporarily_unavailable", "HOST answered 400: Come back", "", 0, 1},
 
-		// What a server claims in an outage counts for nothing.
+		// A server's claims in an outage prove nothing.
 		{503, asJSON, oauthError("invalid_grant", "Invalid refresh token"), nil, Unavailable, "invalid_grant", "HOST answered 503: Invalid refresh token", "", 0, 4},
 		{500, asJSON, oauthError("server_error", ""), nil, Unavailable, "server_error", "HOST answered 500", "", 0, 4},
 		{502, asText, "upstream connect error\nor disconnect", nil, Unavailable, "", "HOST answered 502: upstream connect error or disconnect", "", 0, 4},
@@ -118,14 +119,14 @@ func TestWebAPIFailures(t *testing.T) {
 	}
 }
 
-// The server may echo what it was sent, in any spelling.
+// TestEchoes checks that a secret which the server echoes is hidden, in any spelling.
 func TestEchoes(t *testing.T) {
 	t.Parallel()
 	basic := base64.StdEncoding.EncodeToString([]byte(theID + ":" + theSecret))
 	for _, secret := range append([]string{url.QueryEscape(theSecret), base64.StdEncoding.EncodeToString([]byte(theRefresh)), basic}, everySecret...) {
 		for _, h := range []struct{ contentType, body string }{
 			{"text/plain", "bad: " + secret + " is bad"},
-			{"text/plain", strings.Repeat("x ", 98) + secret}, // at the cut
+			{"text/plain", strings.Repeat("x ", 98) + secret}, // the secret is at the place where the text is cut
 			{"application/json", toJSON(map[string]string{"error": "invalid_grant", "error_description": "no such token " + secret})},
 			{"application/json", toJSON(map[string]string{"error": secret, "error_description": "x"})},
 			{"application/json", toJSON(map[string]any{"error": map[string]string{"message": secret, "reason": secret}})},
@@ -157,7 +158,8 @@ func TestEchoes(t *testing.T) {
 	}
 }
 
-// A token that is not ours is recognized by its length, or by its field.
+// TestForeignTokens checks that a token which is not ours is recognized by its length,
+// or by its field.
 func TestForeignTokens(t *testing.T) {
 	t.Parallel()
 	long := "BQ" + strings.Repeat("aB3_-", 30)

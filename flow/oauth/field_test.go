@@ -11,8 +11,8 @@ import (
 	"testing"
 )
 
-// TestA4ProxyAddress checks that a proxy's address with a mistake in it is refused by the
-// name of its variable, and that neither a direct connection is made nor the password shown.
+// TestA4ProxyAddress checks that a wrong proxy address is refused, that the error names
+// the variable, and that the client neither connects directly nor shows the password.
 func TestA4ProxyAddress(t *testing.T) {
 	request := func(url string) *http.Request {
 		r, err := http.NewRequest(http.MethodGet, url, nil)
@@ -79,8 +79,8 @@ func TestA4ProxyAddress(t *testing.T) {
 	}
 }
 
-// TestA9Certificates checks that a variable that names no certificates is blamed, and not
-// the server.
+// TestA9Certificates checks that a variable which names no certificates is blamed, and
+// not the server.
 func TestA9Certificates(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("Go reads these variables on Linux")

@@ -10,8 +10,9 @@ import (
 	"testing"
 )
 
-// A token or an error, never both, and never a secret in the text. Marks in the
-// body stand for what the request held, so that the fuzzer can echo it.
+// FuzzTokenAnswer checks that each answer gives a token or an error, never both, and
+// never a secret in the error. Marks in the body stand for values of the request, so
+// that the fuzzer can echo them.
 func FuzzTokenAnswer(f *testing.F) {
 	f.Add(200, "application/json", goodToken)
 	f.Add(200, "text/plain", strings.Replace(goodToken, "3600", "3600.0", 1))
@@ -50,7 +51,7 @@ func FuzzTokenAnswer(f *testing.F) {
 	})
 }
 
-// A code only with the right state.
+// FuzzCallback checks that a code is accepted only with the right state.
 func FuzzCallback(f *testing.F) {
 	const host = "127.0.0.1:8888"
 	f.Add("GET", "/callback", goodQuery, host)
@@ -96,7 +97,8 @@ func FuzzCallback(f *testing.F) {
 	})
 }
 
-// A code only from the right address with the right state.
+// FuzzParseAnswer checks that a code is accepted only from the right address and with
+// the right state.
 func FuzzParseAnswer(f *testing.F) {
 	const redirect = "http://127.0.0.1:8888/callback"
 	f.Add(redirect + "?" + goodQuery)

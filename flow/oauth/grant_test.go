@@ -17,7 +17,7 @@ import (
 
 func TestAuthorizeURL(t *testing.T) {
 	t.Parallel()
-	// The challenge of RFC 7636 appendix B.
+	// This is the challenge of RFC 7636 appendix B.
 	l := Login{
 		State:       "xyz",
 		Verifier:    "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk",
@@ -54,7 +54,7 @@ func TestNewLogin(t *testing.T) {
 	if a.State == b.State || a.Verifier == b.Verifier {
 		t.Error("two attempts are alike")
 	}
-	// 26 characters of base32 are 130 bits.
+	// 26 characters of base32 have 130 bits.
 	if len(a.State) < 26 || len(a.Verifier) < 43 || len(a.Verifier) > 128 {
 		t.Errorf("state has %d characters, verifier %d", len(a.State), len(a.Verifier))
 	}
@@ -63,8 +63,8 @@ func TestNewLogin(t *testing.T) {
 	}
 }
 
-// Trap 1: the style of client authentication is fixed, so that there is one
-// request, with these very bytes.
+// TestRequests checks that the style of client authentication is fixed: there is one
+// request, with exactly these bytes.
 func TestRequests(t *testing.T) {
 	t.Parallel()
 	basic := "Basic " + base64.StdEncoding.EncodeToString([]byte(theID+":"+url.QueryEscape(theSecret)))
@@ -115,7 +115,7 @@ func TestRequests(t *testing.T) {
 	}
 }
 
-// Traps 8 to 10 and what servers have been seen to answer with a token in it.
+// TestTokenAnswers has the answers with a token that servers have been seen to send.
 func TestTokenAnswers(t *testing.T) {
 	t.Parallel()
 	date := time.Date(2026, 10, 1, 12, 0, 0, 0, time.UTC)
@@ -156,7 +156,7 @@ func TestTokenAnswers(t *testing.T) {
 			}
 		}
 	}
-	// No Date, or a wrong one, is no error.
+	// A missing or wrong Date is no error.
 	for _, header := range []string{"yesterday", ""} {
 		s := serve(t, says(200, "application/json", goodToken, "Date", header))
 		got, err := appAt(t, s.URL).ClientCredentials(t.Context())
@@ -166,13 +166,14 @@ func TestTokenAnswers(t *testing.T) {
 	}
 }
 
-// fields takes the Format method off a token, so that a difference shows.
+// fields returns t without its Format method, so that tests can print a difference.
 func fields(t Token) any {
 	type bare Token
 	return bare(t)
 }
 
-// Answers of success without a usable token prove nothing: Unavailable.
+// TestNoTokenInAnswer checks that an answer of success without a usable token is
+// Unavailable, because it proves nothing.
 func TestNoTokenInAnswer(t *testing.T) {
 	t.Parallel()
 	without := func(old, new string) string { return strings.Replace(goodToken, old, new, 1) }

@@ -15,8 +15,8 @@ import (
 	"go.uber.org/goleak"
 )
 
-// The proxy is set for the whole process because net/http reads the variable
-// once; loopback addresses, that is every other test, bypass it.
+// TestMain sets the proxy for the whole process, because net/http reads the variable
+// once. Loopback addresses, which every other test uses, bypass the proxy.
 func TestMain(m *testing.M) {
 	if url := os.Getenv("OAUTH_REFRESH_AT"); url != "" {
 		os.Exit(refreshAt(url)) // crypto/x509 reads its variables once, too
@@ -38,7 +38,7 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// What must never be in a text.
+// These secrets must never be in a text.
 const (
 	theID       = "0123456789abcdef0123456789abcdef"
 	theSecret   = "s3cr3t/with+chars"
@@ -58,7 +58,7 @@ type request struct {
 	header            http.Header
 }
 
-// server answers with its handler and remembers what it was asked.
+// server answers with its handler and remembers the requests.
 type server struct {
 	*httptest.Server
 	mu   sync.Mutex
@@ -89,7 +89,8 @@ func (s *server) requests() []request {
 	return append([]request(nil), s.seen...)
 }
 
-// says answers everything alike; header pairs follow the body.
+// says returns a handler that answers every request alike. Pairs of header names and
+// values follow the body.
 func says(status int, contentType, body string, header ...string) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", contentType)
@@ -101,7 +102,7 @@ func says(status int, contentType, body string, header ...string) http.HandlerFu
 	}
 }
 
-// inTurn gives each request the next handler, and the last one to the rest.
+// inTurn gives each request the next handler, and all further requests the last one.
 func inTurn(handlers ...http.HandlerFunc) http.HandlerFunc {
 	var mu sync.Mutex
 	n := 0
@@ -141,7 +142,7 @@ func login() Login {
 	return Login{State: theState, Verifier: theVerifier, RedirectURI: "http://127.0.0.1:8888/callback", Scopes: []string{"user-read-email", "streaming"}}
 }
 
-// wireError asserts that err is an *Error fit to be shown.
+// wireError checks that err is an *Error that is fit to be shown.
 func wireError(t testing.TB, err error) *Error {
 	t.Helper()
 	e, ok := err.(*Error)

@@ -18,7 +18,7 @@ func TestParseAnswer(t *testing.T) {
 		{redirect, redirect + "?state=" + theState + "&code=" + theCode + "&iss=x#_=_"},
 		{redirect, "HTTP://127.0.0.1:8888/callback?" + goodQuery},
 		{redirect, "127.0.0.1:8888/callback?" + goodQuery},
-		// A2: what browsers make of it.
+		// Browsers change the address in these ways.
 		{redirect, "https://127.0.0.1:8888/callback?" + goodQuery},
 		{redirect, "https://127.0.0.1/callback?" + goodQuery},
 		{redirect, "http://localhost:8888/callback?" + goodQuery},
@@ -77,7 +77,7 @@ func TestParseAnswer(t *testing.T) {
 	if declined, ok := errors.AsType[*Error](err); !ok || declined.Kind != Declined || declined.Code != "access_denied" || !strings.Contains(declined.Hint, "agree") {
 		t.Errorf("got %v", err)
 	}
-	// Without a state nothing is right.
+	// Without a state, no answer is right.
 	if code, err := ParseAnswer("code=x&state=", redirect, ""); code != "" || !errors.Is(err, ErrWrongState) {
 		t.Errorf("got %q, %v", code, err)
 	}

@@ -14,8 +14,8 @@ import (
 )
 
 // bundles are the files in which Linux distributions keep all their trusted
-// certificates; the first that can be read counts. They are those of
-// crypto/x509 (root_linux.go), in its order.
+// certificates, in the order of crypto/x509 (root_linux.go). The first file that can be
+// read counts.
 var bundles = []string{
 	"/etc/ssl/certs/ca-certificates.crt",
 	"/etc/pki/tls/certs/ca-bundle.crt",

@@ -24,8 +24,8 @@ import (
 	"time"
 )
 
-// TestRoots: whom the system trusts is trusted, wherever it keeps the
-// certificate, and nobody else.
+// TestRoots checks that authorities which the system trusts are trusted, wherever the
+// system keeps their certificates, and no others.
 func TestRoots(t *testing.T) {
 	t.Parallel()
 	var connections, requests atomic.Int32
@@ -87,7 +87,7 @@ func TestRoots(t *testing.T) {
 				url := s.URL
 				env := []string{"SSL_CERT_FILE=" + tt.file, "SSL_CERT_DIR=" + tt.dir, "HTTPS_PROXY=", "NO_PROXY="}
 				if way != "direct" {
-					url = "https://example.com" // a name in the certificate; loopback addresses know no proxy
+					url = "https://example.com" // a name in the certificate; loopback addresses bypass the proxy
 					env = append(env, "HTTPS_PROXY="+proxy)
 				}
 				if tt.want == refused {
@@ -115,7 +115,7 @@ func TestRoots(t *testing.T) {
 	}
 }
 
-// TestRootsUnread: without TLS no certificate is read.
+// TestRootsUnread checks that no certificate is read without TLS.
 func TestRootsUnread(t *testing.T) {
 	t.Parallel()
 	s := serve(t, says(200, "application/json", goodToken))
@@ -127,7 +127,7 @@ func TestRootsUnread(t *testing.T) {
 	}
 }
 
-// connectProxy tunnels every CONNECT to the one address.
+// connectProxy returns a proxy that tunnels every CONNECT to one address.
 func connectProxy(t *testing.T, to string) string {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -160,7 +160,7 @@ func connectProxy(t *testing.T, to string) string {
 	return "http://" + l.Addr().String()
 }
 
-// foreignCertificate is one that has signed nothing.
+// foreignCertificate returns a certificate that has signed nothing.
 func foreignCertificate(t *testing.T) []byte {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {

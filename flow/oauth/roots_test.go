@@ -7,8 +7,8 @@ import (
 	"sync"
 )
 
-// refreshAt is the test binary as another process: it refreshes at url, twenty
-// times side by side, and prints what came of it and who vouched for the server.
+// refreshAt runs in the test binary as another process: refreshAt refreshes at url,
+// twenty times in parallel, and prints the results and who vouched for the server.
 func refreshAt(url string) int {
 	hc := NewHTTP(Options{CertFile: os.Getenv("SSL_CERT_FILE"), Parallel: 20})
 	a := App{ID: theID, Secret: theSecret, Endpoints: Endpoints{Accounts: url, API: url}, HTTP: hc}

@@ -75,7 +75,7 @@ func (s *Server) me(r *http.Request) answer {
 	})
 }
 
-// search answers GET /v1/search to any good token. It finds nothing, because the
+// search answers GET /v1/search to any good token, with no results, because the
 // stand-in has no music.
 func (s *Server) search(r *http.Request) answer {
 	_, no := s.caller(r)

@@ -8,7 +8,7 @@ import (
 	"tokenform/flow/sandbox"
 )
 
-// TestMistakes is the table of mistakes that stay on the server's page.
+// TestMistakes has the mistakes that stay on the server's own page.
 func TestMistakes(t *testing.T) {
 	t.Parallel()
 	app := sandbox.App{ID: id, Secret: secret, RedirectURIs: []string{
@@ -180,7 +180,7 @@ func TestConsent(t *testing.T) {
 	}
 }
 
-// TestForgedConsent answers questions that this server did not ask.
+// TestForgedConsent answers consent pages that this server did not make.
 func TestForgedConsent(t *testing.T) {
 	t.Parallel()
 	w, stranger := start(t, sandbox.Options{}), start(t, sandbox.Options{})

@@ -4,9 +4,9 @@
 // against it in-process, and tests run against it with the faults of package
 // faults.
 //
-// The stand-in is stricter than Spotify if Spotify's behaviour is not known, so
-// that a program that works here works there. It connects to nobody, and every
-// page says that it is not Spotify.
+// The stand-in is stricter than Spotify if Spotify's behaviour is not known, so that a
+// program that works with the stand-in works with Spotify. The stand-in connects to
+// nobody, and every page says that it is not Spotify.
 //
 // Tokens are sealed claims (see [claims]), so a server stores nothing per token.
 // It remembers one entry per login whose code was used or whose refresh token was

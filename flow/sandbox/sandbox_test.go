@@ -142,7 +142,7 @@ func (r reply) json(t testing.TB) map[string]any {
 	return m
 }
 
-// refused checks an OAuth error, "code: description".
+// refused checks that r is an OAuth error, given as "code: description".
 func (r reply) refused(t testing.TB, want string) {
 	t.Helper()
 	m := r.json(t)

@@ -35,8 +35,8 @@ var known = [...]struct{ name, words string }{
 	{"soa-create-partner", "Create a partner"},
 }
 
-// parseScopes reads a scope parameter. It leaves unknown names out of the set and
-// returns the first.
+// parseScopes reads a scope parameter. parseScopes leaves unknown names out of the set
+// and returns the first of them.
 func parseScopes(text string) (set scopes, unknown string) {
 	for name := range strings.SplitSeq(text, " ") {
 		if name == "" {

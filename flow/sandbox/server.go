@@ -59,7 +59,7 @@ func DemoUser() User {
 // maxBody limits a request's body, far above any real form.
 const maxBody = 64 << 10
 
-// Server is the stand-in. It is safe for concurrent use.
+// Server is the stand-in. A Server is safe for concurrent use.
 type Server struct {
 	opt   Options
 	seal  cipher.AEAD

@@ -1,7 +1,7 @@
 package sandbox
 
-// style is the pages' only style sheet. It is a raw string and no file of its own,
-// because Go drops carriage returns from raw strings. Browsers hash the sheet without
+// style is the pages' only style sheet. style is a raw string and no file of its own,
+// because Go drops carriage returns from raw strings: browsers hash the sheet without
 // carriage returns, whatever line endings git wrote.
 const style = `
 :root {

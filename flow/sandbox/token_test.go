@@ -14,7 +14,7 @@ var (
 	opaque       = regexp.MustCompile(`^AQ[A-Za-z0-9_-]{100,}$`)
 )
 
-// TestGrants is the table of grants: what each answers.
+// TestGrants has the answer to each grant.
 func TestGrants(t *testing.T) {
 	t.Parallel()
 	w := start(t, sandbox.Options{})
@@ -66,7 +66,7 @@ func TestGrants(t *testing.T) {
 	}
 }
 
-// TestRefusals is the table of errors at the token endpoint.
+// TestRefusals has the errors of the token endpoint.
 func TestRefusals(t *testing.T) {
 	t.Parallel()
 	other := sandbox.App{ID: "other", RedirectURIs: []string{callback}}
@@ -132,7 +132,7 @@ func TestRefusals(t *testing.T) {
 	w.good(w.token("basic", basic, "grant_type", "authorization_code", "redirect_uri", callback, "code", plain))
 }
 
-// TestEveryCharacterOfATokenCounts changes each one in turn.
+// TestEveryCharacterOfATokenCounts changes each character in turn.
 func TestEveryCharacterOfATokenCounts(t *testing.T) {
 	t.Parallel()
 	w := start(t, sandbox.Options{})

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// decodeUsual reads a state file as most are.
+// decodeUsual decodes a usual state file.
 func decodeUsual(t testing.TB) func(testing.TB) {
 	tok := token()
 	tok.Version, tok.Serial, tok.Profile = Version, 7, "dev"
@@ -28,7 +28,7 @@ func BenchmarkDecode(b *testing.B) {
 	}
 }
 
-// TestGuardAllocs: allocations are the same on every machine.
+// TestGuardAllocs limits allocations, which are the same on every machine.
 func TestGuardAllocs(t *testing.T) {
 	run := decodeUsual(t)
 	n := testing.AllocsPerRun(50, func() { run(t) })

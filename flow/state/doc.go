@@ -1,7 +1,7 @@
 // Package state keeps what tokenform knows on disk: changed only under a lock,
 // replaced atomically, durable before anybody sees it.
 //
-// # What is whose
+// # What belongs to whom
 //
 // A login belongs to a server, an app and an account. Its file, NAME.json, says which:
 // server, client_id, account. A refresh token is only ever sent to the server that

@@ -13,8 +13,8 @@ import (
 	"tokenform/config/fault"
 )
 
-// TestA9StateDirectory checks that the true reason is named if a state directory cannot
-// be used.
+// TestA9StateDirectory checks that the error names the true reason if a state directory
+// cannot be used.
 func TestA9StateDirectory(t *testing.T) {
 	dir := t.TempDir()
 	for name, target := range map[string]string{"dangling": "nowhere", "loop": "loop", "deep": "dangling/x"} {
@@ -34,7 +34,7 @@ func TestA9StateDirectory(t *testing.T) {
 	}
 }
 
-// TestA9AfterSudo checks what a user is told whose state a run with sudo has made.
+// TestA9AfterSudo checks the hint for a user whose state was made by a run with sudo.
 func TestA9AfterSudo(t *testing.T) {
 	if stateDir := os.Getenv("STATE_OF_ROOT"); stateDir != "" {
 		_, err := Real.Open(stateDir).Lock(t.Context(), "dev", Holder{}, Waiting{})
@@ -50,7 +50,7 @@ func TestA9AfterSudo(t *testing.T) {
 		"the directory": func(string) error { return nil },
 		"the files":     func(dir string) error { return os.Chown(dir, 65534, 65534) },
 	} {
-		dir, err := os.MkdirTemp("", "state") // t.TempDir is root's alone
+		dir, err := os.MkdirTemp("", "state") // only root can read t.TempDir
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -10,7 +10,7 @@ import (
 	"tokenform/flow/atomicfile"
 )
 
-// Event is what a run did to a profile's token. It holds no secret.
+// Event is what a run did to a profile's token. An Event has no secret.
 type Event struct {
 	Time    time.Time `json:"time"`
 	Profile string    `json:"profile"`

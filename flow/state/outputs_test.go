@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// TestOutputs: what was written goes along with the project, and a project that was
-// moved or copied does not own what is outside.
+// TestOutputs checks that the record of outputs moves with the project, and that a
+// project which was moved or copied does not own files outside.
 func TestOutputs(t *testing.T) {
 	root := t.TempDir()
 	project, outside := filepath.Join(root, "project"), filepath.Join(root, "outside.env")
@@ -67,7 +67,7 @@ func TestOutputs(t *testing.T) {
 	}
 }
 
-// older is a state file as the tokenform before records of outputs wrote it.
+// older is a state file as written by a tokenform that had no records of outputs.
 const older = `{
   "version": 1,
   "serial": 3,
@@ -88,8 +88,8 @@ const older = `{
 }
 `
 
-// TestUpgrade: state of today is read, and its record of outputs becomes a file of
-// its own before the login is saved.
+// TestUpgrade checks that state of an older tokenform is read, and that its record of
+// outputs becomes a file of its own before the login is saved.
 func TestUpgrade(t *testing.T) {
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "dev.json"), []byte(older), 0o600); err != nil {

@@ -19,7 +19,7 @@ import (
 	"tokenform/config/fault"
 )
 
-// The test binary runs itself as the second process that a lock is about.
+// TestMain lets the test binary be the second process, which holds a lock.
 func TestMain(m *testing.M) {
 	if dir := os.Getenv("STATE_TEST_HOLD"); dir != "" {
 		hold(dir)
@@ -27,7 +27,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// hold takes the lock of "dev", says so, and waits to be killed or told to go.
+// hold takes the lock of "dev", prints that, and waits to be killed or told to end.
 func hold(dir string) {
 	e, err := Real.Open(dir).Lock(context.Background(), "dev", Holder{Command: "apply", Since: time.Now()}, Waiting{})
 	if err != nil {
@@ -129,8 +129,8 @@ func TestSaveAndRead(t *testing.T) {
 	}
 }
 
-// TestBrokenFile: what cannot be read is an error that names the file and never
-// its content, and the file stays as it is.
+// TestBrokenFile checks that a file which cannot be read stays as it is, and that the
+// error names the file and never quotes it.
 func TestBrokenFile(t *testing.T) {
 	for name, c := range map[string]struct{ content, want string }{
 		"empty":         {"", "it is empty"},
@@ -185,13 +185,14 @@ func TestLockWaitsAndNamesTheHolder(t *testing.T) {
 		t.Errorf("Lock under a context that ended = %v", err)
 	}
 
-	lock(t, Real.Open(dir), "prod") // another profile's is free
+	lock(t, Real.Open(dir), "prod") // the lock of another profile is free
 
 	time.AfterFunc(100*time.Millisecond, release)
 	lock(t, Real.Open(dir), "dev")
 }
 
-// TestKilledHolder: a lock dies with its process, whatever kills it.
+// TestKilledHolder checks that a lock ends with its process, however the process is
+// killed.
 func TestKilledHolder(t *testing.T) {
 	dir := t.TempDir()
 	cmd, _ := holder(t, dir)
@@ -206,7 +207,8 @@ func TestKilledHolder(t *testing.T) {
 	e.Unlock()
 }
 
-// A shorter holder leaves the end of a longer one in the file.
+// TestHolderIsReadBack checks that a shorter holder is read although the end of a
+// longer one follows in the file.
 func TestHolderIsReadBack(t *testing.T) {
 	s := Real.Open(t.TempDir())
 	host, err := os.Hostname()
@@ -226,8 +228,8 @@ func TestHolderIsReadBack(t *testing.T) {
 	}
 }
 
-// TestDecodeReadsAllThatIsWritten: a field that Save writes and decode forgets
-// would be lost with the next refresh.
+// TestDecodeReadsAllThatIsWritten checks that decode reads every field that Save
+// writes: the next refresh would lose a field that decode forgets.
 func TestDecodeReadsAllThatIsWritten(t *testing.T) {
 	want := token()
 	want.Version, want.Serial, want.Profile, want.Seed, want.Source = 1, 7, "dev", "sha256:abc", "../tokenform.yaml"
@@ -267,8 +269,8 @@ func TestTokenPrintsNoSecret(t *testing.T) {
 	}
 }
 
-// TestForeignDirectory: a directory in which others can put files is no place
-// for tokens.
+// TestForeignDirectory checks that tokens are not stored in a directory in which others
+// can put files.
 func TestForeignDirectory(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("Windows has no permission bits")
@@ -343,8 +345,8 @@ func TestReserve(t *testing.T) {
 	}
 }
 
-// TestMend: a Save that was killed before its rename is ended by the next Lock,
-// if it had written all of its token.
+// TestMend checks that the next Lock completes a Save that was killed before its
+// rename, if the Save had written all of its token.
 func TestMend(t *testing.T) {
 	t.Parallel()
 	encode := func(serial int, profile string) string {
@@ -404,7 +406,7 @@ func FuzzDecode(f *testing.F) {
 	})
 }
 
-// TestD7ForeignFiles checks that a directory with other programs' files never becomes a
+// TestD7ForeignFiles checks that a directory with other programs' files is refused as a
 // state directory, and that nothing is written there.
 func TestD7ForeignFiles(t *testing.T) {
 	t.Parallel()

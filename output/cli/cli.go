@@ -1,6 +1,7 @@
-// Package cli is the program as a function of its context, arguments,
-// environment and streams: the commands, what their flags mean, and which world
-// they act on. Each command is one file and one line of the list in commands.go.
+// Package cli has the commands of the program, what their flags mean, and which
+// servers, files and people they work with. The program is a function of its context,
+// arguments, environment and streams. Each command is one file and one line of the list
+// in commands.go.
 package cli
 
 import (
@@ -30,20 +31,20 @@ type Process struct {
 	In       io.Reader
 	Out, Err io.Writer
 
-	// Whether a person sits at a stream.
+	// These say whether a person sits at a stream.
 	InTerminal, OutTerminal, ErrTerminal bool
 
 	Now     func() time.Time
 	Version func() string // of the program
 
-	// Guard makes the signals end the context instead of the process. Guard is
-	// called when work begins that must not be torn, and not before: the call takes
-	// a fifth of the time of a run that has nothing to do. Calls after the first do
+	// Guard makes the given signals end the context instead of the process. Call Guard
+	// just before work begins that must not be torn, and no earlier: the call takes a
+	// fifth of the time of a run that has nothing to do. Calls after the first do
 	// nothing.
 	Guard func(...os.Signal)
 
-	// Hangups yields SIGHUP, which then no longer ends the process, until stop is
-	// called.
+	// Hangups yields SIGHUP until stop is called. Until then, SIGHUP does not end the
+	// process.
 	Hangups func() (hangups <-chan os.Signal, stop func())
 }
 
@@ -55,7 +56,7 @@ const (
 
 var exitCodes = [...]int{fault.Failed: 1, fault.Invalid: 3, fault.LoginNeeded: 4, fault.Temporary: 5, fault.Interrupted: exitInterrupted}
 
-// exitCode returns the code for all of errs together; nil errors do not count.
+// exitCode returns the code for all of errs together. nil errors do not count.
 func exitCode(errs ...error) int {
 	err := errors.Join(errs...)
 	if err == nil {
@@ -92,7 +93,7 @@ func Run(ctx context.Context, process Process) int {
 		return p.refuse(err)
 	}
 	code := called.command.run(ctx, p)
-	if err := out.failed(); err != nil && code != exitCode(err) { // else an output has said it
+	if err := out.failed(); err != nil && code != exitCode(err) { // else an output has reported the error
 		err := &fault.Error{Kind: fault.Failed, Message: "standard output", Err: fault.Cause(err), Hint: "the output is incomplete: free some space, or print it elsewhere"}
 		p.voice.Error("", err)
 		return cmp.Or(code, exitCode(err))
@@ -116,12 +117,13 @@ func voice(p Process, called call) terminal.Voice {
 	})
 }
 
-// sshAddress returns what reaches this machine over SSH, as the words behind ssh, or
-// "" if the session is not over SSH.
+// sshAddress returns the words that follow ssh in a command that reaches this machine,
+// or "" if the session is not over SSH.
 func sshAddress(env func(string) (string, bool)) string {
 	connection, _ := env("SSH_CONNECTION")
 	user, _ := env("USER")
-	// "client-ip client-port server-ip server-port": the host as the client knows it.
+	// SSH_CONNECTION is "client-ip client-port server-ip server-port"; the client knows
+	// this machine by server-ip.
 	words := strings.Fields(connection)
 	if len(words) != 4 {
 		return ""
@@ -133,18 +135,18 @@ func sshAddress(env func(string) (string, bool)) string {
 	return host
 }
 
-// refuse ends a run that could not begin.
+// refuse reports why a run cannot begin, and returns the exit code.
 func (p *program) refuse(err error) int {
 	p.voice.Refused(err)
 	return exitCode(err)
 }
 
-// guard begins what must not be torn, not even by the end of a terminal or of an
-// SSH session.
+// guard protects the work that follows from signals, even from the end of a terminal or
+// of an SSH session.
 func (p *program) guard() { p.Guard(os.Interrupt, syscall.SIGTERM, syscall.SIGHUP) }
 
-// errWriter remembers the first error of a stream: a command that could not print
-// its result has failed.
+// errWriter remembers the first error of a stream, because a command that could not
+// print its result has failed.
 type errWriter struct {
 	io.Writer
 	mu  sync.Mutex

@@ -14,15 +14,15 @@ import (
 	"tokenform/output/cli"
 )
 
-// ran is what a run in this process did.
+// ran is the result of a run of the program in this process.
 type ran struct {
 	code     int
 	out, err string
-	guarded  bool // signals would have ended the context
+	guarded  bool // the run asked that signals end the context
 }
 
-// run runs the program in dir, as a pipeline would: no terminal, no variables but
-// env.
+// run runs the program in dir like a pipeline: without a terminal, and with no
+// variables but env.
 func run(t *testing.T, dir string, env map[string]string, stdin string, args ...string) ran {
 	t.Helper()
 	t.Chdir(dir)
@@ -58,8 +58,8 @@ func project(t *testing.T, text string) string {
 	return dir
 }
 
-// TestUsage: a command line that is wrong is exit 3 and says the cure, and nothing
-// is on standard output.
+// TestUsage checks that a wrong command line gives exit code 3 and a hint, and prints
+// nothing on standard output.
 func TestUsage(t *testing.T) {
 	dir := project(t, profile)
 	for line, want := range map[string]string{
@@ -103,7 +103,7 @@ func TestUsage(t *testing.T) {
 	}
 }
 
-// TestUsageJSON: whether an error is JSON depends on our --json alone.
+// TestUsageJSON checks that an error is JSON only if --json is our own flag.
 func TestUsageJSON(t *testing.T) {
 	dir := project(t, profile)
 	for line, want := range map[string]bool{
@@ -185,8 +185,8 @@ func TestCommands(t *testing.T) {
 	}
 }
 
-// TestImportPiped: a refresh token comes from standard input, and the hints repeat
-// the call.
+// TestImportPiped imports a refresh token from standard input, and checks that the
+// hints repeat the call.
 func TestImportPiped(t *testing.T) {
 	dir := project(t, profile)
 	if err := os.Rename(filepath.Join(dir, "tokenform.yaml"), filepath.Join(dir, "my app.yaml")); err != nil {
@@ -204,7 +204,8 @@ func TestImportPiped(t *testing.T) {
 	}
 }
 
-// A signal that arrives while the program reads from a pipe ends the run.
+// TestImportInterrupted checks that a signal ends the run while the program reads from
+// a pipe.
 func TestImportInterrupted(t *testing.T) {
 	dir := project(t, profile)
 	t.Chdir(dir)
@@ -234,7 +235,7 @@ func TestImportInterrupted(t *testing.T) {
 	}
 }
 
-// TestFullOutput: what could not be printed is a failure.
+// TestFullOutput checks that the run fails if its result cannot be printed.
 func TestFullOutput(t *testing.T) {
 	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
 	if err != nil {
@@ -251,7 +252,7 @@ func TestFullOutput(t *testing.T) {
 	}
 }
 
-// TestInvocation: a hint's command means the same profiles as the call.
+// TestInvocation checks that the command in a hint means the same profiles as the call.
 func TestInvocation(t *testing.T) {
 	for want, i := range map[string]config.Invocation{
 		"tokenform destroy -p b":                                   {},
@@ -268,7 +269,8 @@ func TestInvocation(t *testing.T) {
 	}
 }
 
-// TestA6SSHPort: the line to run over SSH has the port of the SSH server.
+// TestA6SSHPort checks that the ssh command in the prompt has the port of the SSH
+// server.
 func TestA6SSHPort(t *testing.T) {
 	dir := project(t, strings.Replace(profile, "127.0.0.1/", "127.0.0.1:18651/", 1))
 	for connection, want := range map[string]string{

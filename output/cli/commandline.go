@@ -26,21 +26,21 @@ type global struct {
 	state              string // --state; empty means the profiles' own
 }
 
-// call is a command line, taken apart and checked.
+// call is a command line after it was parsed and checked.
 type call struct {
 	global
 	name    string // of the command
 	command command
 }
 
-// usage is the error for a command line that cannot be understood.
+// usage returns the error for a wrong command line.
 func usage(message, hint string) error {
 	return &fault.Error{Kind: fault.Invalid, Message: message, Hint: hint}
 }
 
-// parse takes the arguments of the program apart. The error is [fault.Invalid],
-// and never quotes the value of a flag, which may be a secret put in the wrong
-// place. Beside an error, the call has what is known of how to report the error. names
+// parse parses the arguments of the program. The error is [fault.Invalid], and never
+// quotes the value of a flag, which may be a secret in the wrong place. Even with an
+// error, the call has the flags that say how to report it, as far as known. names
 // returns the profiles of the files in args, for a shell that completes a word.
 func parse(args []string, names func(files []string) []string) (call, error) {
 	var c call
@@ -50,7 +50,7 @@ func parse(args []string, names func(files []string) []string) (call, error) {
 	root.SetOut(&out)
 	root.SetErr(&out)
 	if len(args) > 0 && strings.HasPrefix(args[0], cobra.ShellCompRequestCmd) {
-		root.SetErr(io.Discard) // what cobra says there is for those who write completions
+		root.SetErr(io.Discard) // cobra writes messages for authors of completions to stderr
 		complete(root, names)
 	}
 	ran, err := root.ExecuteC()
@@ -67,9 +67,8 @@ func parse(args []string, names func(files []string) []string) (call, error) {
 	return c, nil
 }
 
-// asksForJSON reports whether --json is among args, which need not be right
-// otherwise. What follows "--" and what is the value of another flag does not
-// count.
+// asksForJSON reports whether --json is among args, even if args are wrong otherwise.
+// Words after "--" and values of other flags do not count.
 func asksForJSON(cmd *cobra.Command, args []string) bool {
 	asked := false
 	for i := 0; i < len(args) && args[i] != "--"; i++ {
@@ -82,7 +81,7 @@ func asksForJSON(cmd *cobra.Command, args []string) bool {
 			asked, _ = strconv.ParseBool(value)
 		case strings.HasPrefix(args[i], "--"):
 			if f != nil && f.NoOptDefVal == "" && !given {
-				i++ // its value
+				i++ // skip the flag's value
 			}
 		default:
 			if f := cmd.Flags().ShorthandLookup(args[i][len(args[i])-1:]); f != nil && f.NoOptDefVal == "" && len(args[i]) == 2 {
@@ -111,9 +110,9 @@ func unexplained(root, ran *cobra.Command, args []string) error {
 	return nil
 }
 
-// tree builds the commands for cobra. Each only notes that it was called. If the
-// first argument names a command, the others are left out: building them all takes
-// a tenth of a run that has nothing to do.
+// tree builds the commands for cobra. A command for cobra only notes that it was
+// called. If the first argument names a command, tree builds that command alone:
+// building all takes a tenth of a run that has nothing to do.
 func tree(c *call, args []string) *cobra.Command {
 	root := &cobra.Command{
 		Use:           "tokenform",
@@ -166,7 +165,7 @@ func tree(c *call, args []string) *cobra.Command {
 	return root
 }
 
-// leaf is the command of e for cobra.
+// leaf returns the command of e for cobra.
 func leaf(c *call, e entry) *cobra.Command {
 	does := e.new()
 	cmd := &cobra.Command{
@@ -190,8 +189,8 @@ func leaf(c *call, e entry) *cobra.Command {
 	return cmd
 }
 
-// complete lets the commands of root answer a shell that completes a word: with profiles,
-// the words of a flag, and files.
+// complete lets the commands of root answer a shell that completes a word, with
+// profiles, the words of a flag, and files.
 func complete(root *cobra.Command, names func(files []string) []string) {
 	fixed := func(words []string) cobra.CompletionFunc {
 		return func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
@@ -206,7 +205,7 @@ func complete(root *cobra.Command, names func(files []string) []string) {
 	}
 	flag := func(cmd *cobra.Command) func(*pflag.Flag) {
 		return func(f *pflag.Flag) {
-			answer := fixed(nil) // a duration, an address
+			answer := fixed(nil) // nothing to complete: a duration, an address
 			switch v := f.Value.(type) {
 			case *choiceValue:
 				answer = fixed(v.words)
@@ -241,13 +240,13 @@ func complete(root *cobra.Command, names func(files []string) []string) {
 	}
 }
 
-// arguments answers for the arguments of a command.
+// arguments completes the arguments of a command.
 func arguments(cmd *cobra.Command, names func(files []string) []string) cobra.CompletionFunc {
 	return func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 		_, usage, _ := strings.Cut(cmd.Use, " ")
 		switch {
 		case cmd.Name() == "exec" && cmd.ArgsLenAtDash() >= 0:
-			return nil, cobra.ShellCompDirectiveDefault // its command
+			return nil, cobra.ShellCompDirectiveDefault // the words of the command to run
 		case strings.HasPrefix(usage, "[FILE"):
 			return []string{"yaml", "yml"}, cobra.ShellCompDirectiveFilterFileExt
 		case cmd.Name() == "schema" && len(args) == 0:
@@ -281,7 +280,7 @@ func (f flags) choice(target *string, name, help string, words ...string) {
 	f.Var(&choiceValue{target, words}, name, help)
 }
 
-// long defines a flag for a duration that may be in days, zero by default.
+// long defines a flag for a duration, which may be given in days. The default is zero.
 func (f flags) long(target *time.Duration, name, help string) { f.Var(&longValue{target}, name, help) }
 
 type longValue struct{ target *time.Duration }
@@ -317,7 +316,7 @@ func (v *choiceValue) Set(s string) error {
 	return nil
 }
 
-// translated puts an error of the libraries in our voice.
+// translated returns an error of the libraries in our own words.
 func translated(cmd *cobra.Command, err error) error {
 	if u, ok := errors.AsType[*fault.Error](err); ok {
 		return u

@@ -16,9 +16,9 @@ type command interface {
 	run(ctx context.Context, p *program) int
 }
 
-// entry is a command's line in the list of commands.
+// entry is one command in the list of commands.
 type entry struct {
-	name, args  string // args are for the usage line; empty means that there are none
+	name, args  string // args is for the usage line; empty means that there are no arguments
 	short, long string
 	runs        bool // a command follows "--"
 	new         func() command

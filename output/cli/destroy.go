@@ -51,7 +51,7 @@ func (c *destroy) run(ctx context.Context, p *program) int {
 	return outcomesCode(done)
 }
 
-// confirm asks before something is deleted that cannot be had back.
+// confirm asks a person before something is deleted that nobody can restore.
 func (p *program) confirm(ctx context.Context, what, question string) error {
 	if !p.InTerminal || !p.ErrTerminal {
 		return usage(what+", and standard input is not a terminal", "add --yes")

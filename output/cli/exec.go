@@ -29,7 +29,7 @@ type execCommand struct {
 	login
 	command []string // the program and its arguments
 	restart bool
-	signal  string // a name; empty means none
+	signal  string // the name of a signal; empty means none
 	grace   time.Duration
 	sends   os.Signal
 }
@@ -92,7 +92,7 @@ func (c *execCommand) run(ctx context.Context, p *program) int {
 	if err != nil {
 		return p.refuse(err)
 	}
-	stdout := p.Out.(*errWriter).Writer // the command gets the stream itself
+	stdout := p.Out.(*errWriter).Writer // the command gets the stream itself, not our wrapper
 	code, err = output.Exec(c.command, env, p.In, stdout, p.Err)
 	if err != nil {
 		p.refuse(err)
@@ -100,7 +100,7 @@ func (c *execCommand) run(ctx context.Context, p *program) int {
 	return code
 }
 
-// supervise runs the command beside a watch that keeps its tokens valid.
+// supervise runs the command and, beside it, a watch that keeps its tokens valid.
 func (c *execCommand) supervise(ctx context.Context, p *program, j job, outcomes []flow.Outcome) int {
 	var mu sync.Mutex // guards outcomes
 	changed := make(chan struct{}, 1)
@@ -125,13 +125,14 @@ func (c *execCommand) supervise(ctx context.Context, p *program, j job, outcomes
 				}
 				select {
 				case changed <- struct{}{}:
-				default: // a change is waiting already
+				default: // a change is waiting already, and one is enough
 				}
 			},
 			Error: func(err error) { p.voice.Error("", err) },
 		})
 	})
-	// A signal goes on to the command, whose end is the end of all.
+	// ctx does not end the command: the command gets the signal, and its end ends
+	// everything.
 	code, err := output.Supervise(context.WithoutCancel(ctx), c.command, output.Supervision{
 		Env: func() ([]string, error) {
 			mu.Lock()

@@ -9,8 +9,8 @@ import (
 	"tokenform/config/fault"
 )
 
-// enoughFiles refuses a limit on open files with which Go itself would crash, or a login
-// would wait for connections in vain.
+// enoughFiles returns an error if the limit on open files is so low that Go itself
+// would crash, or a login would never get a connection.
 func enoughFiles() error {
 	const least = 32
 	var limit syscall.Rlimit

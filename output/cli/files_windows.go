@@ -1,4 +1,4 @@
 package cli
 
-// enoughFiles has nothing to refuse: Windows has no such limit.
+// enoughFiles returns nil: Windows has no such limit.
 func enoughFiles() error { return nil }

@@ -39,7 +39,7 @@ func (c *initCommand) run(ctx context.Context, p *program) int {
 		return 0
 	}
 	if _, err := os.Lstat(c.file); err == nil {
-		return p.refuse(exists) // before anybody answers for nothing
+		return p.refuse(exists) // refuse before a person answers questions in vain
 	}
 	if p.InTerminal && p.ErrTerminal {
 		p.guard()
@@ -67,7 +67,7 @@ func (c *initCommand) run(ctx context.Context, p *program) int {
 	return 0
 }
 
-// interview asks until each answer is one that a profile can have.
+// interview asks each question until the answer fits a profile.
 func (p *program) interview(ctx context.Context) (s config.Starter, err error) {
 	typed := p.typedLines()
 	ask := func(question string, take func(string)) {

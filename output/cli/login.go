@@ -7,7 +7,7 @@ import (
 // login says how a person logs in, and how long a command waits for people and
 // for locks.
 type login struct {
-	mode        string // auto, browser, paste or never; empty means that nobody is asked
+	mode        string // auto, browser, paste or never; empty means that nobody can log in
 	timeout     time.Duration
 	lockTimeout time.Duration
 }

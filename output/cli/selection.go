@@ -16,16 +16,16 @@ import (
 	"tokenform/flow/state"
 )
 
-// selection says which profiles a command is about, and in which world: its arguments
-// and the flags that more than one command has.
+// selection says which profiles a command is about, and on which servers: the
+// arguments, and the flags that more than one command has.
 type selection struct {
 	files    []string      // files, directories and "-"; none means tokenform.yaml
 	patterns []string      // of names; nil means all, or what TOKENFORM_PROFILE says
-	minTTL   time.Duration // instead of the profiles' own; zero means their own
+	minTTL   time.Duration // replaces min_ttl of the profiles; zero means each profile's own
 	sandbox  bool
 	robot    bool // with --sandbox: nobody is asked to log in
-	every    bool // orphans of other files, too
-	orphans  bool // the command is about profiles that are no longer declared, too
+	every    bool // include orphans of other files
+	orphans  bool // include profiles that are no longer declared
 }
 
 func (s *selection) flags(f flags) {
@@ -40,7 +40,7 @@ func (s *selection) minTTLFlag(f flags) {
 	f.long(&s.minTTL, "min-ttl", "refresh a token with less than this left, instead of min_ttl")
 }
 
-// checkMinTTL refuses what would renew a token at each run.
+// checkMinTTL refuses a --min-ttl that would renew a token at each run.
 func (s *selection) checkMinTTL() error {
 	if s.minTTL >= time.Hour {
 		return usage("--min-ttl must be less than 1h, the lifetime of an access token", "write for example --min-ttl 30m")
@@ -65,7 +65,7 @@ func (p *program) realm(s selection) (state.Realm, error) {
 	return state.RealmOf(endpoints.Accounts, oauth.DefaultAccounts), err
 }
 
-// sources is the world that profiles are read from.
+// sources returns what profiles are read from.
 func (p *program) sources() config.Sources {
 	dir, err := os.Getwd()
 	if err != nil {
@@ -74,12 +74,12 @@ func (p *program) sources() config.Sources {
 	return config.Sources{Env: p.Env, Stdin: p.stdin, Dir: dir, State: p.state, Many: saveMemory}
 }
 
-// saveMemory keeps the memory for thousands of profiles small: while they are
-// read, most of the heap is garbage. With it 10,000 profiles take 41 MiB, without
-// it 56. Fewer profiles never fill what Go takes at once.
+// saveMemory keeps memory small for thousands of profiles: while they are read, most of
+// the heap is garbage. 10,000 profiles take 41 MiB with saveMemory, and 56 MiB without.
+// A few profiles never fill what Go takes at once.
 func saveMemory() { debug.SetGCPercent(30) }
 
-// invocation is the call as hints repeat it.
+// invocation returns how the program was called, for hints to repeat.
 func (p *program) invocation(s selection) config.Invocation {
 	ci, _ := p.Env("CI")
 	return config.Invocation{Files: s.files, State: p.state, Sandbox: s.sandbox, CI: ci != ""}
@@ -88,12 +88,12 @@ func (p *program) invocation(s selection) config.Invocation {
 // selected are the profiles that a command is about.
 type selected struct {
 	profiles []config.Profile
-	orphans  []config.Profile // no longer declared, selected like those that are
-	problems config.Problems  // warnings, unless the profiles are unusable
+	orphans  []config.Profile // the selected profiles that are no longer declared
+	problems config.Problems  // only warnings, unless the profiles are unusable
 }
 
-// read loads the profiles that the command line selects. The error is of the
-// selection, the problems that make the profiles unusable, or ctx's.
+// read loads the profiles that the command line selects. The error is about the
+// selection, or the problems that make the profiles unusable, or ctx's.
 func (p *program) read(ctx context.Context, s selection) (selected, error) {
 	from := p.sources()
 	if pattern, _ := p.Env("TOKENFORM_PROFILE"); pattern != "" && s.patterns == nil {
@@ -117,7 +117,7 @@ func (p *program) read(ctx context.Context, s selection) (selected, error) {
 		found.orphans = flow.Orphans(all, config.Directories(p.sources(), s.files), s.patterns, s.every, realm)
 	}
 	others := names(found.orphans)
-	found.orphans, _ = config.Select(found.orphans, s.patterns, names(all)...) // the next selection reports a wrong pattern
+	found.orphans, _ = config.Select(found.orphans, s.patterns, names(all)...) // the selection of all profiles below reports a wrong pattern
 	var err error
 	if found.profiles, err = config.Select(all, s.patterns, others...); err != nil {
 		return selected{problems: problems}, err
@@ -135,8 +135,8 @@ func (p *program) read(ctx context.Context, s selection) (selected, error) {
 	return found, nil
 }
 
-// forSandbox returns profiles without what belongs to the real account and has no
-// meaning for the stand-in's.
+// forSandbox returns profiles without the keys that belong to the real account and mean
+// nothing for the stand-in's.
 func forSandbox(profiles []config.Profile, robot bool) []config.Profile {
 	profiles = slices.Clone(profiles)
 	for i := range profiles {
@@ -146,8 +146,8 @@ func forSandbox(profiles []config.Profile, robot bool) []config.Profile {
 	return profiles
 }
 
-// load reads the profiles and says what is wrong with them. A code other than
-// zero ends the run.
+// load reads the profiles and reports what is wrong with them. If the code is not zero,
+// the run must end with it.
 func (p *program) load(ctx context.Context, s selection) (selected, int) {
 	found, err := p.read(ctx, s)
 	if len(found.problems.Errors()) > 0 {
@@ -161,15 +161,15 @@ func (p *program) load(ctx context.Context, s selection) (selected, int) {
 	return found, 0
 }
 
-// job is what a command works with. The command must call end.
+// job is the profiles and the runner of a command. The command must call end.
 type job struct {
 	selected
 	*flow.Runner
 	end func()
 }
 
-// begin reads the profiles and makes the runner. due is called before the first
-// profile is changed, and may be nil. A code other than zero ends the run.
+// begin reads the profiles and makes the runner. The runner calls due before it changes
+// the first profile; due may be nil. If the code is not zero, the run must end with it.
 func (p *program) begin(ctx context.Context, s selection, l login, o flow.Options, due func([]config.Profile)) (job, int) {
 	found, code := p.load(ctx, s)
 	if code != 0 {
@@ -182,15 +182,15 @@ func (p *program) begin(ctx context.Context, s selection, l login, o flow.Option
 	return job{found, r, end}, 0
 }
 
-// inspect warns of what is unwise about profiles and the files they name.
+// inspect warns about risks in profiles and the files that they name.
 func (p *program) inspect(ctx context.Context, profiles []config.Profile) config.Problems {
 	found := config.Inspect(ctx, profiles)
 	p.voice.Problems(found)
 	return found
 }
 
-// single returns the refusal of a command that works on one profile, unless there
-// is just one.
+// single returns the error of a command that works on one profile only, unless there is
+// exactly one.
 func single(what string, profiles []config.Profile) error {
 	if len(profiles) == 1 {
 		return nil
@@ -211,8 +211,7 @@ func printsToken(x config.Profile) bool {
 	return slices.ContainsFunc(x.Outputs, func(o config.Output) bool { return o.Type == config.StdoutOutput })
 }
 
-// bothWantStdout returns the refusal of --json beside a profile that prints its
-// token.
+// bothWantStdout returns an error if --json is set and a profile prints its token.
 func (p *program) bothWantStdout(profiles []config.Profile) error {
 	if p.json && slices.ContainsFunc(profiles, printsToken) {
 		return usage("--json and an output of type stdout both use standard output", "remove one of them")
@@ -220,12 +219,12 @@ func (p *program) bothWantStdout(profiles []config.Profile) error {
 	return nil
 }
 
-// completions returns the names of the profiles in files. No variable of a profile need be
-// set for that.
+// completions returns the names of the profiles in files, even if their variables are
+// not set.
 func completions(process Process, files []string) []string {
 	p := &program{Process: process, stdin: func() ([]byte, error) { return nil, nil }}
 	from := p.sources()
-	from.Only = []string{"-"} // no profile's name
+	from.Only = []string{"-"} // no profile has this name, so no variable is needed
 	profiles, _ := config.Load(context.Background(), from, slices.DeleteFunc(slices.Clone(files), func(f string) bool { return f == "-" }))
 	var list []string
 	for _, x := range profiles {

@@ -136,7 +136,7 @@ func (c *stateCommand) do(ctx context.Context, p *program, r *flow.Runner) error
 	return nil
 }
 
-// push stores what pull printed.
+// push stores a login that pull has printed.
 func (c *stateCommand) push(ctx context.Context, p *program, r *flow.Runner, dirs []string) error {
 	if len(dirs) != 1 {
 		return usage("the profiles have several state directories", "name one with --state DIR")
@@ -157,7 +157,7 @@ func (c *stateCommand) push(ctx context.Context, p *program, r *flow.Runner, dir
 	return nil
 }
 
-// find returns what is kept of a profile, and the directory that has it.
+// find returns the token that state has of a profile, and the state directory with it.
 func find(realm state.Realm, dirs []string, name string) (dir string, t *state.Token, err error) {
 	for _, d := range dirs {
 		found, err := realm.Open(d).Read(name)
@@ -176,8 +176,8 @@ func find(realm state.Realm, dirs []string, name string) (dir string, t *state.T
 	return dir, t, nil
 }
 
-// stateDirs returns the state directories that the call is about. No variable of a profile
-// need be set for that.
+// stateDirs returns the state directories of the call's profiles, even if the profiles'
+// variables are not set.
 func (p *program) stateDirs(ctx context.Context) []string {
 	from := p.sources()
 	if p.state != "" {
@@ -186,7 +186,7 @@ func (p *program) stateDirs(ctx context.Context) []string {
 		}
 		return []string{filepath.Join(from.Dir, p.state)}
 	}
-	from.Only = []string{"-"} // no profile's name
+	from.Only = []string{"-"} // no profile has this name, so no variable is needed
 	var dirs []string
 	profiles, _ := config.Load(ctx, from, nil)
 	for _, x := range profiles {

@@ -66,7 +66,7 @@ func (c *status) run(ctx context.Context, p *program) int {
 	return code
 }
 
-// forecast plans, and under --verify asks the Web API about the tokens.
+// forecast plans and, if verify is set, asks the Web API about the tokens.
 func (p *program) forecast(ctx context.Context, j job, verify bool) []flow.Outcome {
 	outcomes := j.Plan(j.profiles)
 	if verify {
@@ -76,8 +76,8 @@ func (p *program) forecast(ctx context.Context, j job, verify bool) []flow.Outco
 	return outcomes
 }
 
-// prometheus writes the metrics. The collector reads them by another user, and a failure
-// of a profile is a metric, too.
+// prometheus writes the metrics. Another user's collector reads the metrics, and a
+// profile that fails is a metric, too.
 func (c *status) prometheus(p *program, outcomes []flow.Outcome, reminders []flow.Reminder) int {
 	text := terminal.Prometheus(outcomes, reminders, p.Now())
 	if c.file == "" {

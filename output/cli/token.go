@@ -54,8 +54,8 @@ func (p *program) beginTokens(ctx context.Context, s selection, l login) (job, i
 	return p.begin(ctx, s, l, flow.Options{Outputs: flow.LookAtOutputs}, func([]config.Profile) { p.guard() })
 }
 
-// failed says what went wrong, and returns the code. If nothing went wrong, failed
-// says nothing.
+// failed reports the outcomes that failed, and returns the exit code. If none failed,
+// failed reports nothing.
 func (p *program) failed(outcomes []flow.Outcome) int {
 	code := outcomesCode(outcomes)
 	if code != 0 {

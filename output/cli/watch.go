@@ -36,9 +36,9 @@ func (c *watch) check(args, _ []string) error {
 }
 
 func (c *watch) run(ctx context.Context, p *program) int {
-	hangups, stop := p.Hangups() // first: a SIGHUP that comes early must not end the process
+	hangups, stop := p.Hangups() // begin with this: an early SIGHUP must not end the process
 	defer stop()
-	stamp := config.Stamp(p.sources(), c.files, nil) // what changes from here on is seen
+	stamp := config.Stamp(p.sources(), c.files, nil) // changes from here on are noticed
 	j, code := p.begin(ctx, c.selection, c.login, flow.Options{Parallelism: c.parallelism}, nil)
 	if code != 0 {
 		return code
@@ -51,7 +51,7 @@ func (c *watch) run(ctx context.Context, p *program) int {
 
 	look := func() config.Stamps { return config.Stamp(p.sources(), c.files, *p.declared.Load()) }
 	stamp = look().Since(stamp)
-	said := map[string]bool{} // each warning once, however often the profiles are read
+	said := map[string]bool{} // warn about each problem once, however often the profiles are read
 	for _, w := range append(j.problems, p.inspect(ctx, j.profiles)...) {
 		said[w.Error()] = true
 	}
@@ -76,7 +76,7 @@ func (c *watch) run(ctx context.Context, p *program) int {
 		Wake: hangups,
 		Tell: p.voice.Watched,
 		Error: func(err error) {
-			if ctx.Err() == nil { // else watch was told to stop while it read
+			if ctx.Err() == nil { // otherwise watch was told to stop while it read the profiles
 				p.voice.Error("", err)
 			}
 		},

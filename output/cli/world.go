@@ -30,8 +30,8 @@ func (p *program) runner(s selection, l login, o flow.Options, begin func([]conf
 	return flow.New(w, o), end, nil
 }
 
-// realWorld is Spotify, or the servers that the environment names instead, with
-// the people and outputs of this process.
+// realWorld returns a world with Spotify's servers, or the ones that the environment
+// names, and the people and outputs of this process.
 func (p *program) realWorld(s selection, l login, o flow.Options) (w flow.World, end func(), err error) {
 	endpoints, err := p.endpoints()
 	if err != nil {
@@ -65,7 +65,7 @@ func (p *program) endpoints() (oauth.Endpoints, error) {
 	return endpoints, nil
 }
 
-// people says how a person can be asked to log in.
+// people returns the ways in which a person can be asked to log in.
 func (p *program) people(s selection, l login) (browse func(context.Context, string) error, pasted func() <-chan string) {
 	mode := l.mode
 	if mode == "auto" {
@@ -88,9 +88,9 @@ func (p *program) people(s selection, l login) (browse func(context.Context, str
 	return browse, pasted
 }
 
-// sandboxWorld is the real world with the stand-in for Spotify, which runs inside
-// this process on a port of its own. The stand-in's tokens are sealed with a fixed
-// key, so that the next run knows them again.
+// sandboxWorld returns the real world with the stand-in for Spotify, which runs inside
+// this process on a port of its own. The stand-in's tokens are sealed with a fixed key,
+// so that the next run accepts them.
 func (p *program) sandboxWorld(s selection, l login, o flow.Options) (w flow.World, end func(), err error) {
 	if w, _, err = p.realWorld(s, l, o); err != nil {
 		return w, nil, err
@@ -110,7 +110,7 @@ func (p *program) sandboxWorld(s selection, l login, o flow.Options) (w flow.Wor
 	return w, func() { server.Close() }, nil
 }
 
-// robot logs in by itself: its voice asks no person.
+// robot logs in without a person: its voice asks nobody.
 type robot struct {
 	flow.Voice
 	fail   func(profile string, err error)
@@ -118,7 +118,7 @@ type robot struct {
 }
 
 // browse follows the login page. If the page leads to another machine, browse pastes
-// that address.
+// the address of that page.
 func (r *robot) browse(ctx context.Context, url string) error {
 	away, err := flow.Robot(ctx, url)
 	if away != "" {
@@ -127,8 +127,8 @@ func (r *robot) browse(ctx context.Context, url string) error {
 	return err
 }
 
-// Ask implements [flow.Voice]. The runner opens the browser itself, unless the
-// redirect URI has no listener.
+// Ask implements [flow.Voice]. Ask opens the page only if the redirect URI has no
+// listener; else the runner opens it.
 func (r *robot) Ask(profile string, q flow.Prompt) {
 	if q.Browser {
 		return

@@ -8,8 +8,8 @@ import (
 	"tokenform/flow"
 )
 
-// Ask implements [flow.Voice]. Ask prints even under Quiet: without the address the
-// login could not go on.
+// Ask implements [flow.Voice]. Ask prints even under Quiet, because a login needs the
+// address.
 func (l *lines) Ask(profile string, q flow.Prompt) {
 	where := "at this address:"
 	if q.Browser {
@@ -31,8 +31,8 @@ func (l *lines) Ask(profile string, q flow.Prompt) {
 	}
 }
 
-// forwarding returns what follows ssh -L, so that the browser of another machine
-// reaches the listener by the redirect URI. forwarding returns "" if there is no
+// forwarding returns the argument of ssh -L that lets the browser of another machine
+// reach the listener at the redirect URI. forwarding returns "" if there is no
 // listener, or if the redirect URI leads to another machine anyway.
 func forwarding(q flow.Prompt) string {
 	u, err := url.Parse(q.RedirectURI)

@@ -99,7 +99,7 @@ func (h *human) Watched(o flow.Outcome) {
 	h.Say(line)
 }
 
-// The reports on standard error, which JSON leaves as they are.
+// The following reports go to standard error, and are the same under JSON.
 
 func (l *lines) errors(outcomes []flow.Outcome) {
 	for _, o := range outcomes {
@@ -116,7 +116,8 @@ func (l *lines) wrote(file, next string) {
 	}
 }
 
-// applied prints what apply did. What failed and did nothing has its error alone.
+// applied prints what apply did. For a profile that failed and changed nothing, applied
+// prints only the error.
 func (l *lines) applied(outcomes []flow.Outcome) {
 	for _, o := range outcomes {
 		if o.Err != nil {
@@ -168,7 +169,7 @@ func (l *lines) destroyed(outcomes []flow.Outcome) {
 	}
 }
 
-// changed prints a headline and the changes beneath it, in one piece.
+// changed prints a headline and the changes below it, in one write.
 func (l *lines) changed(headline string, list []flow.Change, why bool) {
 	var b strings.Builder
 	b.WriteString(headline + "\n")
@@ -176,8 +177,8 @@ func (l *lines) changed(headline string, list []flow.Change, why bool) {
 	l.line(strings.TrimSuffix(b.String(), "\n"))
 }
 
-// writeChanges writes a line for each output that is not simply kept. With why,
-// the line has the reason: what was missing before is not missing now.
+// writeChanges writes a line for each output that is not simply kept. If why is set,
+// the line has the reason, which is only right before the change.
 func writeChanges(w io.Writer, color bool, list []flow.Change, why bool) {
 	for _, c := range list {
 		sign, sgr := "", ""
@@ -195,7 +196,7 @@ func writeChanges(w io.Writer, color bool, list []flow.Change, why bool) {
 		}
 		fmt.Fprintf(w, "  %s %s", paint(color, sgr, sign), visible(c.Shown))
 		if c.Action == flow.DeleteOutput && len(c.Vars) > 0 {
-			fmt.Fprintf(w, " (%s)", strings.Join(c.Vars, ", ")) // all else in the file stays
+			fmt.Fprintf(w, " (%s)", strings.Join(c.Vars, ", ")) // all other variables in the file stay
 		}
 		if why && c.Reason != "" {
 			fmt.Fprintf(w, ": %s", visible(c.Reason))
@@ -204,7 +205,7 @@ func writeChanges(w io.Writer, color bool, list []flow.Change, why bool) {
 	}
 }
 
-// wish and deed say an action before and after it was done.
+// wish names an action before it is done; deed names the action afterwards.
 func wish(a flow.Action) string {
 	switch a {
 	case flow.Login:

@@ -13,7 +13,7 @@ import (
 // standard output. Errors, warnings and events go to standard error as text.
 type jsonVoice struct {
 	*lines
-	reminders []ReminderView // so far; guarded by mu
+	reminders []ReminderView // the reminders so far; guarded by mu
 }
 
 // Remind also keeps m for the report, or makes it an event of watch.
@@ -29,7 +29,8 @@ func (j *jsonVoice) Remind(m flow.Reminder) {
 	j.reminders = append(j.reminders, v)
 }
 
-// print prints v. The caller of New finds out whether standard output took it.
+// print prints v. print ignores errors, because the caller of New checks standard
+// output.
 func (j *jsonVoice) print(v View) {
 	v.Version, v.Command, v.Warnings = 1, j.Command, j.reminders
 	b, err := json.MarshalIndent(v, "", "  ")
@@ -129,7 +130,7 @@ func (j *jsonVoice) Watched(outcome flow.Outcome) {
 func (j *jsonVoice) event(v any) {
 	b, err := json.Marshal(v)
 	if err == nil {
-		_, _ = j.Out.Write(append(b, '\n')) // without a reader watch keeps the tokens valid all the same
+		_, _ = j.Out.Write(append(b, '\n')) // ignore errors: watch keeps the tokens valid even without a reader
 	}
 }
 

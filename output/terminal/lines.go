@@ -23,7 +23,7 @@ type lines struct {
 	spinner sync.WaitGroup
 }
 
-// The colours that are used, as SGR parameters.
+// These are the colours in use, as SGR parameters.
 const (
 	bold   = "1"
 	faint  = "2"
@@ -57,7 +57,8 @@ func visible(s string) string {
 	return b.String()
 }
 
-// unprintable also covers the characters that reorder text (Unicode's Cf).
+// unprintable reports whether r is a control character, or one that reorders text
+// (Unicode's Cf).
 func unprintable(r rune) bool { return unicode.IsControl(r) || unicode.Is(unicode.Cf, r) }
 
 // line writes one line to Err, above the spinner if there is one.
@@ -68,7 +69,7 @@ func (l *lines) line(s string) {
 	fmt.Fprintln(l.Err, s)
 }
 
-// Error prints err, profile first if it has one, and its hint. An error
+// Error prints err, after the profile if there is one, and the hint of err. An error
 // made of several takes several lines.
 func (l *lines) Error(profile string, err error) {
 	if list := fault.Split(err); list != nil {
@@ -94,9 +95,9 @@ func (l *lines) Error(profile string, err error) {
 	l.Hint(fault.HintOf(err))
 }
 
-// annotate puts an error or a warning on the page of a GitHub Actions run, at its place in
-// the file if it has one (Workflow commands, "Setting an error message"). Such a line is
-// read from standard error, too.
+// annotate shows an error or a warning on the page of a GitHub Actions run, at its
+// place in the file if there is one (Workflow commands, "Setting an error message").
+// GitHub reads such a line from standard error, too.
 func (l *lines) annotate(level string, at config.Pos, text, hint string) {
 	if !l.GitHub {
 		return
@@ -117,7 +118,7 @@ func (l *lines) annotate(level string, at config.Pos, text, hint string) {
 	l.line("::" + level + " " + where + "title=tokenform::" + data.Replace(text))
 }
 
-// message is an error's text, in which an interrupted run is called so.
+// message returns an error's text, or says that the run was interrupted.
 func message(err error) string {
 	if errors.Is(err, context.Canceled) {
 		return "interrupted"
@@ -141,7 +142,7 @@ func (l *lines) Warn(profile, text, hint string) {
 	l.Hint(hint)
 }
 
-// Hint prints one, a line for each of its steps, or nothing if it is empty.
+// Hint prints a hint, with a line for each of its steps, or nothing if text is empty.
 func (l *lines) Hint(text string) {
 	if text == "" {
 		return

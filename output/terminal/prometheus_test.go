@@ -10,10 +10,10 @@ import (
 	"tokenform/flow"
 )
 
-// TestPrometheus has Prometheus' own parser read the metrics.
+// TestPrometheus reads the metrics with Prometheus' own parser.
 func TestPrometheus(t *testing.T) {
 	list := outcomes()
-	list[1].Profile.Name = "a\"b\\c\nd" // no profile's name can be that; a label could
+	list[1].Profile.Name = "a\"b\\c\nd" // no profile can have this name, but a label could
 	text := Prometheus(list, []flow.Reminder{{Code: flow.LoginRefused, Profile: "stale"}, {Code: flow.LoginEnding, Profile: "kept"}}, noon)
 	parser := expfmt.NewTextParser(model.LegacyValidation)
 	families, err := parser.TextToMetricFamilies(strings.NewReader(text))

@@ -6,15 +6,15 @@ import (
 	"time"
 )
 
-// spinner is the line that shows that a wait goes on, and for how long.
+// spinner is the line that shows that a wait continues, and for how long.
 type spinner struct {
 	until time.Time
 	done  chan struct{}
 	shown bool // the line is on the screen
 }
 
-// start begins a spinner on Err. There is one at most: logins come one at a
-// time.
+// start begins a spinner on Err. At most one spinner exists, because logins come one at
+// a time.
 func (l *lines) start(until time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -32,7 +32,7 @@ func (l *lines) start(until time.Time) {
 				return
 			case <-tick.C:
 				l.mu.Lock()
-				if l.spin == s { // stop may have been quicker
+				if l.spin == s { // stop may have been called before
 					s.draw(l.Err, i, until.Sub(l.Now()))
 				}
 				l.mu.Unlock()
@@ -48,8 +48,8 @@ func (s *spinner) draw(w io.Writer, i int, left time.Duration) {
 	s.shown = true
 }
 
-// wipe takes the spinner's line off the screen until it is drawn again. The
-// caller holds l.mu.
+// wipe removes the spinner's line from the screen until the line is drawn again. The
+// caller must hold l.mu.
 func (l *lines) wipe() {
 	if l.spin != nil && l.spin.shown {
 		fmt.Fprint(l.Err, "\r\x1b[K")
@@ -57,7 +57,7 @@ func (l *lines) wipe() {
 	}
 }
 
-// stop ends the spinner and leaves no trace of it.
+// stop ends the spinner and removes its line.
 func (l *lines) stop() {
 	l.mu.Lock()
 	s := l.spin

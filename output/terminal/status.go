@@ -10,8 +10,8 @@ import (
 	"tokenform/flow/state"
 )
 
-// Status prints a table of how long tokens and logins last, on Out, and then what is to
-// be done about them.
+// Status prints a table on Out of how long tokens and logins last, and then what people
+// must do about them.
 func (h *human) Status(outcomes []flow.Outcome, reminders []flow.Reminder, _ bool) {
 	w := tabwriter.NewWriter(h.Out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "PROFILE\tGRANT\tTOKEN\tLOGIN\tACCOUNT\tSCOPES\tOUTPUTS")
@@ -25,7 +25,7 @@ func (h *human) Status(outcomes []flow.Outcome, reminders []flow.Reminder, _ boo
 	h.errors(outcomes)
 }
 
-// cells are the columns of one profile after its name and grant.
+// cells returns the columns of one profile after its name and grant.
 func (l *lines) cells(o flow.Outcome) []string {
 	t, now := o.Token, l.Now()
 	outputs := upToDate(o.Outputs)
@@ -59,7 +59,7 @@ func (l *lines) cells(o flow.Outcome) []string {
 	return []string{token, l.loginColumn(o, t, now), account, scopes, outputs}
 }
 
-// loginColumn is the column on the refresh token's life.
+// loginColumn returns the column for the life of the refresh token.
 func (l *lines) loginColumn(o flow.Outcome, t *state.Token, now time.Time) string {
 	end := flow.LoginUntil(o.Profile, t)
 	switch {
@@ -78,7 +78,7 @@ func (l *lines) loginColumn(o flow.Outcome, t *state.Token, now time.Time) strin
 	}
 }
 
-// upToDate is the column on outputs: how many of them show the token in state.
+// upToDate returns the column for outputs: how many of them show the token in state.
 func upToDate(list []flow.Change) string {
 	files, stale := 0, 0
 	for _, c := range list {

@@ -7,9 +7,9 @@ import (
 	"tokenform/flow"
 )
 
-// Summary counts profiles by their action, and what becomes of their outputs.
-// Each profile counts once: what failed counts as nothing else, but for the
-// outputs that were written all the same.
+// Summary counts profiles by their action, and outputs by what happens to them. Each
+// profile counts once: a profile that failed counts only as failed, but the outputs
+// that were written all the same count too.
 type Summary struct {
 	Refresh int `json:"refresh"`
 	Login   int `json:"login"`

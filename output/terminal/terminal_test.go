@@ -20,7 +20,7 @@ import (
 
 var noon = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 
-// speaking returns the voice of people, with changes to its options.
+// speaking returns a voice for people, with changes to its options.
 func speaking(out, errs *bytes.Buffer, changes ...func(*Options)) *human {
 	o := Options{Out: out, Err: errs, Now: func() time.Time { return noon }}
 	for _, change := range changes {
@@ -32,7 +32,7 @@ func speaking(out, errs *bytes.Buffer, changes ...func(*Options)) *human {
 func quiet(o *Options) { o.Quiet = true }
 func live(o *Options)  { o.Live = true }
 
-// outcomes has one of everything.
+// outcomes returns an outcome of every kind.
 func outcomes() []flow.Outcome {
 	profile := func(name string, g config.Grant) config.Profile {
 		return config.Profile{Name: name, Grant: g, Scopes: []string{"streaming", "user-top-read"}, LoginLifetime: 180 * 24 * time.Hour}
@@ -80,7 +80,7 @@ Plan: 1 to refresh, 1 to log in, 1 to request, 1 unchanged, 1 cannot be planned;
 }
 
 func TestResultsText(t *testing.T) {
-	results := outcomes()[2:] // the others have no token to speak of
+	results := outcomes()[2:] // the other outcomes have no token
 	results[0].Done = true
 	var out, errs bytes.Buffer
 	speaking(&out, &errs).Applied(results)
@@ -119,7 +119,7 @@ broken   pkce                not known       not known              -         - 
 	if want := "error: broken: a file\\x1b[2Jname: is damaged\nhint: mend it\n"; errs.String() != want {
 		t.Errorf("standard error:\n%s\nwant:\n%s", errs.String(), want)
 	}
-	// C6: what is known of the token is shown although an output is in trouble.
+	// The token is shown even if an output has an error.
 	troubled := outcomes()[:1]
 	troubled[0].Err, troubled[0].Outputs = errors.New("cannot be read"), nil
 	out.Reset()
@@ -186,7 +186,7 @@ func TestPromptText(t *testing.T) {
 			heard("[::1]:8888", q)
 			q.RedirectURI = "http://[::1]:8888/callback"
 		}, "me@host", ssh + "8888:[::1]:8888 me@host\n"},
-		// The browser comes back by another machine, which SSH does not lead to.
+		// The browser comes back through another machine, to which SSH does not lead.
 		"https, over SSH": {func(q *flow.Prompt) {
 			heard("0.0.0.0:8888", q)
 			q.RedirectURI = "https://auth.example.com/callback"
@@ -198,7 +198,7 @@ func TestPromptText(t *testing.T) {
 			q := prompt
 			c.change(&q)
 			var out, errs bytes.Buffer
-			v := speaking(&out, &errs, quiet, func(o *Options) { o.SSH = c.ssh }) // without the address nobody could go on
+			v := speaking(&out, &errs, quiet, func(o *Options) { o.SSH = c.ssh }) // the address is printed even under quiet: the login needs it
 			v.Ask("dev", q)
 			v.Asked("dev")
 			if errs.String() != c.want {
@@ -208,7 +208,8 @@ func TestPromptText(t *testing.T) {
 	}
 }
 
-// The spinner draws on one line, gives way to messages and leaves no trace.
+// TestSpinner checks that the spinner draws on one line, gives way to messages and
+// leaves nothing behind.
 func TestSpinner(t *testing.T) {
 	var out, errs bytes.Buffer
 	v := speaking(&out, &errs, live)
@@ -225,7 +226,8 @@ func TestSpinner(t *testing.T) {
 	}
 }
 
-// A tick that comes while the spinner is stopped draws no more.
+// TestSpinnerStops checks that a tick which comes while the spinner stops draws
+// nothing.
 func TestSpinnerStops(t *testing.T) {
 	var wg sync.WaitGroup
 	var left atomic.Int32
@@ -247,7 +249,7 @@ func TestSpinnerStops(t *testing.T) {
 	}
 }
 
-// slow is a terminal whose writes take a moment.
+// slow is a terminal that takes a moment for each write.
 type slow struct{ bytes.Buffer }
 
 func (s *slow) Write(p []byte) (int, error) {
@@ -255,8 +257,7 @@ func (s *slow) Write(p []byte) (int, error) {
 	return s.Buffer.Write(p)
 }
 
-// TestViewHasNoSecrets: what --json prints is one object with everything in
-// it but tokens.
+// TestViewHasNoSecrets checks that --json prints one object with everything but tokens.
 func TestViewHasNoSecrets(t *testing.T) {
 	var out, errs bytes.Buffer
 	New(Options{Out: &out, Err: &errs, JSON: true, Command: "plan"}).Planned(outcomes(), true)

@@ -9,12 +9,12 @@ import (
 	"tokenform/flow/state"
 )
 
-// View is what --json prints: one object for every command, in which only what
-// the command has to say is filled in. It never holds a secret.
+// View is what --json prints: one object for every command, with only the fields that
+// the command uses. View never has a secret.
 type View struct {
 	Version  int            `json:"version"` // 1; a change that breaks readers makes it 2
 	Command  string         `json:"command"`
-	OK       bool           `json:"ok"`                // the exit code is 0, or 2
+	OK       bool           `json:"ok"`                // the exit code is 0 or 2
 	Changes  *bool          `json:"changes,omitempty"` // plan: apply would do something
 	Profiles []ProfileView  `json:"profiles,omitempty"`
 	Events   []state.Event  `json:"events,omitempty"`  // log
@@ -22,8 +22,8 @@ type View struct {
 	Summary  *Summary       `json:"summary,omitempty"` // plan and apply
 	Problems []ProblemView  `json:"problems,omitempty"`
 	Warnings []ReminderView `json:"warnings,omitempty"` // logins that need a person, now or soon
-	Error    *ErrorView     `json:"error,omitempty"`    // one that belongs to no profile
-	Release  string         `json:"release,omitempty"`  // version: this program's
+	Error    *ErrorView     `json:"error,omitempty"`    // an error that belongs to no profile
+	Release  string         `json:"release,omitempty"`  // version: the release of this program
 }
 
 // ProfileView is one profile in a [View].
@@ -72,7 +72,7 @@ type ReminderView struct {
 	Hint     string `json:"hint,omitempty"`
 }
 
-// TokenView is what may be told of a token. Times are RFC 3339 in UTC.
+// TokenView is the part of a token that is no secret. Times are RFC 3339 in UTC.
 type TokenView struct {
 	ExpiresAt    time.Time      `json:"expires_at"`
 	ObtainedAt   time.Time      `json:"obtained_at"`

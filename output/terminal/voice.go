@@ -1,6 +1,5 @@
-// Package terminal says everything that the program says, to people and, under
-// --json, to programs. Only this package and the outputs that write tokens print.
-// Its rules:
+// Package terminal prints everything that the program tells people and, under --json,
+// programs. Besides terminal, only the outputs that write tokens print. Its rules:
 //
 //   - Data goes to standard output: what plan, status and validate find, JSON,
 //     texts that were asked for. Everything else goes to standard error, so that
@@ -24,31 +23,32 @@ import (
 	"tokenform/flow/state"
 )
 
-// Voice is all that a run says. It has two forms: one for people, and one for
-// programs, which prints one JSON object for each command. Both are safe for concurrent use.
+// Voice prints everything that a run tells. Voice has two forms: one for people, and
+// one for programs, which prints one JSON object for each command. Both forms are safe
+// for concurrent use.
 type Voice interface {
 	flow.Voice
 
-	// Error says what went wrong, and the hint. Problems says the same of what is
-	// wrong in profiles.
+	// Error prints an error and its hint. Problems does the same for errors and
+	// warnings in profiles.
 	Error(profile string, err error)
 	Problems(problems config.Problems)
 
-	// Say tells an event. Hint says what to do next. Debug tells of a request or an
-	// answer.
+	// Say prints an event. Hint prints what to do next. Debug prints a line about a
+	// request or an answer.
 	Say(text string)
 	Hint(text string)
 	Debug(text string)
 
-	// Question asks a person. What is typed follows on the same line, and NewLine
-	// ends a line that was not typed.
+	// Question asks a person, who answers on the same line. NewLine ends the line if
+	// nothing was typed.
 	Question(text string)
 	NewLine()
 
 	// Print prints a text that was asked for, as it is.
 	Print(text string)
 
-	// The reports, of which a command makes one at the end.
+	// These are the reports. A command makes one of them at the end.
 	Refused(err error)                                                  // the run could not begin
 	Unusable(problems config.Problems)                                  // the profiles are wrong
 	Version(release, build string)                                      // version
@@ -65,8 +65,8 @@ type Voice interface {
 	Done(text string)                                                   // state mv, rm and push
 	Destroyed(outcomes []flow.Outcome)                                  // destroy
 
-	// WillDestroy says what destroy is about to take away, before it asks. Watched
-	// tells one thing that watch did.
+	// WillDestroy prints what destroy is about to delete, before destroy asks. Watched
+	// prints one event of watch.
 	WillDestroy(outcomes []flow.Outcome)
 	Watched(outcome flow.Outcome)
 }

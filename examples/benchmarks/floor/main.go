@@ -1,7 +1,7 @@
-// Command floor is the least that a program like tokenform can take: the
-// libraries it is made of, and nothing done with them. With a URL it does what
-// the reference does and stores the token in two files, each whole or not at all
-// and safe from a power cut.
+// Command floor shows the least that a program like tokenform costs: floor links
+// tokenform's libraries and does nothing with them. If it gets a URL, floor does what
+// the reference does and stores the token in two files, each replaced atomically and
+// safe from a power cut.
 package main
 
 import (
@@ -42,7 +42,7 @@ func refresh(url string) error {
 	return errors.Join(store(".tokenform/floor.json", token.AccessToken), store("out/floor.env", token.AccessToken))
 }
 
-// store replaces a file.
+// store replaces the file at path by text.
 func store(path, text string) error {
 	f, err := os.OpenFile(path+".tmp", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {

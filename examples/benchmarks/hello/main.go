@@ -1,4 +1,4 @@
-// Command hello is what a Go process costs at the least.
+// Command hello does nothing, and shows the least that a Go process costs.
 package main
 
 import "os"

@@ -132,7 +132,7 @@ func TestAPIFaults(t *testing.T) {
 	}
 }
 
-// TestInjectOrder checks that each path has its own line of faults.
+// TestInjectOrder checks that each path has its own queue of faults.
 func TestInjectOrder(t *testing.T) {
 	t.Parallel()
 	w := start(t, sandbox.Options{})
@@ -183,7 +183,7 @@ func TestWireFaults(t *testing.T) {
 					w.http.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 				}
 				_, token := w.good(w.token(w.exchange()))
-				w.http.CloseIdleConnections() // net/http would try again if the connection was used before
+				w.http.CloseIdleConnections() // net/http tries again by itself on a connection that was used before
 				w.Inject("/api/token", tt.fault, 1)
 				ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 				defer cancel()

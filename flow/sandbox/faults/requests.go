@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// Request is a request as the client sent it. It holds secrets: compare it in tests,
-// never print it.
+// Request is a request as the client sent it. A Request has secrets: compare it in
+// tests, never print it.
 type Request struct {
 	Time   time.Time // by the server's clock
 	Method string

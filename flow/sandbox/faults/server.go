@@ -1,7 +1,7 @@
 // Package faults lets the stand-in for Spotify fail, and logs its requests. Only
 // tests import the package.
 //
-// A [Server] is a handler around the handler of a [sandbox.Server]. It answers in
+// A [Server] is a handler around the handler of a [sandbox.Server]. A Server answers in
 // the stand-in's place, or records the stand-in's answer and then changes, delays or
 // loses the answer.
 package faults
@@ -16,7 +16,7 @@ import (
 	"tokenform/flow/sandbox"
 )
 
-// Server is the stand-in with faults. It is safe for concurrent use.
+// Server is the stand-in with faults. A Server is safe for concurrent use.
 type Server struct {
 	*sandbox.Server
 	now func() time.Time

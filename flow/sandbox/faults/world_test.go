@@ -23,7 +23,7 @@ const (
 	verifier = "this-is-a-verifier_of.more~than-43-characters-0123"
 )
 
-// now is the clock of every server. The clock stands still.
+// now is the clock of every server. The time does not change.
 func now() time.Time { return time.Date(2026, 8, 31, 12, 0, 0, 0, time.UTC) }
 
 // world is a server on a loopback port, and a browser that follows no redirects.

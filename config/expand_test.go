@@ -223,8 +223,8 @@ func TestListen(t *testing.T) {
 		"0.0.0.0:99999":  {},
 		"example.com:80": {},
 	} {
-		if got := checkListen(s) == nil; got != want.ok || loopback(s) != want.loopback {
-			t.Errorf("%s: fine %t, loopback %t", s, got, loopback(s))
+		if got := checkListen(s) == nil; got != want.ok || listensOnLoopback(s) != want.loopback {
+			t.Errorf("%s: fine %t, loopback %t", s, got, listensOnLoopback(s))
 		}
 	}
 }

@@ -163,7 +163,7 @@ func (d *document) knownKey(key, value *node, what string, known []string, priva
 		hint = "write it in the profile that it belongs to"
 	}
 	if slices.Contains(known, "client") { // the mapping is the document itself
-		switch loose(key.value) {
+		switch normalized(key.value) {
 		case "clientid", "id":
 			hint = "write client: and, indented below it, id:"
 		case "clientsecret", "secret":

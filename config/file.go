@@ -40,11 +40,11 @@ func (f *file) of(n *node) *file {
 	return f
 }
 
-// mask adds to f.hidden the scalars among nodes that the decoder has not marked as
+// hide adds to f.hidden the scalars among nodes that the decoder has not marked as
 // fit to be shown. next are the nodes behind nodes, if there are any. Anchors and
 // tags are hidden too: a secret that begins with & or !, and is not in quotes,
 // becomes one.
-func (f *file) mask(nodes, next []*node) {
+func (f *file) hide(nodes, next []*node) {
 	for i, n := range nodes {
 		if n.kind == scalar && n.shown && !n.secret || n.kind != scalar && !n.marked {
 			continue

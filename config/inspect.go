@@ -21,7 +21,7 @@ func Inspect(ctx context.Context, ps []Profile) Problems {
 	unignored := gitQuery{}
 	for i := range ps {
 		p := &ps[i]
-		if p.Listen != "" && !loopback(p.Listen) {
+		if p.Listen != "" && !listensOnLoopback(p.Listen) {
 			in.warn(p.listenPos, "bind 127.0.0.1, or publish the container's port on 127.0.0.1 only", "listen: other machines can reach the login listener")
 		}
 		for _, v := range p.secrets() {
@@ -112,17 +112,17 @@ func (in *inspector) readable(p *Profile) {
 	if runtime.GOOS == "windows" {
 		return
 	}
-	if paths.Loose(p.State) { // chmod has no effect there
+	if paths.WithoutPermissions(p.State) { // chmod has no effect there
 		if in.first("loose " + p.State) {
 			in.warn(p.Pos, LooseHint, "%s", LooseText(p.State))
 		}
 		return
 	}
 	for _, v := range p.secrets() {
-		if v.literal && p.path != "" && in.open(p.fileOf(v)) {
+		if v.literal && p.path != "" && in.firstReadable(p.fileOf(v)) {
 			in.warn(Pos{File: v.Pos.File}, "chmod 600 "+v.Pos.File, "the file contains %s, and other users can read it", v.Key)
 		}
-		if v.origin != nil && v.file != "" && in.open(v.file) {
+		if v.origin != nil && v.file != "" && in.firstReadable(v.file) {
 			in.warn(v.Pos, "chmod 600 "+printable(v.shown), "%s: other users can read %s", v.Key, printable(v.shown))
 		}
 	}
@@ -135,25 +135,25 @@ func (in *inspector) readable(p *Profile) {
 	if stateless {
 		return
 	}
-	if in.open(p.State) {
+	if in.firstReadable(p.State) {
 		in.warn(p.Pos, "chmod 700 "+filepath.Base(p.State), "other users can read the state directory %s", filepath.Base(p.State))
 	}
-	if file := filepath.Join(p.State, p.Name+".json"); in.open(file) {
+	if file := filepath.Join(p.State, p.Name+".json"); in.firstReadable(file) {
 		in.warn(p.Pos, "chmod 600 "+filepath.Base(file)+" in the state directory", "other users can read the profile's state file")
 	}
 }
 
 // LooseText is the warning of a state directory on a file system that keeps no permissions
-// ([paths.Loose]), and LooseHint is the cure.
+// ([paths.WithoutPermissions]), and LooseHint is the cure.
 func LooseText(dir string) string {
 	return "the file system of " + filepath.Base(dir) + " does not support permissions: other users of this machine may read the tokens"
 }
 
 const LooseHint = "use --state DIR to keep tokens on a file system with permissions"
 
-// open reports whether the group or others may read path. A second call for the
+// firstReadable reports whether the group or others may read path. A second call for the
 // same path returns false, so that there is one warning.
-func (in *inspector) open(path string) bool {
+func (in *inspector) firstReadable(path string) bool {
 	if !in.first(path) {
 		return false
 	}

@@ -55,7 +55,7 @@ func Load(ctx context.Context, src Sources, args []string) (profiles []Profile, 
 		shared: map[string]*file{},
 	}
 	if len(args) == 0 {
-		args = l.defaultFile()
+		args = l.reportDefaultFiles()
 	}
 	for _, arg := range args {
 		l.add(arg)
@@ -90,9 +90,9 @@ type loader struct {
 	real     paths.Cache
 }
 
-// defaultFile returns [DefaultFiles], and reports an error if there is none or more
+// reportDefaultFiles returns [DefaultFiles], and reports an error if there is none or more
 // than one.
-func (l *loader) defaultFile() []string {
+func (l *loader) reportDefaultFiles() []string {
 	files := DefaultFiles(l.src)
 	switch len(files) {
 	case 0:
@@ -350,7 +350,7 @@ func (l *loader) decodeProfiles(f *file, docs iter.Seq[tree], end func() ending,
 				profiles = append(profiles, p)
 			}
 		}
-		f.mask(held.nodes, next)
+		f.hide(held.nodes, next)
 		held = tree{}
 	}
 	for t := range docs {
@@ -393,7 +393,7 @@ func (l *loader) decodeProfiles(f *file, docs iter.Seq[tree], end func() ending,
 	if first.nodes != nil { // only now is it known what of the defaults may be shown
 		behind := f.hidden
 		f.hidden = nil
-		f.mask(first.nodes, second.nodes)
+		f.hide(first.nodes, second.nodes)
 		f.hidden = append(f.hidden, behind...)
 	}
 	return profiles
@@ -420,7 +420,7 @@ func (l *loader) excerpts() {
 	for _, f := range l.shared {
 		if f != nil {
 			if f.defaults != nil {
-				f.mask(f.defaults.nodes, nil)
+				f.hide(f.defaults.nodes, nil)
 			}
 			files[f.shown] = f
 		}

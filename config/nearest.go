@@ -13,10 +13,10 @@ func nearest(s string, known []string) string {
 	if len(s) > 40 {
 		return ""
 	}
-	s = loose(s)
+	s = normalized(s)
 	best, least := "", max(len(s)/3, 1)+1
 	for _, k := range known {
-		word := loose(k)
+		word := normalized(k)
 		if n := len(s) - len(word); n >= least || -n >= least {
 			continue // the distance is at least the difference in length
 		}
@@ -27,9 +27,9 @@ func nearest(s string, known []string) string {
 	return best
 }
 
-// loose removes the differences between spellings: redirectUri, redirect-uri and
+// normalized removes the differences between spellings: redirectUri, redirect-uri and
 // redirect_uri become the same.
-func loose(s string) string {
+func normalized(s string) string {
 	return strings.Map(func(r rune) rune {
 		if r == '_' || r == '-' {
 			return -1

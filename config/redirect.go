@@ -107,8 +107,8 @@ func checkListen(s string) *flaw {
 	return nil
 }
 
-// loopback reports whether no other machine can reach a listen address.
-func loopback(listen string) bool {
+// listensOnLoopback reports whether no other machine can reach a listen address.
+func listensOnLoopback(listen string) bool {
 	at, err := netip.ParseAddrPort(listen)
 	return err == nil && at.Addr().IsLoopback()
 }

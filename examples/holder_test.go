@@ -46,7 +46,7 @@ func hold(t *testing.T, dir string, env []string) (p *os.Process, address string
 
 func agree(t *testing.T, address string) {
 	t.Helper()
-	if _, err := flow.Robot(t.Context(), address); err != nil {
+	if _, err := flow.AgreeingBrowser(t.Context(), address); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -63,7 +63,7 @@ func TestRefreshesWaitForALogin(t *testing.T) {
 	server, dir, env := start(t)
 	before := server.Count("/api/token")
 	p, address, wait := hold(t, dir, env)
-	time.AfterFunc(1500*time.Millisecond, func() { _, _ = flow.Robot(t.Context(), address) })
+	time.AfterFunc(1500*time.Millisecond, func() { _, _ = flow.AgreeingBrowser(t.Context(), address) })
 	for i, stderr := range crowd(t, dir, env, 20, func(int) []string { return []string{"apply", "--login", "never"} }) {
 		if !named(p).MatchString(stderr) {
 			t.Errorf("process %d does not say for whom it waits: %q", i, stderr)

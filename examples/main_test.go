@@ -34,7 +34,7 @@ func testMain(m *testing.M) int {
 	}
 	if canaries = os.Getenv("CANARIES"); canaries != "" { // this process is the browser
 		remember(os.Args[1:], "", "")
-		if _, err := flow.Robot(context.Background(), os.Args[1]); err != nil {
+		if _, err := flow.AgreeingBrowser(context.Background(), os.Args[1]); err != nil {
 			return 1
 		}
 		return 0

@@ -39,7 +39,7 @@ func (r *Runner) Apply(ctx context.Context, profiles []config.Profile) []Outcome
 func (r *Runner) start(ctx context.Context, profiles []config.Profile, alone bool, done func(Outcome)) (outcomes []Outcome, wait func()) {
 	slots := make(chan struct{}, max(r.options.Parallelism, 1))
 	outcomes, due := r.forecastAll(ctx, profiles)
-	r.begin(due)
+	r.announce(due)
 	var all, busy sync.WaitGroup
 	for i := range profiles {
 		if len(due) == 0 || due[0].index != i {
@@ -103,7 +103,7 @@ func (r *Runner) forecastAll(ctx context.Context, profiles []config.Profile) (ou
 			return
 		}
 		if f.Token != nil {
-			r.saveMemory(&f, len(profiles))
+			r.dropUnread(&f, len(profiles))
 		}
 		outcomes[i] = f
 	}
@@ -120,9 +120,9 @@ func (r *Runner) forecastAll(ctx context.Context, profiles []config.Profile) (ou
 	return outcomes, due
 }
 
-// saveMemory drops the parts of an outcome with nothing to do that nobody reads. 10,000
-// profiles take 41 MiB with saveMemory, and 51 MiB without.
-func (r *Runner) saveMemory(o *Outcome, profiles int) {
+// dropUnread drops the parts of an outcome with nothing to do that nobody reads. 10,000
+// profiles take 41 MiB with dropUnread, and 51 MiB without.
+func (r *Runner) dropUnread(o *Outcome, profiles int) {
 	const many = 1000
 	o.recorded = nil
 	if profiles > many && r.writes() && !slices.ContainsFunc(o.Outputs, prints) {
@@ -132,8 +132,8 @@ func (r *Runner) saveMemory(o *Outcome, profiles int) {
 
 func prints(c Change) bool { return c.Action == Print }
 
-// begin calls World.BeforeFirstChange with the profiles that have something to do.
-func (r *Runner) begin(due []dueForecast) {
+// announce calls World.BeforeFirstChange with the profiles that have something to do.
+func (r *Runner) announce(due []dueForecast) {
 	var profiles []config.Profile
 	for _, d := range due {
 		if d.Due() {

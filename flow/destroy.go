@@ -12,7 +12,7 @@ func (r *Runner) PlanDestroy(profiles []config.Profile) []Outcome {
 	outcomes := make([]Outcome, len(profiles))
 	for i, p := range profiles {
 		o := Outcome{Profile: p, Litter: r.stateOf(p).Littered(p.Name)}
-		if o.Token, o.recorded, o.Err = r.read(p); o.Err == nil && (o.Token != nil || o.recorded != nil) {
+		if o.Token, o.recorded, o.Err = r.readState(p); o.Err == nil && (o.Token != nil || o.recorded != nil) {
 			if o.Outputs, o.Err = r.world.Outputs.Leftovers(p, o.recorded); o.Err != nil {
 				o.Outputs = nil // nothing will be done
 			}

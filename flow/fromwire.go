@@ -50,9 +50,9 @@ func (s *session) fromWire(app oauth.App, old *state.Token, w oauth.Token, sent 
 	return n
 }
 
-// expired returns a token that has a refresh token only and is already expired, so that
+// refreshOnly returns a token that has a refresh token only and is already expired, so that
 // the next apply refreshes it.
-func (s *session) expired(app oauth.App, from refreshSource, now time.Time) *state.Token {
+func (s *session) refreshOnly(app oauth.App, from refreshSource, now time.Time) *state.Token {
 	n := s.fromWire(app, from.base, oauth.Token{Type: "Bearer", Refresh: from.refresh, ExpiresIn: -time.Second}, now)
 	if from.seed != "" {
 		n.Seed = from.seed

@@ -42,7 +42,7 @@ func (r *Runner) importToken(ctx context.Context, p config.Profile, seed config.
 		return nil, err
 	}
 	if !try {
-		n := s.expired(app, from, r.now())
+		n := s.refreshOnly(app, from, r.now())
 		return n, s.store(n, "nothing is lost: import it again")
 	}
 	n, err := s.refresh(ctx, app, from)

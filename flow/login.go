@@ -124,7 +124,7 @@ func (a *asking) finish(p config.Profile, n *state.Token, err error) {
 	if a.answer == nil {
 		return
 	}
-	o := oauth.Outcome{OK: err == nil, Profile: p.Name}
+	o := oauth.Result{OK: err == nil, Profile: p.Name}
 	if err != nil {
 		o.Message, o.Hint = err.Error(), fault.HintOf(err)
 	} else if n.Account != nil {
@@ -232,7 +232,7 @@ func (s *session) await(ctx context.Context, a *asking, prompt Prompt) error {
 			return ctx.Err()
 		case h := <-browser:
 			if h.err != nil {
-				return declined(h.err)
+				return loginError(h.err)
 			}
 			a.answer, a.code = h.answer, h.answer.Code
 			return nil
@@ -253,16 +253,16 @@ func (s *session) await(ctx context.Context, a *asking, prompt Prompt) error {
 				return nil
 			}
 			if _, ended := errors.AsType[*oauth.Error](err); ended {
-				return declined(err)
+				return loginError(err)
 			}
 			s.world.Voice.Misanswered(p.Name, err.Error())
 		}
 	}
 }
 
-// declined adds "logging in" to the refusal of the user or the server. declined returns
+// loginError adds "logging in" to the refusal of the user or the server. loginError returns
 // other errors as they are.
-func declined(err error) error {
+func loginError(err error) error {
 	if e, ok := errors.AsType[*oauth.Error](err); ok {
 		return &fault.Error{Message: "logging in", Err: e}
 	}

@@ -17,7 +17,7 @@ func (r *Runner) readMoved(p config.Profile) (t *state.Token, recorded []state.W
 	if t, err = r.stateOf(former).Read(former.Name); err == nil && p.MovedByName && r.checkOwner(former, t) != nil {
 		return nil, nil, nil // another profile has that name, and declares it
 	}
-	if t, recorded, err = r.read(former); err != nil {
+	if t, recorded, err = r.readState(former); err != nil {
 		return nil, nil, &fault.Error{Message: "moved_from: " + p.MovedFrom, Err: err}
 	}
 	return t, recorded, nil

@@ -89,7 +89,7 @@ func TestNotify(t *testing.T) {
 	w.pass(13 * 24 * time.Hour)
 	hours(30)
 	w.gets("login_needed dev 0d", "login_needed dev 0d")
-	w.scene.Browse = func(ctx context.Context, url string) error { _, err := flow.Robot(ctx, url); return err }
+	w.scene.Browse = func(ctx context.Context, url string) error { _, err := flow.AgreeingBrowser(ctx, url); return err }
 	hours(2)
 	w.gets("recovered dev 0d")
 	if _, err := os.Stat(filepath.Join(p.State, "dev.told")); err == nil {

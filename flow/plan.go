@@ -44,7 +44,7 @@ func each(n int, do func(i int)) {
 
 func (r *Runner) forecast(p config.Profile) Outcome {
 	o := Outcome{Profile: p}
-	if o.Token, o.recorded, o.Err = r.read(p); o.Err != nil {
+	if o.Token, o.recorded, o.Err = r.readState(p); o.Err != nil {
 		return o
 	}
 	o.Decision = r.decide(p, o.Token)
@@ -65,8 +65,8 @@ func (r *Runner) forecast(p config.Profile) Outcome {
 	return o
 }
 
-// read returns the state of p: the login and the record of outputs.
-func (r *Runner) read(p config.Profile) (t *state.Token, recorded []state.Written, err error) {
+// readState returns the state of p: the login and the record of outputs.
+func (r *Runner) readState(p config.Profile) (t *state.Token, recorded []state.Written, err error) {
 	store := r.stateOf(p)
 	if t, err = store.Read(p.Name); err == nil {
 		if t == nil && p.MovedFrom != "" {

@@ -132,8 +132,8 @@ func (s *session) refresh(ctx context.Context, app oauth.App, from refreshSource
 	if err != nil {
 		// The wrong account's login is not stored. If the Web API did not say whose
 		// login it is, the refresh token is stored, and the next apply asks again.
-		_, silent := errors.AsType[*oauth.Error](err)
-		if n.Refresh != from.refresh && silent && (from.notOurs || from.client) {
+		_, accountUnknown := errors.AsType[*oauth.Error](err)
+		if n.Refresh != from.refresh && accountUnknown && (from.notOurs || from.client) {
 			err = errors.Join(err, s.storeRotated(app, from, n.Refresh, sent))
 		}
 		return nil, err
@@ -180,7 +180,7 @@ func rotatedIn(err error) string {
 func (s *session) storeRotated(app oauth.App, from refreshSource, rotated string, sent time.Time) error {
 	var n *state.Token
 	if from.notOurs {
-		n = s.expired(app, from, sent)
+		n = s.refreshOnly(app, from, sent)
 	} else {
 		stored := *from.base // keep the stored access token: it is as good as before
 		n = &stored

@@ -10,11 +10,11 @@ import (
 	"tokenform/flow/oauth"
 )
 
-// Robot is the browser of --sandbox: it opens the address, follows redirects and
-// reads the last page, as a person who agrees to everything would. Robot never
+// AgreeingBrowser is the browser of --sandbox: it opens the address, follows redirects and
+// reads the last page, as a person who agrees to everything would. AgreeingBrowser never
 // leaves this machine: away is the first address that leads to another machine, to
 // be pasted, or "" if no address does.
-func Robot(ctx context.Context, address string) (away string, err error) {
+func AgreeingBrowser(ctx context.Context, address string) (away string, err error) {
 	// The login ends, and cancels ctx, before the last page has been read.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
 	defer cancel()

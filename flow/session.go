@@ -42,7 +42,7 @@ func (r *Runner) lock(ctx context.Context, p config.Profile, yield func()) (*ses
 	if err != nil {
 		return nil, err
 	}
-	if dir := r.stateOf(p).Dir(); entry.Made && paths.Loose(dir) {
+	if dir := r.stateOf(p).Dir(); entry.Made && paths.WithoutPermissions(dir) {
 		r.warn(p.Name, config.LooseText(dir), config.LooseHint)
 	}
 	s := &session{Runner: r, profile: p, entry: entry, yield: yield}

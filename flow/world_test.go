@@ -99,7 +99,7 @@ func newWorld(t *testing.T, o sandbox.Options) *world {
 		Outputs:   &output.Files{Out: os.Stderr, Warn: func(string, string, string) {}},
 		Now:       w.clock,
 		Voice:     w,
-		Browse:    func(ctx context.Context, url string) error { _, err := flow.Robot(ctx, url); return err },
+		Browse:    func(ctx context.Context, url string) error { _, err := flow.AgreeingBrowser(ctx, url); return err },
 	}
 	w.options = flow.Options{Command: "test", LockTimeout: 10 * time.Second, LoginTimeout: 10 * time.Second, Parallelism: 4}
 	return w

@@ -28,7 +28,7 @@ func (s processSink) change(x target) (flow.Change, error) {
 // from the value that the command got last. State has the digest of that value.
 func (processSink) plan(x target) (change flow.Change, text string, err error) {
 	o := x.output
-	change = x.changed(flow.Update)
+	change = x.newChange(flow.Update)
 	change.Path, change.Reason = commandID(o), newToken
 	last := state.Find(x.recorded, string(o.Type), change.Path)
 	if last == nil {

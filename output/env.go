@@ -21,7 +21,7 @@ func (envSink) edit(x target, old *file) (edit, error) {
 		old = &file{mode: old.mode}
 	}
 	recorded := x.last()
-	e := edit{change: x.changed(flow.Update)}
+	e := edit{change: x.newChange(flow.Update)}
 	var data []byte
 	if old != nil {
 		data = old.data
@@ -30,7 +30,7 @@ func (envSink) edit(x target, old *file) (edit, error) {
 	var missing, differ []string
 	fresh := false
 	for _, k := range x.output.Keys {
-		e.private = e.private || secret(k.Field)
+		e.private = e.private || isSecret(k.Field)
 		text, known := x.value(k.Field)
 		a := assignment{k.Variable, text}
 		switch {
@@ -120,7 +120,7 @@ func (envSink) remembered(x target) (state.Written, bool) {
 	return w, true
 }
 
-func (envSink) takeBack(w state.Written, old *file, others others) (e edit, err error) {
+func (envSink) takeBack(w state.Written, old *file, others ownedByOther) (e edit, err error) {
 	e.change = flow.Change{Type: config.OutputType(w.Type), Path: w.Path, Action: flow.KeepOutput}
 	if old == nil {
 		return e, nil
@@ -138,7 +138,7 @@ func (envSink) takeBack(w state.Written, old *file, others others) (e edit, err 
 // takeable sorts the recorded variables that are not in keys: drop has those with the
 // value that was written, left those with another value. A variable that is gone, or
 // belongs to another profile, is in neither list.
-func takeable(data []byte, recorded *state.Written, keys []config.Key, others others) (drop, left []string) {
+func takeable(data []byte, recorded *state.Written, keys []config.Key, others ownedByOther) (drop, left []string) {
 	if recorded == nil {
 		return nil, nil
 	}

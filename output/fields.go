@@ -33,7 +33,7 @@ func value(p config.Profile, t *state.Token, field string) (text string, known b
 	case "token_type":
 		text = t.Type
 	case "scope":
-		text = scope(p, t)
+		text = scopeText(p, t)
 	case "expires_at":
 		text = instant(t.Expires)
 	case "refresh_token":
@@ -49,15 +49,15 @@ func renewed(field string) bool {
 	return field != "profile" && field != "client_id" && field != "client_secret"
 }
 
-// secret reports whether only the user may read the field.
-func secret(field string) bool {
+// isSecret reports whether only the user may read the field.
+func isSecret(field string) bool {
 	return field == "access_token" || field == "refresh_token" || field == "client_secret"
 }
 
-// scope returns the granted scopes. If the server never named them, scope returns the
+// scopeText returns the granted scopes. If the server never named them, scopeText returns the
 // declared ones, because the server has granted all of them then (RFC 6749 section
 // 5.1). The scopes are sorted, because the server's order means nothing and changes.
-func scope(p config.Profile, t *state.Token) string {
+func scopeText(p config.Profile, t *state.Token) string {
 	scopes := t.Scopes
 	if scopes == nil {
 		scopes = p.Scopes

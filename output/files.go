@@ -106,11 +106,11 @@ func (f *Files) Remembered(p config.Profile, t *state.Token, recorded []state.Wr
 // Write implements [flow.Outputs]. Files come first, then commands, and streams last: a
 // command, and the reader of a stream, may rely on the files.
 func (f *Files) Write(ctx context.Context, p config.Profile, t *state.Token, recorded []state.Written) ([]flow.Change, error) {
-	if err := f.mask(t); err != nil {
+	if err := f.maskToken(t); err != nil {
 		return nil, err
 	}
 	targets := f.targets(p, t, recorded)
-	var jobs []job
+	var jobs []fileJob
 	for _, x := range targets {
 		if sink, ok := sinkOf(x.output.Type).(fileSink); ok {
 			if err := f.leaveReal(x); err != nil {
@@ -138,8 +138,8 @@ func (f *Files) Write(ctx context.Context, p config.Profile, t *state.Token, rec
 
 // writing returns the job of writing a file. The job fetches the client secret if the
 // edit needs it.
-func writing(ctx context.Context, sink fileSink, x target) job {
-	return job{stagingDir: x.stagingDir, place: place{x.output.Path, x.output.Shown}, plan: func(old *file) (edit, error) {
+func writing(ctx context.Context, sink fileSink, x target) fileJob {
+	return fileJob{stagingDir: x.stagingDir, place: place{x.output.Path, x.output.Shown}, plan: func(old *file) (edit, error) {
 		e, err := sink.edit(x, old)
 		if err == nil && e.unknown {
 			if err = resolve(ctx, x.profile); err == nil {
@@ -153,7 +153,7 @@ func writing(ctx context.Context, sink fileSink, x target) job {
 // Print implements [flow.Outputs]. Print masks the token first: the files have the
 // token already, and a later step of a GitHub Actions job may print them.
 func (f *Files) Print(p config.Profile, t *state.Token) ([]flow.Change, error) {
-	if err := f.mask(t); err != nil {
+	if err := f.maskToken(t); err != nil {
 		return nil, err
 	}
 	return f.print(p, t)
@@ -198,11 +198,11 @@ func (f *Files) TakeBack(ctx context.Context, p config.Profile, recorded []state
 
 // takingBack returns the jobs of taking back the files in recorded. Nothing can be
 // taken back from a command.
-func (f *Files) takingBack(p config.Profile, recorded []state.Written) []job {
-	var jobs []job
+func (f *Files) takingBack(p config.Profile, recorded []state.Written) []fileJob {
+	var jobs []fileJob
 	for _, w := range recorded {
 		if sink, ok := sinkOf(config.OutputType(w.Type)).(fileSink); ok {
-			jobs = append(jobs, job{placeOf(w, p), func(old *file) (edit, error) { return sink.takeBack(w, old, f.others(p, w.Path)) }, f.stagingDir(p)})
+			jobs = append(jobs, fileJob{placeOf(w, p), func(old *file) (edit, error) { return sink.takeBack(w, old, f.others(p, w.Path)) }, f.stagingDir(p)})
 		}
 	}
 	return jobs
@@ -247,7 +247,7 @@ func (f *Files) takeBack(ctx context.Context, p config.Profile, recorded []state
 // others returns a function that reports whether a profile other than p declares the
 // file at path and has written it, or the variable in it. The function is called only
 // for what might be taken back.
-func (f *Files) others(p config.Profile, path string) others {
+func (f *Files) others(p config.Profile, path string) ownedByOther {
 	return func(variable string) bool {
 		if f.Declared == nil {
 			return false
@@ -297,8 +297,8 @@ func (f *Files) targets(p config.Profile, t *state.Token, recorded []state.Writt
 			continue
 		}
 		x := target{profile: p, output: o, token: t, stored: t, recorded: recorded, otherProfiles: f.others(p, o.Path), stagingDir: f.stagingDir(p)}
-		x.otherRealms = sync.OnceValue(func() []state.Written { return f.theirs(x) })
-		x.sameStateDir = func(path string) bool { return f.madeByNeighbour(p, path) }
+		x.otherRealms = sync.OnceValue(func() []state.Written { return f.recordsOfOtherRealms(x) })
+		x.madeByNeighbour = func(path string) bool { return f.madeByNeighbour(p, path) }
 		list = append(list, x)
 	}
 	return list
@@ -324,7 +324,7 @@ func placeOf(w state.Written, p config.Profile) place {
 }
 
 func printing(sink streamSink, x target) flow.Change {
-	change := x.changed(flow.Print)
+	change := x.newChange(flow.Print)
 	change.Shown = sink.shown(x.output)
 	return change
 }

@@ -90,15 +90,15 @@ func fileContent(p config.Profile, o config.Output, t *state.Token, secret strin
 	case "oauth2":
 		v = oauth2File{t.Access, t.Type, t.Refresh, instant(t.Expires)}
 	case "spotipy", "spotify-tui":
-		v = unixFile{t.Access, t.Type, lifetime(t), t.Refresh, scope(p, t), t.Expires.Unix()}
+		v = unixFile{t.Access, t.Type, lifetime(t), t.Refresh, scopeText(p, t), t.Expires.Unix()}
 	case "rspotify":
-		v = rspotifyFile{t.Access, lifetime(t), t.Expires.UTC().Format("2006-01-02T15:04:05.000Z"), t.Refresh, scope(p, t)}
+		v = rspotifyFile{t.Access, lifetime(t), t.Expires.UTC().Format("2006-01-02T15:04:05.000Z"), t.Refresh, scopeText(p, t)}
 	case "web-api-ts-sdk":
 		v = sdkFile{t.Access, t.Type, lifetime(t), t.Refresh, t.Expires.UnixMilli()}
 	case "spotify-web-api-node":
 		v = nodeFile{clientID, secret, p.RedirectURI, t.Access, t.Refresh}
 	case "SpotifyAPI-NET":
-		v = netFile{t.Access, t.Type, lifetime(t), scope(p, t), t.Refresh, instant(issued(t))}
+		v = netFile{t.Access, t.Type, lifetime(t), scopeText(p, t), t.Refresh, instant(issued(t))}
 	case "tekore":
 		return tekoreFile(clientID, secret, p.RedirectURI, t.Refresh)
 	default:

@@ -46,14 +46,14 @@ func (s gitHubSink) print(f *Files, x target) error {
 		if !known || strings.ContainsAny(text, "\x00\r\n") {
 			return &fault.Error{Message: fmt.Sprintf("%s: %s has no value that fits on a line", o.Shown, k.Variable)}
 		}
-		if secret(k.Field) && text != "" {
+		if isSecret(k.Field) && text != "" {
 			masks.WriteString(masking(text))
 		}
 		// Nobody can guess the delimiter, so no value can contain it.
 		end := "tokenform_" + rand.Text()
 		fmt.Fprintf(&values, "%s<<%s\n%s\n%s\n", k.Variable, end, text, end)
 	}
-	if err := f.masked(masks.String()); err != nil {
+	if err := f.writeMasks(masks.String()); err != nil {
 		return err
 	}
 	file, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
@@ -81,13 +81,13 @@ func Mask(err io.Writer, env func(string) (string, bool), t *state.Token) error 
 	if t.Refresh != "" {
 		masks += masking(t.Refresh) + masking(seedOf(t).Encode())
 	}
-	return (&Files{Err: err}).masked(masks)
+	return (&Files{Err: err}).writeMasks(masks)
 }
 
-func (f *Files) mask(t *state.Token) error { return Mask(f.Err, f.Env, t) }
+func (f *Files) maskToken(t *state.Token) error { return Mask(f.Err, f.Env, t) }
 
-// masked writes lines that mask. If masked fails, the secrets must not be printed.
-func (f *Files) masked(lines string) error {
+// writeMasks writes lines that mask. If writeMasks fails, the secrets must not be printed.
+func (f *Files) writeMasks(lines string) error {
 	if lines == "" {
 		return nil
 	}

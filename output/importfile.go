@@ -107,7 +107,7 @@ func recognise(data []byte) Imported {
 	case f.has("auth_type") && f.has("auth_data"):
 		return Imported{From: librespot}
 	case f.has("AccessToken") || f.has("RefreshToken"):
-		i := Imported{From: "SpotifyAPI-NET", Access: f.text("AccessToken"), RefreshToken: f.text("RefreshToken"), Scopes: scopes(f.text("Scope"))}
+		i := Imported{From: "SpotifyAPI-NET", Access: f.text("AccessToken"), RefreshToken: f.text("RefreshToken"), Scopes: parseScopes(f.text("Scope"))}
 		if created, life := f.time("CreatedAt"), f.number("ExpiresIn"); !created.IsZero() && life > 0 && life < math.MaxInt32 {
 			i.Expires = created.Add(time.Duration(life) * time.Second)
 		}
@@ -117,7 +117,7 @@ func recognise(data []byte) Imported {
 	case !f.has("access_token") && !f.has("refresh_token"):
 		return Imported{}
 	}
-	i := Imported{Access: f.text("access_token"), RefreshToken: f.text("refresh_token"), Scopes: scopes(f.text("scope")), ClientID: f.text("client_id")}
+	i := Imported{Access: f.text("access_token"), RefreshToken: f.text("refresh_token"), Scopes: parseScopes(f.text("scope")), ClientID: f.text("client_id")}
 	switch {
 	case f.has("profile"):
 		i.From, i.Expires = "tokenform", f.time("expires_at")
@@ -168,8 +168,8 @@ func unix(n float64, unit time.Duration) time.Time {
 	return time.UnixMilli(int64(n) * unit.Milliseconds()).UTC()
 }
 
-// scopes returns the words of a list as servers write it, or nil if there are none.
-func scopes(list string) []string {
+// parseScopes returns the words of a list as servers write it, or nil if there are none.
+func parseScopes(list string) []string {
 	words := strings.Fields(list)
 	slices.Sort(words)
 	if len(words) == 0 {

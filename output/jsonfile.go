@@ -19,7 +19,7 @@ type jsonSink struct{}
 
 func (jsonSink) edit(x target, old *file) (edit, error) {
 	p, o, t := x.profile, x.output, x.token
-	e := edit{change: x.changed(flow.Update), private: true}
+	e := edit{change: x.newChange(flow.Update), private: true}
 	if t != nil {
 		secret, known := clientSecret(p, o)
 		if !known {
@@ -40,14 +40,14 @@ func (jsonSink) edit(x target, old *file) (edit, error) {
 		case !strings.Contains(found.From, o.Format):
 			return edit{}, x.errNotOurs()
 		default:
-			e.before = true
+			e.keepsBefore = true
 		}
 	}
-	e.judge(t, old, same)
+	e.setAction(t, old, same)
 	if e.change.Reason == differs && t.Refresh != "" && recognise(e.content).RefreshToken != "" && recognise(old.data).RefreshToken == "" {
 		e.change.Reason = "its refresh token is missing" // some clients drop it when they refresh
 	}
-	if e.before {
+	if e.keepsBefore {
 		e.change.Reason = "not tokenform's; kept as " + filepath.Base(o.Shown) + ".before"
 	}
 	return e, nil
@@ -93,7 +93,7 @@ func (jsonSink) remembered(x target) (state.Written, bool) {
 	return w, old == nil || !replaces(old) || x.owned(old) || strings.Contains(recognise(old.data).From, x.output.Format)
 }
 
-func (jsonSink) takeBack(w state.Written, old *file, others others) (edit, error) {
+func (jsonSink) takeBack(w state.Written, old *file, others ownedByOther) (edit, error) {
 	return takeBackWhole(w, old, others), nil
 }
 
@@ -127,7 +127,7 @@ func tokenJSON(p config.Profile, t *state.Token, refresh bool, indent string) []
 	o := tokenObject{
 		AccessToken: t.Access,
 		TokenType:   t.Type,
-		Scope:       scope(p, t),
+		Scope:       scopeText(p, t),
 		ExpiresAt:   instant(t.Expires),
 		Profile:     p.Name,
 	}

@@ -48,7 +48,7 @@ func (x target) made(takesOver func(old *file) bool) bool {
 	if i := slices.IndexFunc(x.recorded, func(w state.Written) bool { return w.Path == x.output.Path }); i >= 0 {
 		return x.recorded[i].Made || missing
 	}
-	return missing || x.sameStateDir(x.output.Path) || takesOver != nil && takesOver(x.present())
+	return missing || x.madeByNeighbour(x.output.Path) || takesOver != nil && takesOver(x.present())
 }
 
 // madeByNeighbour reports whether tokenform made the file for another profile in the
@@ -73,8 +73,8 @@ func (x target) present() *file {
 	return &file{data, mode}
 }
 
-// theirs returns what runs in other realms have written for p.
-func (f *Files) theirs(x target) []state.Written {
+// recordsOfOtherRealms returns what runs in other realms have written for p.
+func (f *Files) recordsOfOtherRealms(x target) []state.Written {
 	var list []state.Written
 	for _, realm := range f.Realm.Others(x.profile.State) {
 		list = append(list, recordOf(realm, x.profile)...)

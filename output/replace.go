@@ -75,8 +75,8 @@ func look(at place, plan func(*file) (edit, error)) (edit, *file, error) {
 // lock, changes the file.
 const patience = 20
 
-// job is a file, and the function that plans the file's change.
-type job struct {
+// fileJob is a file, and the function that plans the file's change.
+type fileJob struct {
 	place
 	plan       func(*file) (edit, error)
 	stagingDir string // where the new content waits
@@ -88,8 +88,8 @@ type job struct {
 // new contents are on the disk before the first file is replaced. After that, a job can
 // fail alone only if its file changes at that very moment, or can only be rewritten in
 // place.
-func (f *Files) put(ctx context.Context, profile string, jobs ...job) (made []flow.Change, err error) {
-	var due []job
+func (f *Files) put(ctx context.Context, profile string, jobs ...fileJob) (made []flow.Change, err error) {
+	var due []fileJob
 	var paths []string
 	var errs []error
 	for _, j := range jobs {
@@ -121,7 +121,7 @@ func (f *Files) put(ctx context.Context, profile string, jobs ...job) (made []fl
 }
 
 // exchange does jobs under the locks of their directories.
-func (f *Files) exchange(ctx context.Context, profile string, due []job, paths []string) (made []flow.Change, err error) {
+func (f *Files) exchange(ctx context.Context, profile string, due []fileJob, paths []string) (made []flow.Change, err error) {
 	waiting, cancel := context.WithTimeout(ctx, lockTimeout)
 	defer cancel()
 	unlock, err := atomicfile.Lock(waiting, paths...)
@@ -157,7 +157,7 @@ func (f *Files) exchange(ctx context.Context, profile string, due []job, paths [
 
 // unlocked returns an error that says which of the jobs' directories cannot be locked,
 // and why.
-func unlocked(ctx context.Context, jobs []job) error {
+func unlocked(ctx context.Context, jobs []fileJob) error {
 	var errs []error
 	for _, j := range jobs {
 		unlock, err := atomicfile.Lock(ctx, j.path)
@@ -175,14 +175,14 @@ func unlocked(ctx context.Context, jobs []job) error {
 
 // replacement is a job whose new content is on the disk.
 type replacement struct {
-	job
+	fileJob
 	old    *file
 	edit   edit
 	staged *atomicfile.Staged // nil means nothing to write
 }
 
 // prepare makes the plan of j, and stages the new content if there is any.
-func prepare(j job) (replacement, error) {
+func prepare(j fileJob) (replacement, error) {
 	e, old, err := look(j.place, j.plan)
 	if err != nil || e.change.Action == flow.KeepOutput || e.deletes() {
 		return replacement{j, old, e, nil}, err
@@ -212,7 +212,7 @@ func (f *Files) replace(profile string, r replacement) (made []flow.Change, err 
 			break
 		}
 		time.Sleep(rand.N(5 * time.Millisecond)) // let the other program finish, at random so as not to keep step with it
-		if r, err = prepare(r.job); err != nil {
+		if r, err = prepare(r.fileJob); err != nil {
 			return nil, err
 		}
 	}
@@ -235,7 +235,7 @@ func (f *Files) replace(profile string, r replacement) (made []flow.Change, err 
 
 // commit writes or deletes r's file.
 func (f *Files) commit(profile string, r replacement) error {
-	if r.edit.before {
+	if r.edit.keepsBefore {
 		if err := f.keepBefore(profile, r); err != nil {
 			return err
 		}

@@ -22,7 +22,7 @@ func TestOtherWriter(t *testing.T) {
 			d.write("f", "0", 0o600)
 			at := place{d.path("f"), "f"}
 			looks := -1 // the first look is without the lock
-			_, err := d.files.put(t.Context(), "dev", job{place: at, plan: func(old *file) (edit, error) {
+			_, err := d.files.put(t.Context(), "dev", fileJob{place: at, plan: func(old *file) (edit, error) {
 				looks++
 				if looks > 0 && looks <= times {
 					d.write("f", strconv.Itoa(looks), 0o600)

@@ -44,7 +44,7 @@ type fileSink interface {
 
 	// takeBack says what becomes of a file that was written before and is no longer
 	// declared. Only content that is as tokenform left it is taken back.
-	takeBack(w state.Written, old *file, others others) (edit, error)
+	takeBack(w state.Written, old *file, others ownedByOther) (edit, error)
 }
 
 // commandSink runs a command if what the command gets has changed. Commands run
@@ -75,15 +75,15 @@ type streamSink interface {
 
 // target is one output of a profile and the token for it.
 type target struct {
-	profile       config.Profile
-	output        config.Output
-	token         *state.Token    // nil means that the token is yet to come
-	stored        *state.Token    // the token in state; nil means that there is none
-	recorded      []state.Written // what tokenform has written to all outputs of the profile so far
-	otherProfiles others
-	stagingDir    string                 // where new content for files waits
-	otherRealms   func() []state.Written // returns what runs in other realms have written
-	sameStateDir  func(path string) bool // see madeByNeighbour
+	profile         config.Profile
+	output          config.Output
+	token           *state.Token    // nil means that the token is yet to come
+	stored          *state.Token    // the token in state; nil means that there is none
+	recorded        []state.Written // what tokenform has written to all outputs of the profile so far
+	otherProfiles   ownedByOther
+	stagingDir      string                 // where new content for files waits
+	otherRealms     func() []state.Written // returns what runs in other realms have written
+	madeByNeighbour func(path string) bool // see madeByNeighbour
 }
 
 // last returns what tokenform last wrote to the output, or nil.
@@ -96,11 +96,11 @@ func (x target) value(field string) (text string, known bool) {
 	return value(x.profile, x.token, field)
 }
 
-// changed returns the change for the output, for the caller to complete.
-func (x target) changed(action flow.OutputAction) flow.Change {
+// newChange returns the change for the output, for the caller to complete.
+func (x target) newChange(action flow.OutputAction) flow.Change {
 	return flow.Change{Type: x.output.Type, Path: x.output.Path, Shown: x.output.Shown, Action: action}
 }
 
-// others reports whether another profile has written the file or, in an env file, the
+// ownedByOther reports whether another profile has written the file or, in an env file, the
 // variable: the content may look like this profile's.
-type others func(variable string) bool
+type ownedByOther func(variable string) bool

@@ -19,7 +19,7 @@ import (
 type templateSink struct{}
 
 func (templateSink) edit(x target, old *file) (edit, error) {
-	e := edit{change: x.changed(flow.Update), private: true}
+	e := edit{change: x.newChange(flow.Update), private: true}
 	content, known, err := rendered(x)
 	if err != nil {
 		return edit{}, err
@@ -32,7 +32,7 @@ func (templateSink) edit(x target, old *file) (edit, error) {
 	if old != nil && !same && (atomicfile.OfAnother(x.output.Path) || !x.owned(old)) {
 		return edit{}, x.errNotOurs()
 	}
-	e.judge(x.token, old, same)
+	e.setAction(x.token, old, same)
 	return e, nil
 }
 
@@ -48,7 +48,7 @@ func (templateSink) remembered(x target) (state.Written, bool) {
 	return w, old == nil || w.Digest == old.digest() || x.owned(old)
 }
 
-func (templateSink) takeBack(w state.Written, old *file, others others) (edit, error) {
+func (templateSink) takeBack(w state.Written, old *file, others ownedByOther) (edit, error) {
 	return takeBackWhole(w, old, others), nil
 }
 

@@ -94,7 +94,7 @@ func (a *answer) parse() []byte {
 func (a App) ask(ctx context.Context, to service, hide secrets, send func(context.Context, *http.Client)) (*answer, error) {
 	limited, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	var s seen
+	var s callInfo
 	r := &reader{base: a.HTTP.Transport}
 	send(context.WithValue(limited, seenKey{}, &s), &http.Client{Transport: r, CheckRedirect: neverFollow})
 

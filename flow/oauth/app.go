@@ -96,7 +96,7 @@ func (a App) grant(ctx context.Context, hide secrets, get func(context.Context) 
 	// Read the answer itself: if it has no refresh token, x/oauth2 fills in the old
 	// one, and if anything in it is wrong, x/oauth2 returns nothing.
 	var refresh string
-	if json.Unmarshal(got.fields["refresh_token"], &refresh) != nil || !visible(refresh) {
+	if json.Unmarshal(got.fields["refresh_token"], &refresh) != nil || !isVisible(refresh) {
 		refresh = ""
 	}
 	damaged := func(what string) (Token, error) {
@@ -114,11 +114,11 @@ func (a App) grant(ctx context.Context, hide secrets, get func(context.Context) 
 		return damaged("answer without expires_in")
 	case tok.TokenType != "" && !strings.EqualFold(tok.TokenType, "bearer"):
 		return damaged("answer with a token_type other than Bearer")
-	case !visible(tok.AccessToken) || refresh == "" && !empty(got.fields["refresh_token"]):
+	case !isVisible(tok.AccessToken) || refresh == "" && !empty(got.fields["refresh_token"]):
 		return damaged("answer with a token that holds forbidden characters")
 	}
 	t := Token{Access: tok.AccessToken, Type: "Bearer", Refresh: refresh, ExpiresIn: got.lifetime}
-	if scope, ok := tokExtra(tok, "scope"); ok {
+	if scope, ok := stringField(tok, "scope"); ok {
 		t.Scopes = append([]string{}, strings.Fields(scope)...)
 		slices.Sort(t.Scopes)
 		t.Scopes = slices.Compact(t.Scopes)
@@ -127,8 +127,8 @@ func (a App) grant(ctx context.Context, hide secrets, get func(context.Context) 
 	return t, nil
 }
 
-// tokExtra returns a field of the answer if the field is a string.
-func tokExtra(tok *oauth2.Token, name string) (string, bool) {
+// stringField returns a field of the answer if the field is a string.
+func stringField(tok *oauth2.Token, name string) (string, bool) {
 	if tok == nil {
 		return "", false
 	}
@@ -140,9 +140,9 @@ func empty(raw json.RawMessage) bool {
 	return len(raw) == 0 || string(raw) == "null" || string(raw) == `""`
 }
 
-// visible reports whether s consists of VSCHAR alone, as tokens do (RFC 6749 appendix
+// isVisible reports whether s consists of VSCHAR alone, as tokens do (RFC 6749 appendix
 // A.12): a line break in a token would make a second header, or a second line of an env
 // file.
-func visible(s string) bool {
+func isVisible(s string) bool {
 	return strings.IndexFunc(s, func(r rune) bool { return r < 0x20 || r > 0x7e }) < 0
 }

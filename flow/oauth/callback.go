@@ -186,12 +186,12 @@ func (c *Callback) Close() error {
 // Answer is the login's answer. A browser waits for its outcome.
 type Answer struct {
 	Code   string
-	finish chan Outcome
+	finish chan Result
 }
 
 // Finish shows the outcome of the exchange to the waiting browser. The caller of Wait
 // must call Finish once; later calls do nothing. Finish does not wait.
-func (a *Answer) Finish(o Outcome) {
+func (a *Answer) Finish(o Result) {
 	select {
 	case a.finish <- o:
 	default:

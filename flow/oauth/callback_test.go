@@ -162,8 +162,8 @@ func TestLogin(t *testing.T) {
 	}
 	send(t, "GET", w.url(goodQuery)).want(t, 409, "Already answered")
 	send(t, "GET", w.StartURL()).want(t, 409, "Already answered")
-	got.answer.Finish(Outcome{OK: true, Profile: "dev", Account: "Jane <b>& Co</b>"})
-	got.answer.Finish(Outcome{Message: "a second call does nothing"})
+	got.answer.Finish(Result{OK: true, Profile: "dev", Account: "Jane <b>& Co</b>"})
+	got.answer.Finish(Result{Message: "a second call does nothing"})
 	if err := w.Close(); err != nil {
 		t.Error(err)
 	}
@@ -183,7 +183,7 @@ func TestFailedExchange(t *testing.T) {
 	w := await(t, "http://127.0.0.1/callback", "")
 	page := make(chan reply)
 	go func() { page <- send(t, "GET", w.url(goodQuery)) }()
-	w.result().answer.Finish(Outcome{Profile: "dev", Message: "logged in as <joe>, not jane", Hint: "set show_dialog: true"})
+	w.result().answer.Finish(Result{Profile: "dev", Message: "logged in as <joe>, not jane", Hint: "set show_dialog: true"})
 	r := <-page
 	for _, part := range []string{"<h1>Login failed</h1>", "&lt;joe&gt;", "show_dialog: true", "<dd>dev</dd>"} {
 		r.want(t, 200, part)
@@ -220,7 +220,7 @@ func TestBrowserLeaves(t *testing.T) {
 	got := w.result()
 	conn.Close()
 	<-w.shown
-	got.answer.Finish(Outcome{OK: true})
+	got.answer.Finish(Result{OK: true})
 	start := time.Now()
 	w.Close()
 	if took := time.Since(start); took > 1500*time.Millisecond {
@@ -312,7 +312,7 @@ func TestNotTheAnswer(t *testing.T) {
 	w.stillWaits()
 	page := make(chan reply)
 	go func() { page <- send(t, "GET", w.url("iss=x&"+goodQuery)) }()
-	w.result().answer.Finish(Outcome{OK: true})
+	w.result().answer.Finish(Result{OK: true})
 	r := <-page
 	r.want(t, 200, "Logged in")
 }
@@ -330,7 +330,7 @@ func TestTwoAnswersAtOnce(t *testing.T) {
 		r := <-pages
 		r.want(t, 409, "Already answered")
 	}
-	got.answer.Finish(Outcome{OK: true, Account: "code " + got.answer.Code})
+	got.answer.Finish(Result{OK: true, Account: "code " + got.answer.Code})
 	r := <-pages
 	r.want(t, 200, "code "+got.answer.Code)
 	wg.Wait()
@@ -378,7 +378,7 @@ func TestManyConnections(t *testing.T) {
 	for _, conn := range conns {
 		conn.Close()
 	}
-	w.result().answer.Finish(Outcome{OK: true})
+	w.result().answer.Finish(Result{OK: true})
 	r := <-page
 	r.want(t, 200, "Logged in")
 }
@@ -435,7 +435,7 @@ func TestCloseIsQuick(t *testing.T) {
 	defer conn.Close()
 	page := make(chan reply)
 	go func() { page <- send(t, "GET", w.url(goodQuery)) }()
-	w.result().answer.Finish(Outcome{OK: true})
+	w.result().answer.Finish(Result{OK: true})
 	start := time.Now()
 	if err := w.Close(); err != nil {
 		t.Error(err)
@@ -511,7 +511,7 @@ func TestBoundAddress(t *testing.T) {
 		}
 		page := make(chan reply)
 		go func() { page <- send(t, "GET", w.RedirectURI()+"&"+goodQuery) }()
-		w.result().answer.Finish(Outcome{OK: true})
+		w.result().answer.Finish(Result{OK: true})
 		r := <-page
 		r.want(t, 200, "Logged in")
 	}
@@ -542,7 +542,7 @@ func TestRedirectToRoot(t *testing.T) {
 		send(t, "GET", root+"/?code=x&state=y").want(t, 400, "Not the login")
 		page := make(chan reply)
 		go func() { page <- send(t, "GET", root+"/?"+goodQuery) }()
-		w.result().answer.Finish(Outcome{OK: true})
+		w.result().answer.Finish(Result{OK: true})
 		r := <-page
 		r.want(t, 200, "Logged in")
 	}
@@ -654,7 +654,7 @@ func TestE1Visitors(t *testing.T) {
 	send(t, "GET", w.StartURL(), header("Cookie", cookie, "Sec-Fetch-Dest", "iframe")).want(t, 403, "")
 	w.stillWaits()
 	go func() { send(t, "GET", w.url(goodQuery)) }()
-	w.result().answer.Finish(Outcome{OK: true})
+	w.result().answer.Finish(Result{OK: true})
 }
 
 // TestA2Secured checks that Secured is called once if a browser asks for https, and
@@ -691,7 +691,7 @@ func TestA2Secured(t *testing.T) {
 	if r.err != nil {
 		t.Fatal(r.err)
 	}
-	r.answer.Finish(Outcome{OK: true})
+	r.answer.Finish(Result{OK: true})
 	if len(told) > 0 {
 		t.Error("told of again")
 	}

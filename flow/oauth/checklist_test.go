@@ -176,7 +176,7 @@ func TestNobodyListensAfterwards(t *testing.T) {
 		"done": func(w *waiting) {
 			page := make(chan reply)
 			go func() { page <- send(t, "GET", w.url(goodQuery)) }()
-			w.result().answer.Finish(Outcome{OK: true})
+			w.result().answer.Finish(Result{OK: true})
 			<-page
 		},
 		"declined": func(w *waiting) {
@@ -230,7 +230,7 @@ func TestSlowExchange(t *testing.T) {
 		t.Fatal(err)
 	}
 	time.Sleep(200 * time.Millisecond)
-	a.Finish(Outcome{OK: true})
+	a.Finish(Result{OK: true})
 	r := <-page
 	r.want(t, 200, "Logged in")
 }

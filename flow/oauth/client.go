@@ -126,26 +126,26 @@ func lastAnswer(resp *http.Response, err error, _ int) (*http.Response, error) {
 	return resp, err
 }
 
-// seen is what the transport learns about a call beyond the last answer. A caller that
-// wants to know puts a seen into the request's context.
-type seen struct {
+// callInfo is what the transport learns about a call beyond the last answer. A caller that
+// wants to know puts a callInfo into the request's context.
+type callInfo struct {
 	reached    int           // tries that may have reached the server
 	retryAfter time.Duration // from the last answer
 }
 
 type seenKey struct{}
 
-func seenIn(ctx context.Context) *seen {
-	if s, ok := ctx.Value(seenKey{}).(*seen); ok {
+func seenIn(ctx context.Context) *callInfo {
+	if s, ok := ctx.Value(seenKey{}).(*callInfo); ok {
 		return s
 	}
-	return new(seen)
+	return new(callInfo)
 }
 
 // call is one request with its retries.
 type call struct {
 	*retrying
-	seen  *seen
+	seen  *callInfo
 	try   int // counts from zero
 	since time.Time
 	wait  time.Duration // until the next try
@@ -179,7 +179,7 @@ func (c *call) check(ctx context.Context, resp *http.Response, err error) (bool,
 		again = slices.Contains([]int{408, 429, 500, 502, 503, 504}, resp.StatusCode) ||
 			resp.StatusCode == http.StatusUnauthorized && resp.Request.Method == http.MethodGet && !strings.Contains(resp.Header.Get("WWW-Authenticate"), `"invalid_token"`)
 	}
-	c.wait = c.longest()
+	c.wait = c.nextWait()
 	// The context ends by the machine's own clock, whatever Now says.
 	if end, ok := ctx.Deadline(); ok && time.Until(end) < c.wait {
 		again = false
@@ -189,9 +189,9 @@ func (c *call) check(ctx context.Context, resp *http.Response, err error) (bool,
 	return again, nil
 }
 
-// longest returns the wait before the next try, at most. The wait doubles with every
+// nextWait returns the wait before the next try, at most. The wait doubles with every
 // try, and is never shorter than the server asked for.
-func (c *call) longest() time.Duration {
+func (c *call) nextWait() time.Duration {
 	return max(c.seen.retryAfter, min(c.RetryWaitMin<<c.try, c.RetryWaitMax))
 }
 

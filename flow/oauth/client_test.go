@@ -165,13 +165,13 @@ func TestBackoff(t *testing.T) {
 	t.Parallel()
 	r := &retrying{Options: Options{RetryWaitMin: 500 * time.Millisecond, RetryWaitMax: time.Second}}
 	for try, most := range []time.Duration{500 * time.Millisecond, time.Second, time.Second} {
-		c := &call{retrying: r, seen: new(seen), try: try}
-		c.wait = c.longest()
+		c := &call{retrying: r, seen: new(callInfo), try: try}
+		c.wait = c.nextWait()
 		if got := c.backoff(0, 0, 0, nil); c.wait != most || got > most || got < most*3/4 {
 			t.Errorf("try %d: %s of %s", try, got, c.wait)
 		}
 		c.seen.retryAfter = 7 * time.Second
-		c.wait = c.longest()
+		c.wait = c.nextWait()
 		if got := c.backoff(0, 0, 0, nil); got != 7*time.Second {
 			t.Errorf("try %d: %s, want the server's 7s", try, got)
 		}

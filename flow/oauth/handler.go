@@ -104,11 +104,11 @@ func (c *Callback) answer(w http.ResponseWriter, r *http.Request) {
 	defer close(c.shown)
 	if declined != nil {
 		// No exchange follows, and the listener may close once Wait returns.
-		show(w, http.StatusOK, Outcome{Profile: c.Profile, Message: declined.Error(), Hint: declined.Hint}.page())
+		show(w, http.StatusOK, Result{Profile: c.Profile, Message: declined.Error(), Hint: declined.Hint}.page())
 		c.answers <- result{err: declined}
 		return
 	}
-	a := &Answer{Code: code, finish: make(chan Outcome, 1)}
+	a := &Answer{Code: code, finish: make(chan Result, 1)}
 	c.answers <- result{answer: a}
 	select {
 	case o := <-a.finish:

@@ -8,8 +8,8 @@ import (
 	"sync"
 )
 
-// Outcome is the result of a login, for the page that the user ends on.
-type Outcome struct {
+// Result is the result of a login, for the page that the user ends on.
+type Result struct {
 	OK      bool
 	Profile string
 	Account string // as people know it
@@ -17,7 +17,7 @@ type Outcome struct {
 	Hint    string
 }
 
-func (o Outcome) page() page {
+func (o Result) page() page {
 	p := page{Mark: markFailed, Title: "Login failed", Foot: "Go on in the terminal.", Message: sentence(o.Message), Hint: sentence(o.Hint), Facts: [][2]string{{"Profile", o.Profile}, {"Account", o.Account}}}
 	if o.OK {
 		p.Mark, p.Title, p.Foot = markDone, "Logged in", "You can close this tab."

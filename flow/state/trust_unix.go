@@ -26,7 +26,7 @@ func (s *Store) trust() error {
 	if sys, ok := info.Sys().(*syscall.Stat_t); ok && int(sys.Uid) != os.Geteuid() && sys.Uid != 0 {
 		return broken(s.dir, fmt.Sprintf("belongs to another user (uid %d), who could read and change tokens", sys.Uid), "make it yours with chown, or keep state elsewhere with --state DIR")
 	}
-	if info.Mode().Perm()&0o002 != 0 && !paths.Loose(s.dir) {
+	if info.Mode().Perm()&0o002 != 0 && !paths.WithoutPermissions(s.dir) {
 		return broken(s.dir, "every user can write to it and change tokens", "chmod 700 "+s.dir)
 	}
 	return nil

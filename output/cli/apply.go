@@ -20,14 +20,14 @@ destroy -p NAME, deletes its token and takes its outputs back.`
 
 type apply struct {
 	selection
-	login
+	loginFlags
 	parallelism          int
 	renew, prune, verify bool
 }
 
 func (c *apply) flags(f flags) {
 	c.selection.flags(f)
-	c.login.flags(f)
+	c.loginFlags.flags(f)
 	parallelismFlag(f, &c.parallelism)
 	f.BoolVar(&c.renew, "renew", false, "log in again although the login still holds")
 	pruneFlag(f, &c.prune)
@@ -41,7 +41,7 @@ func (c *apply) check(args, _ []string) error {
 		return err
 	}
 	c.orphans = c.prune
-	return c.login.check(&c.selection, args)
+	return c.loginFlags.check(&c.selection, args)
 }
 
 func (c *apply) run(ctx context.Context, p *program) int {
@@ -49,7 +49,7 @@ func (c *apply) run(ctx context.Context, p *program) int {
 		p.guard()
 		p.inspect(ctx, profiles)
 	}
-	j, code := p.begin(ctx, c.selection, c.login, flow.Options{Parallelism: c.parallelism, Renew: c.renew, Verify: c.verify}, due)
+	j, code := p.prepare(ctx, c.selection, c.loginFlags, flow.Options{Parallelism: c.parallelism, Renew: c.renew, Verify: c.verify}, due)
 	if code != 0 {
 		return code
 	}

@@ -33,7 +33,7 @@ func (c *destroy) check(args, _ []string) error {
 }
 
 func (c *destroy) run(ctx context.Context, p *program) int {
-	j, code := p.begin(ctx, c.selection, login{lockTimeout: c.lockTimeout}, flow.Options{}, nil)
+	j, code := p.prepare(ctx, c.selection, loginFlags{lockTimeout: c.lockTimeout}, flow.Options{}, nil)
 	if code != 0 {
 		return code
 	}

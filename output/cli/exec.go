@@ -26,7 +26,7 @@ for example with tokenform token. Its own end is the end of exec.
 
 type execCommand struct {
 	selection
-	login
+	loginFlags
 	command []string // the program and its arguments
 	restart bool
 	signal  string // the name of a signal; empty means none
@@ -36,7 +36,7 @@ type execCommand struct {
 
 func (c *execCommand) flags(f flags) {
 	c.selection.flags(f)
-	c.login.flags(f)
+	c.loginFlags.flags(f)
 	c.sandboxFlag(f)
 	c.minTTLFlag(f)
 	f.BoolVar(&c.restart, "restart", false, "stay, and start COMMAND anew when a token changes")
@@ -61,11 +61,11 @@ func (c *execCommand) check(args, dashed []string) error {
 			return err
 		}
 	}
-	return c.login.check(&c.selection, args)
+	return c.loginFlags.check(&c.selection, args)
 }
 
 func (c *execCommand) run(ctx context.Context, p *program) int {
-	j, code := p.beginTokens(ctx, c.selection, c.login)
+	j, code := p.beginTokens(ctx, c.selection, c.loginFlags)
 	if code != 0 {
 		return code
 	}
@@ -74,7 +74,7 @@ func (c *execCommand) run(ctx context.Context, p *program) int {
 		return p.refuse(err)
 	}
 	outcomes := j.Apply(ctx, j.profiles)
-	if code := p.failed(outcomes); code != 0 {
+	if code := p.reportFailed(outcomes); code != 0 {
 		return code
 	}
 	if err := ctx.Err(); err != nil { // the stored tokens stay, and the command does not start
@@ -101,7 +101,7 @@ func (c *execCommand) run(ctx context.Context, p *program) int {
 }
 
 // supervise runs the command and, beside it, a watch that keeps its tokens valid.
-func (c *execCommand) supervise(ctx context.Context, p *program, j job, outcomes []flow.Outcome) int {
+func (c *execCommand) supervise(ctx context.Context, p *program, j work, outcomes []flow.Outcome) int {
 	var mu sync.Mutex // guards outcomes
 	changed := make(chan struct{}, 1)
 	watching, stop := context.WithCancel(ctx)

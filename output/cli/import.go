@@ -47,7 +47,7 @@ func (c *importCommand) check(args, _ []string) error {
 }
 
 func (c *importCommand) run(ctx context.Context, p *program) int {
-	j, code := p.begin(ctx, c.selection, login{lockTimeout: c.lockTimeout}, flow.Options{Outputs: flow.IgnoreOutputs}, nil)
+	j, code := p.prepare(ctx, c.selection, loginFlags{lockTimeout: c.lockTimeout}, flow.Options{Outputs: flow.IgnoreOutputs}, nil)
 	if code != 0 {
 		return code
 	}
@@ -75,7 +75,7 @@ func (c *importCommand) run(ctx context.Context, p *program) int {
 // or from standard input, typed without echo or piped.
 func (c *importCommand) refreshToken(ctx context.Context, p *program, x config.Profile) (string, error) {
 	if c.from == "" {
-		text, err := p.secret(ctx, "refresh token (it is not shown): ")
+		text, err := p.readSecret(ctx, "refresh token (it is not shown): ")
 		if err != nil {
 			return "", err
 		}

@@ -4,22 +4,22 @@ import (
 	"time"
 )
 
-// login says how a person logs in, and how long a command waits for people and
+// loginFlags says how a person logs in, and how long a command waits for people and
 // for locks.
-type login struct {
+type loginFlags struct {
 	mode        string // auto, browser, paste or never; empty means that nobody can log in
 	timeout     time.Duration
 	lockTimeout time.Duration
 }
 
-func (l *login) flags(f flags) {
+func (l *loginFlags) flags(f flags) {
 	f.choice(&l.mode, "login", "how a person logs in; auto: browser on a terminal, never in CI", "auto", "browser", "paste", "never")
 	f.DurationVar(&l.timeout, "login-timeout", 5*time.Minute, "how long to wait for a login")
 	lockTimeoutFlag(f, &l.lockTimeout)
 }
 
 // check checks the flags, and takes the arguments for the selection.
-func (l *login) check(s *selection, args []string) error {
+func (l *loginFlags) check(s *selection, args []string) error {
 	s.files, s.robot = args, l.mode == "auto"
 	if err := s.checkMinTTL(); err != nil {
 		return err

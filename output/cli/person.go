@@ -60,9 +60,9 @@ func (p *program) ask(ctx context.Context, typed <-chan string, question string)
 	}
 }
 
-// secret reads all of standard input, or one line without echo if a person
+// readSecret reads all of standard input, or one line without echo if a person
 // types. An interrupt puts the echo back.
-func (p *program) secret(ctx context.Context, question string) (string, error) {
+func (p *program) readSecret(ctx context.Context, question string) (string, error) {
 	if !p.InTerminal {
 		b, err := await(ctx, func() ([]byte, error) { return io.ReadAll(io.LimitReader(p.In, 64<<10)) })
 		return string(b), err

@@ -29,7 +29,7 @@ func (c *plan) check(args, _ []string) error {
 }
 
 func (c *plan) run(ctx context.Context, p *program) int {
-	j, code := p.begin(ctx, c.selection, login{}, flow.Options{}, nil)
+	j, code := p.prepare(ctx, c.selection, loginFlags{}, flow.Options{}, nil)
 	if code != 0 {
 		return code
 	}

@@ -62,7 +62,7 @@ func (c *stateCommand) check(args, _ []string) error {
 }
 
 func (c *stateCommand) run(ctx context.Context, p *program) int {
-	r, end, err := p.runner(c.selection, login{lockTimeout: c.lockTimeout}, flow.Options{Outputs: flow.IgnoreOutputs}, nil)
+	r, end, err := p.runner(c.selection, loginFlags{lockTimeout: c.lockTimeout}, flow.Options{Outputs: flow.IgnoreOutputs}, nil)
 	if err != nil {
 		return p.refuse(err)
 	}

@@ -44,7 +44,7 @@ func (c *status) run(ctx context.Context, p *program) int {
 	if p.json && c.format == "prometheus" {
 		return p.refuse(usage("--json and --format prometheus cannot be combined", "use one of the two"))
 	}
-	j, code := p.begin(ctx, c.selection, login{}, flow.Options{}, nil)
+	j, code := p.prepare(ctx, c.selection, loginFlags{}, flow.Options{}, nil)
 	if code != 0 {
 		return code
 	}
@@ -67,7 +67,7 @@ func (c *status) run(ctx context.Context, p *program) int {
 }
 
 // forecast plans and, if verify is set, asks the Web API about the tokens.
-func (p *program) forecast(ctx context.Context, j job, verify bool) []flow.Outcome {
+func (p *program) forecast(ctx context.Context, j work, verify bool) []flow.Outcome {
 	outcomes := j.Plan(j.profiles)
 	if verify {
 		p.guard()

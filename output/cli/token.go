@@ -15,22 +15,22 @@ writes no outputs.
 
 type token struct {
 	selection
-	login
+	loginFlags
 	format string
 }
 
 func (c *token) flags(f flags) {
 	c.selection.flags(f)
 	f.choice(&c.format, "format", "what to print", "token", "header", "env", "export", "fish", "powershell", "json", "seed", "refresh_token")
-	c.login.flags(f)
+	c.loginFlags.flags(f)
 	c.sandboxFlag(f)
 	c.minTTLFlag(f)
 }
 
-func (c *token) check(args, _ []string) error { return c.login.check(&c.selection, args) }
+func (c *token) check(args, _ []string) error { return c.loginFlags.check(&c.selection, args) }
 
 func (c *token) run(ctx context.Context, p *program) int {
-	j, code := p.beginTokens(ctx, c.selection, c.login)
+	j, code := p.beginTokens(ctx, c.selection, c.loginFlags)
 	if code != 0 {
 		return code
 	}
@@ -45,18 +45,18 @@ func (c *token) run(ctx context.Context, p *program) int {
 	if o := &outcomes[0]; o.Err == nil {
 		o.Err = output.WriteToken(p.Out, o.Profile, o.Token, c.format)
 	}
-	return p.failed(outcomes)
+	return p.reportFailed(outcomes)
 }
 
 // beginTokens is begin for a command that wants valid tokens and writes no
 // outputs.
-func (p *program) beginTokens(ctx context.Context, s selection, l login) (job, int) {
-	return p.begin(ctx, s, l, flow.Options{Outputs: flow.LookAtOutputs}, func([]config.Profile) { p.guard() })
+func (p *program) beginTokens(ctx context.Context, s selection, l loginFlags) (work, int) {
+	return p.prepare(ctx, s, l, flow.Options{Outputs: flow.LookAtOutputs}, func([]config.Profile) { p.guard() })
 }
 
-// failed reports the outcomes that failed, and returns the exit code. If none failed,
-// failed reports nothing.
-func (p *program) failed(outcomes []flow.Outcome) int {
+// reportFailed reports the outcomes that reportFailed, and returns the exit code. If none reportFailed,
+// reportFailed reports nothing.
+func (p *program) reportFailed(outcomes []flow.Outcome) int {
 	code := outcomesCode(outcomes)
 	if code != 0 {
 		p.voice.Failed(outcomes)

@@ -17,13 +17,13 @@ line on standard error, or with --json one object a line on standard output.`
 
 type watch struct {
 	selection
-	login
+	loginFlags
 	parallelism int
 }
 
 func (c *watch) flags(f flags) {
 	c.selection.flags(f)
-	c.login.flags(f)
+	c.loginFlags.flags(f)
 	parallelismFlag(f, &c.parallelism)
 	c.sandboxFlag(f)
 }
@@ -32,14 +32,14 @@ func (c *watch) check(args, _ []string) error {
 	if err := checkParallelism(c.parallelism); err != nil {
 		return err
 	}
-	return c.login.check(&c.selection, args)
+	return c.loginFlags.check(&c.selection, args)
 }
 
 func (c *watch) run(ctx context.Context, p *program) int {
 	hangups, stop := p.Hangups() // begin with this: an early SIGHUP must not end the process
 	defer stop()
 	stamp := config.Stamp(p.sources(), c.files, nil) // changes from here on are noticed
-	j, code := p.begin(ctx, c.selection, c.login, flow.Options{Parallelism: c.parallelism}, nil)
+	j, code := p.prepare(ctx, c.selection, c.loginFlags, flow.Options{Parallelism: c.parallelism}, nil)
 	if code != 0 {
 		return code
 	}

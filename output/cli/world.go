@@ -15,7 +15,7 @@ import (
 
 // runner makes the runner of a command. begin may be nil. The caller must call
 // end when the runner is no longer needed.
-func (p *program) runner(s selection, l login, o flow.Options, begin func([]config.Profile)) (r *flow.Runner, end func(), err error) {
+func (p *program) runner(s selection, l loginFlags, o flow.Options, begin func([]config.Profile)) (r *flow.Runner, end func(), err error) {
 	o.Invocation, o.Command = p.invocation(s), p.commandName
 	o.LockTimeout, o.LoginTimeout = l.lockTimeout, l.timeout
 	build := p.realWorld
@@ -32,7 +32,7 @@ func (p *program) runner(s selection, l login, o flow.Options, begin func([]conf
 
 // realWorld returns a world with Spotify's servers, or the ones that the environment
 // names, and the people and outputs of this process.
-func (p *program) realWorld(s selection, l login, o flow.Options) (w flow.World, end func(), err error) {
+func (p *program) realWorld(s selection, l loginFlags, o flow.Options) (w flow.World, end func(), err error) {
 	endpoints, err := p.endpoints()
 	if err != nil {
 		return flow.World{}, nil, err
@@ -66,7 +66,7 @@ func (p *program) endpoints() (oauth.Endpoints, error) {
 }
 
 // people returns the ways in which a person can be asked to log in.
-func (p *program) people(s selection, l login) (browse func(context.Context, string) error, pasted func() <-chan string) {
+func (p *program) people(s selection, l loginFlags) (browse func(context.Context, string) error, pasted func() <-chan string) {
 	mode := l.mode
 	if mode == "auto" {
 		mode = "never"
@@ -91,7 +91,7 @@ func (p *program) people(s selection, l login) (browse func(context.Context, str
 // sandboxWorld returns the real world with the stand-in for Spotify, which runs inside
 // this process on a port of its own. The stand-in's tokens are sealed with a fixed key,
 // so that the next run accepts them.
-func (p *program) sandboxWorld(s selection, l login, o flow.Options) (w flow.World, end func(), err error) {
+func (p *program) sandboxWorld(s selection, l loginFlags, o flow.Options) (w flow.World, end func(), err error) {
 	if w, _, err = p.realWorld(s, l, o); err != nil {
 		return w, nil, err
 	}
@@ -103,15 +103,15 @@ func (p *program) sandboxWorld(s selection, l login, o flow.Options) (w flow.Wor
 	w.Realm = state.Sandbox
 	w.Outputs.(*output.Files).Realm = state.Sandbox
 	if l.mode == "auto" {
-		robot := &robot{Voice: w.Voice, fail: p.voice.Error, pasted: make(chan string)}
+		robot := &robotVoice{Voice: w.Voice, fail: p.voice.Error, pasted: make(chan string)}
 		w.Voice, w.Browse = robot, robot.browse
 		w.Pasted = func() <-chan string { return robot.pasted }
 	}
 	return w, func() { server.Close() }, nil
 }
 
-// robot logs in without a person: its voice asks nobody.
-type robot struct {
+// robotVoice logs in without a person: its voice asks nobody.
+type robotVoice struct {
 	flow.Voice
 	fail   func(profile string, err error)
 	pasted chan string
@@ -119,8 +119,8 @@ type robot struct {
 
 // browse follows the login page. If the page leads to another machine, browse pastes
 // the address of that page.
-func (r *robot) browse(ctx context.Context, url string) error {
-	away, err := flow.Robot(ctx, url)
+func (r *robotVoice) browse(ctx context.Context, url string) error {
+	away, err := flow.AgreeingBrowser(ctx, url)
 	if away != "" {
 		r.pasted <- away
 	}
@@ -129,7 +129,7 @@ func (r *robot) browse(ctx context.Context, url string) error {
 
 // Ask implements [flow.Voice]. Ask opens the page only if the redirect URI has no
 // listener; else the runner opens it.
-func (r *robot) Ask(profile string, q flow.Prompt) {
+func (r *robotVoice) Ask(profile string, q flow.Prompt) {
 	if q.Browser {
 		return
 	}
@@ -141,4 +141,4 @@ func (r *robot) Ask(profile string, q flow.Prompt) {
 }
 
 // Asked implements [flow.Voice].
-func (r *robot) Asked(string) {}
+func (r *robotVoice) Asked(string) {}

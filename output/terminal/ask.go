@@ -15,13 +15,13 @@ func (l *lines) Ask(profile string, q flow.Prompt) {
 	if q.Browser {
 		where = "in the browser, or open this address yourself:"
 	}
-	l.line(visible(profile + ": " + q.Reason + "; log in to Spotify " + where))
+	l.line(escaped(profile + ": " + q.Reason + "; log in to Spotify " + where))
 	l.line("\n  " + q.URL + "\n")
 	switch {
 	case q.Browser && q.Paste:
 		l.line("then wait here, or paste the address from the browser's address bar")
 	case q.Paste:
-		l.line("then paste the address from the browser's address bar (" + visible(q.RedirectURI) + "?code=…), even if that page does not load")
+		l.line("then paste the address from the browser's address bar (" + escaped(q.RedirectURI) + "?code=…), even if that page does not load")
 	}
 	if forward := forwarding(q); forward != "" && l.SSH != "" {
 		l.Hint("this is an SSH session; on the machine with the browser, run: ssh -L " + forward + " " + l.SSH)

@@ -38,7 +38,7 @@ func (h *human) Planned(outcomes []flow.Outcome, _ bool) {
 			h.Error(o.Profile.Name, o.Err)
 			continue
 		}
-		fmt.Fprintf(h.Out, "%s: %s, %s\n", visible(o.Profile.Name), paint(h.ColorOut, hue(o.Decision.Action), wish(o.Decision.Action)), visible(o.Decision.Reason))
+		fmt.Fprintf(h.Out, "%s: %s, %s\n", escaped(o.Profile.Name), paint(h.ColorOut, hue(o.Decision.Action), wish(o.Decision.Action)), escaped(o.Decision.Reason))
 		writeChanges(h.Out, h.ColorOut, o.Outputs, true)
 	}
 	if len(outcomes) > 0 {
@@ -46,7 +46,7 @@ func (h *human) Planned(outcomes []flow.Outcome, _ bool) {
 	}
 }
 
-func (h *human) Applied(outcomes []flow.Outcome) { h.applied(outcomes) }
+func (h *human) Applied(outcomes []flow.Outcome) { h.printApplied(outcomes) }
 
 func (h *human) Failed(outcomes []flow.Outcome) { h.errors(outcomes) }
 
@@ -55,7 +55,7 @@ func (h *human) Imported(outcome flow.Outcome, next string) { h.imported(outcome
 func (h *human) Logged(events []state.Event) {
 	for _, e := range events {
 		by := state.Holder{PID: e.PID, Host: e.Host, Command: e.Command}
-		h.Print(visible(fmt.Sprintf("%s %s: %s, serial %d, by %s", e.Time.Local().Format(time.DateTime), e.Profile, deed(flow.Action(e.Action)), e.Serial, by.Who())) + "\n")
+		h.Print(escaped(fmt.Sprintf("%s %s: %s, serial %d, by %s", e.Time.Local().Format(time.DateTime), e.Profile, deed(flow.Action(e.Action)), e.Serial, by.Who())) + "\n")
 	}
 }
 
@@ -74,11 +74,11 @@ func (h *human) Done(text string) { h.Say(text) }
 
 func (h *human) Listed(names []string) {
 	for _, name := range names {
-		h.Print(visible(name) + "\n")
+		h.Print(escaped(name) + "\n")
 	}
 }
 
-func (h *human) Destroyed(outcomes []flow.Outcome) { h.destroyed(outcomes) }
+func (h *human) Destroyed(outcomes []flow.Outcome) { h.printDestroyed(outcomes) }
 
 // Watched prints an event as a line on standard error.
 func (h *human) Watched(o flow.Outcome) {
@@ -116,9 +116,9 @@ func (l *lines) wrote(file, next string) {
 	}
 }
 
-// applied prints what apply did. For a profile that failed and changed nothing, applied
+// printApplied prints what apply did. For a profile that failed and changed nothing, printApplied
 // prints only the error.
-func (l *lines) applied(outcomes []flow.Outcome) {
+func (l *lines) printApplied(outcomes []flow.Outcome) {
 	for _, o := range outcomes {
 		if o.Err != nil {
 			l.Error(o.Profile.Name, o.Err)
@@ -130,7 +130,7 @@ func (l *lines) applied(outcomes []flow.Outcome) {
 		if o.Done {
 			state = flow.Validity(o.Profile, o.Token, l.Now())
 		}
-		l.changed(fmt.Sprintf("%s: %s, %s", visible(o.Profile.Name), paint(l.Color, hue(o.Decision.Action), deed(o.Decision.Action)), visible(state)), o.Outputs, false)
+		l.printChanges(fmt.Sprintf("%s: %s, %s", escaped(o.Profile.Name), paint(l.Color, hue(o.Decision.Action), deed(o.Decision.Action)), escaped(state)), o.Outputs, false)
 	}
 	if !l.Quiet && len(outcomes) > 0 {
 		l.line("\n" + paint(l.Color, bold, resultSummary(outcomes).done()))
@@ -149,28 +149,28 @@ func (l *lines) imported(o flow.Outcome, next string) {
 func (l *lines) WillDestroy(outcomes []flow.Outcome) {
 	for _, o := range outcomes {
 		if o.Stored() {
-			l.changed(visible(o.Profile.Name)+": "+paint(l.Color, red, "delete the stored token"), o.Outputs, true)
+			l.printChanges(escaped(o.Profile.Name)+": "+paint(l.Color, red, "delete the stored token"), o.Outputs, true)
 		}
 	}
 }
 
-// destroyed prints what destroy has taken away.
-func (l *lines) destroyed(outcomes []flow.Outcome) {
+// printDestroyed prints what destroy has taken away.
+func (l *lines) printDestroyed(outcomes []flow.Outcome) {
 	for _, o := range outcomes {
 		switch {
 		case o.Err != nil:
 			l.Error(o.Profile.Name, o.Err)
 		case l.Quiet:
 		case !o.Stored():
-			l.line(visible(o.Profile.Name) + ": nothing stored")
+			l.line(escaped(o.Profile.Name) + ": nothing stored")
 		default:
-			l.changed(visible(o.Profile.Name)+": destroyed", o.Outputs, false)
+			l.printChanges(escaped(o.Profile.Name)+": destroyed", o.Outputs, false)
 		}
 	}
 }
 
-// changed prints a headline and the changes below it, in one write.
-func (l *lines) changed(headline string, list []flow.Change, why bool) {
+// printChanges prints a headline and the changes below it, in one write.
+func (l *lines) printChanges(headline string, list []flow.Change, why bool) {
 	var b strings.Builder
 	b.WriteString(headline + "\n")
 	writeChanges(&b, l.Color, list, why)
@@ -194,12 +194,12 @@ func writeChanges(w io.Writer, color bool, list []flow.Change, why bool) {
 		default:
 			continue
 		}
-		fmt.Fprintf(w, "  %s %s", paint(color, sgr, sign), visible(c.Shown))
+		fmt.Fprintf(w, "  %s %s", paint(color, sgr, sign), escaped(c.Shown))
 		if c.Action == flow.DeleteOutput && len(c.Vars) > 0 {
 			fmt.Fprintf(w, " (%s)", strings.Join(c.Vars, ", ")) // all other variables in the file stay
 		}
 		if why && c.Reason != "" {
-			fmt.Fprintf(w, ": %s", visible(c.Reason))
+			fmt.Fprintf(w, ": %s", escaped(c.Reason))
 		}
 		fmt.Fprintln(w)
 	}

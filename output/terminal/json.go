@@ -76,7 +76,7 @@ func (j *jsonVoice) Planned(outcomes []flow.Outcome, changes bool) {
 }
 
 func (j *jsonVoice) Applied(outcomes []flow.Outcome) {
-	j.applied(outcomes)
+	j.printApplied(outcomes)
 	j.print(View{OK: ok(outcomes), Profiles: viewOutcomes(outcomes), Summary: resultSummary(outcomes)})
 }
 
@@ -113,7 +113,7 @@ func (j *jsonVoice) Done(text string) {
 func (j *jsonVoice) Listed(names []string) { j.print(View{OK: true, Kept: names}) }
 
 func (j *jsonVoice) Destroyed(outcomes []flow.Outcome) {
-	j.destroyed(outcomes)
+	j.printDestroyed(outcomes)
 	j.print(View{OK: ok(outcomes), Profiles: viewOutcomes(outcomes)})
 }
 

@@ -40,9 +40,9 @@ func paint(on bool, sgr, s string) string {
 	return "\x1b[" + sgr + "m" + s + "\x1b[0m"
 }
 
-// visible makes control characters harmless: a server's error text must not
+// escaped makes control characters harmless: a server's error text must not
 // move the cursor or colour the prompt.
-func visible(s string) string {
+func escaped(s string) string {
 	if !strings.ContainsFunc(s, unprintable) {
 		return s
 	}
@@ -91,7 +91,7 @@ func (l *lines) Error(profile string, err error) {
 		at = x.Pos
 	}
 	l.annotate("error", at, text, fault.HintOf(err))
-	l.line(paint(l.Color, red, "error:") + " " + visible(text))
+	l.line(paint(l.Color, red, "error:") + " " + escaped(text))
 	l.Hint(fault.HintOf(err))
 }
 
@@ -106,14 +106,14 @@ func (l *lines) annotate(level string, at config.Pos, text, hint string) {
 	property := strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A", ":", "%3A", ",", "%2C")
 	where := ""
 	if at.File != "" && at.File != "-" {
-		where = "file=" + property.Replace(visible(at.File)) + ","
+		where = "file=" + property.Replace(escaped(at.File)) + ","
 		if at.Line > 0 {
 			where += fmt.Sprintf("line=%d,col=%d,", at.Line, at.Col)
 		}
 	}
-	text = visible(text)
+	text = escaped(text)
 	for step := range strings.Lines(hint) {
-		text += "\nhint: " + visible(strings.TrimSuffix(step, "\n"))
+		text += "\nhint: " + escaped(strings.TrimSuffix(step, "\n"))
 	}
 	l.line("::" + level + " " + where + "title=tokenform::" + data.Replace(text))
 }
@@ -138,7 +138,7 @@ func (l *lines) Warn(profile, text, hint string) {
 		text = profile + ": " + text
 	}
 	l.annotate("warning", config.Pos{}, text, hint)
-	l.line(paint(l.Color, yellow, "warning:") + " " + visible(text))
+	l.line(paint(l.Color, yellow, "warning:") + " " + escaped(text))
 	l.Hint(hint)
 }
 
@@ -148,20 +148,20 @@ func (l *lines) Hint(text string) {
 		return
 	}
 	for step := range strings.SplitSeq(text, "\n") {
-		l.line(paint(l.Color, cyan, "hint:") + " " + visible(step))
+		l.line(paint(l.Color, cyan, "hint:") + " " + escaped(step))
 	}
 }
 
 // Say prints an event.
 func (l *lines) Say(text string) {
 	if !l.Quiet {
-		l.line(visible(text))
+		l.line(escaped(text))
 	}
 }
 
 // Debug prints a line about a request or an answer.
 func (l *lines) Debug(text string) {
-	l.line(paint(l.Color, faint, "debug: "+visible(text)))
+	l.line(paint(l.Color, faint, "debug: "+escaped(text)))
 }
 
 // Problems prints what is wrong in profiles, with the offending line and a
@@ -180,9 +180,9 @@ func (l *lines) Problems(problems config.Problems) {
 			level = "warning"
 		}
 		l.annotate(level, x.Pos, x.Message, x.Hint)
-		l.line(label + " " + visible(x.Error()))
+		l.line(label + " " + escaped(x.Error()))
 		if l.Live && x.Line != "" && x.Pos.Col > 0 {
-			l.line("  " + visible(strings.ReplaceAll(x.Line, "\t", " ")))
+			l.line("  " + escaped(strings.ReplaceAll(x.Line, "\t", " ")))
 			l.line("  " + strings.Repeat(" ", min(x.Pos.Col-1, len([]rune(x.Line)))) + paint(l.Color, red, "^"))
 		}
 		l.Hint(x.Hint)
@@ -199,7 +199,7 @@ func (l *lines) Asked(string) { l.stop() }
 
 // Misanswered implements [flow.Voice].
 func (l *lines) Misanswered(profile, why string) {
-	l.line(visible(profile + ": " + why + "; still waiting"))
+	l.line(escaped(profile + ": " + why + "; still waiting"))
 }
 
 // LoggedIn implements [flow.Voice].

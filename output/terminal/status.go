@@ -16,7 +16,7 @@ func (h *human) Status(outcomes []flow.Outcome, reminders []flow.Reminder, _ boo
 	w := tabwriter.NewWriter(h.Out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "PROFILE\tGRANT\tTOKEN\tLOGIN\tACCOUNT\tSCOPES\tOUTPUTS")
 	for _, o := range outcomes {
-		fmt.Fprintln(w, visible(o.Profile.Name)+"\t"+string(o.Profile.Grant)+"\t"+strings.Join(h.cells(o), "\t"))
+		fmt.Fprintln(w, escaped(o.Profile.Name)+"\t"+string(o.Profile.Grant)+"\t"+strings.Join(h.cells(o), "\t"))
 	}
 	_ = w.Flush()
 	for _, m := range reminders {
@@ -47,7 +47,7 @@ func (l *lines) cells(o flow.Outcome) []string {
 	}
 	account := "-"
 	if t.Account != nil {
-		account = visible(t.Account.ID)
+		account = escaped(t.Account.ID)
 	}
 	scopes := "-"
 	if o.Profile.Grant.User() {

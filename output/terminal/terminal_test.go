@@ -287,7 +287,7 @@ func TestVisible(t *testing.T) {
 	for in, want := range map[string]string{
 		"plain ünïcode": "plain ünïcode", "a\x1b[31mb": `a\x1b[31mb`, "a\nb\r": `a\x0ab\x0d`, "\u202eevil": `\x202eevil`, "\x7f": `\x7f`,
 	} {
-		if got := visible(in); got != want {
+		if got := escaped(in); got != want {
 			t.Errorf("visible(%q) = %q, want %q", in, got, want)
 		}
 	}

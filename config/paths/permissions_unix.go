@@ -8,11 +8,11 @@ import (
 	"syscall"
 )
 
-// Loose reports whether the state directory dir is on a file system that keeps no
+// WithoutPermissions reports whether the state directory dir is on a file system that keeps no
 // permissions, such as a Windows drive under WSL, a USB stick, or some network shares.
 // The sign: everybody can write the .gitignore in dir, which tokenform makes for its
 // owner alone.
-func Loose(dir string) bool {
+func WithoutPermissions(dir string) bool {
 	info, err := os.Lstat(filepath.Join(dir, ".gitignore"))
 	if err != nil || !info.Mode().IsRegular() || info.Mode().Perm()&0o022 == 0 {
 		return false

@@ -172,11 +172,11 @@ func TestDisk(t *testing.T) {
 
 		// These are troubles with outputs. The token must be stored in all of them.
 		{name: "outputs on a full disk", mount: "out", before: filling("out/filler"), after: removing("out/filler"),
-			exit: 1, message: "out/.env: no space left on device", hint: "make room on the disk", requests: 1, state: "new", outputs: "old old"},
+			exit: 1, message: "out/.env: no space left on device", hint: "free some disk space", requests: 1, state: "new", outputs: "old old"},
 		{name: "outputs mounted read-only", before: readOnly("out"), after: unmount("out"),
 			exit: 1, message: "out/.env: read-only file system", hint: "mount it writable", requests: 1, state: "new", outputs: "old old"},
 		{name: "outputs' directory 0500", ordinary: true, before: permit("out", 0o500), after: permit("out", 0o700),
-			message: "out/.env cannot be replaced and was rewritten in place", hint: "make the directory writable", requests: 1, state: "new", outputs: "new new"},
+			message: "out/.env cannot be replaced, so it was rewritten in place", hint: "make the directory writable", requests: 1, state: "new", outputs: "new new"},
 		{name: "outputs' directory 0500, .env 0400", ordinary: true, before: and(permit("out/.env", 0o400), permit("out", 0o500)), after: and(permit("out", 0o700), permit("out/.env", 0o600)),
 			exit: 1, message: "out/.env: permission denied", hint: "make the file and its directory readable and writable", requests: 1, state: "new", outputs: "old old"},
 		{name: ".env 0400", ordinary: true, before: permit("out/.env", 0o400), after: stays("out/.env", 0o400), requests: 1, state: "new", outputs: "new new"},
@@ -186,7 +186,7 @@ func TestDisk(t *testing.T) {
 			ownMounts(d.T)
 			write(d.T, d.path("host"), string(d.read("out/.env")))
 			mountAt(d.T, d.path("host"), d.path("out/.env"), "", syscall.MS_BIND, "")
-		}, message: "out/.env cannot be replaced and was rewritten in place", hint: "mount its directory instead", requests: 1, state: "new", outputs: "new new"},
+		}, message: "out/.env cannot be replaced, so it was rewritten in place", hint: "mount its directory instead", requests: 1, state: "new", outputs: "new new"},
 		{name: ".env is a named pipe", before: replaceBy(func(path string) error { return syscall.Mkfifo(path, 0o600) }), after: putBack,
 			exit: 1, message: "out/.env: is a named pipe", hint: "name another path in the profile", requests: 1, state: "new", outputs: "none old"},
 		{name: ".env is a directory", before: replaceBy(func(path string) error { return os.Mkdir(path, 0o700) }), after: putBack,

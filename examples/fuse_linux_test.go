@@ -143,7 +143,7 @@ func TestA1NoPermissions(t *testing.T) {
 				return stderr
 			}
 			apply("plan") // plan gives no warning
-			if got := apply("apply"); strings.Count(got, "keeps no permissions: other users of this machine") != 1 || strings.Count(got, "new/token.json"+output) != 1 {
+			if got := apply("apply"); strings.Count(got, "does not support permissions: other users of this machine") != 1 || strings.Count(got, "new/token.json"+output) != 1 {
 				t.Errorf("the first apply:\n%s", got)
 			}
 			for _, file := range []string{".env", "new/token.json"} {

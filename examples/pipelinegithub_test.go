@@ -94,7 +94,7 @@ Applied: 1 failed
 			if p.server.Count("/authorize") != asked {
 				t.Error("a login was begun")
 			}
-			if len(r.errors) != 1 || !strings.HasPrefix(r.errors[0], "github: ") || !strings.Contains(r.errors[0], "%0Ahint: store what that prints") {
+			if len(r.errors) != 1 || !strings.HasPrefix(r.errors[0], "github: ") || !strings.Contains(r.errors[0], "%0Ahint: store its output") {
 				t.Errorf("the annotations are %q", r.errors)
 			}
 			p.quiet("the log", r.log.String())

@@ -109,7 +109,7 @@ func TestPipelineCron(t *testing.T) {
 	}
 	p.server.RevokeAll()
 	p.older(state, "service", time.Hour)
-	if code, mail := cron(0); code != 4 || !strings.Contains(mail, "error: service: refreshing: refresh token revoked") || strings.Count(mail, "hint: ") != 3 {
+	if code, mail := cron(0); code != 4 || !strings.Contains(mail, "error: service: refreshing: refresh token revoked") || strings.Count(mail, "hint: ") != 5 {
 		t.Errorf("revoked: exit %d, mail %q", code, mail)
 	}
 }

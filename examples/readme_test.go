@@ -2,6 +2,7 @@ package examples
 
 import (
 	"bytes"
+	"encoding/json"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -11,6 +12,8 @@ import (
 	"testing"
 
 	"tokenform/flow/sandbox"
+
+	"tokenform/config"
 )
 
 // TestReadme follows the README from top to bottom in one directory, as a new user
@@ -153,7 +156,7 @@ func TestHelpAndReadmeAgree(t *testing.T) {
 	text := readme(t)
 	env := surroundings(t.TempDir(), "")
 	_, help, _ := run(t, ".", env, "help")
-	for _, command := range regexp.MustCompile(`(?m)^  ([a-z]+) `).FindAllStringSubmatch(section(help, "Available Commands:"), -1) {
+	for _, command := range regexp.MustCompile(`(?m)^  ([a-z]+) `).FindAllStringSubmatch(section(help, "\nCommands:"), -1) {
 		if name := command[1]; name != "completion" && !strings.Contains(text, name+" |") && !strings.Contains(text, "| "+name+"`") {
 			t.Errorf("README.md does not name the command %s", name)
 		}
@@ -165,13 +168,17 @@ func TestHelpAndReadmeAgree(t *testing.T) {
 		}
 	}
 	_, topic, _ = run(t, ".", env, "help", "profiles")
-	for _, key := range regexp.MustCompile(`(?m)^  ([a-z_]+):`).FindAllStringSubmatch(topic, -1) {
-		if !strings.Contains(text, "| `"+key[1]) {
-			t.Errorf("README.md does not explain the key %s", key[1])
+	var schema struct{ Properties map[string]any }
+	if err := json.Unmarshal([]byte(config.Schema), &schema); err != nil {
+		t.Fatal(err)
+	}
+	for key := range schema.Properties {
+		if !regexp.MustCompile(`(?m)^  ` + key + `:`).MatchString(topic) {
+			t.Errorf("help profiles does not explain the key %s", key)
 		}
 	}
 	for _, flag := range regexp.MustCompile("`[^`]*?(--[a-z][a-z-]+)").FindAllStringSubmatch(text, -1) {
-		if name := flag[1]; name != "--env-file" && !strings.Contains(everyHelp(t, env), name) {
+		if name := flag[1]; name != "--env-file" && name != "--help" && !strings.Contains(everyHelp(t, env), name) {
 			t.Errorf("README.md shows %s, which no command has", name)
 		}
 	}
@@ -187,7 +194,7 @@ func section(text, heading string) string {
 func everyHelp(t *testing.T, env []string) string {
 	t.Helper()
 	var all string
-	for _, c := range []string{"init", "validate", "plan", "apply", "status", "token", "exec", "watch", "import", "destroy", "sandbox", "version"} {
+	for _, c := range []string{"init", "validate", "plan", "apply", "status", "token", "exec", "watch", "import", "destroy", "sandbox", "version", "login", "state", "log", "help"} {
 		_, text, _ := run(t, ".", env, c, "--help")
 		all += text
 	}

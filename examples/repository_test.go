@@ -62,7 +62,7 @@ func (s source) imports() []string {
 func TestImports(t *testing.T) {
 	allowed := map[string][]string{
 		".":                   {"output/cli"},
-		"output/cli":          {"config", "config/fault", "flow", "flow/oauth", "flow/sandbox", "flow/state", "output", "output/terminal"},
+		"output/cli":          {"config", "config/fault", "config/help", "flow", "flow/oauth", "flow/sandbox", "flow/state", "output", "output/terminal"},
 		"output/terminal":     {"config", "config/fault", "flow", "flow/state"},
 		"output":              {"config", "config/dotenv", "config/fault", "config/paths", "flow", "flow/atomicfile", "flow/state"},
 		"flow":                {"config", "config/fault", "config/paths", "flow/oauth", "flow/state"},
@@ -74,6 +74,7 @@ func TestImports(t *testing.T) {
 		"config":              {"config/dotenv", "config/fault", "config/paths"},
 		"config/dotenv":       {},
 		"config/fault":        {},
+		"config/help":         {},
 		"config/paths":        {},
 	}
 	for _, s := range sources(t) {

@@ -138,7 +138,7 @@ func (a *asking) finish(p config.Profile, n *state.Token, err error) {
 func (s *session) ask(ctx context.Context, app oauth.App, reason string) (*asking, error) {
 	p := s.profile
 	a := &asking{}
-	prompt := Prompt{Reason: reason, RedirectURI: p.RedirectURI, Paste: s.world.Pasted != nil}
+	prompt := Prompt{Reason: reason, RedirectURI: p.RedirectURI, Registered: p.RedirectURI, App: app.ID, Paste: s.world.Pasted != nil}
 	if s.world.Browse != nil && (p.Listen != "" || oauth.Hears(p.RedirectURI)) {
 		// The listener is bound before a browser opens, so that no other program gets
 		// the answer.
@@ -226,10 +226,14 @@ func (s *session) await(ctx context.Context, a *asking, prompt Prompt) error {
 	if s.world.Pasted != nil {
 		pasted = s.world.Pasted()
 	}
+	slow := time.NewTimer(slowLogin)
+	defer slow.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
+		case <-slow.C:
+			s.world.Voice.Hint(s.likelyCauses())
 		case h := <-browser:
 			if h.err != nil {
 				return loginError(h.err)
@@ -269,13 +273,20 @@ func loginError(err error) error {
 	return err
 }
 
-// timedOut lists the likely reasons why the browser never came back: Spotify shows
-// mistakes of the app's settings on its own page, and calls nobody back.
+// slowLogin is how long most logins take at most. After that, something may be wrong.
+const slowLogin = 20 * time.Second
+
 func (s *session) timedOut() error {
 	return &fault.Error{
 		Kind:    fault.LoginNeeded,
 		Message: fmt.Sprintf("no login within %s", s.options.LoginTimeout.Round(time.Second)),
-		Hint: "if Spotify's page showed an error: register exactly " + s.profile.RedirectURI +
-			" in the app's settings at https://developer.spotify.com/dashboard and press Save, and check client.id and scopes; otherwise run apply again, with a longer --login-timeout",
+		Hint:    s.likelyCauses() + "; otherwise run apply again, with a longer --login-timeout",
 	}
+}
+
+// likelyCauses says why the browser may never come back: Spotify shows mistakes of the
+// app's settings on its own page, and calls nobody back.
+func (s *session) likelyCauses() string {
+	return "if Spotify's page shows an error: register exactly " + s.profile.RedirectURI +
+		" in the app's settings at https://developer.spotify.com/dashboard and press Save, and check client.id and scopes"
 }

@@ -263,7 +263,14 @@ func lessGranted(missing []string) error {
 // unattendedHint says how to log in if nobody can log in at this machine, one line for
 // each step.
 func (s *session) unattendedHint() string {
-	hint := "on a machine with a browser, run: " + s.options.Invocation.Elsewhere().Command("token", "-p", s.profile.Name, "--format", "seed") + `
+	hint, elsewhere := "", "on a machine with a browser, run: "
+	if !s.options.Invocation.CI {
+		hint = "in a terminal, run: " + s.command(s.profile, "apply") + `
+without a terminal: add --login browser or --login paste, or run tokenform login --print
+`
+		elsewhere = "for a pipeline, " + elsewhere
+	}
+	hint += elsewhere + s.options.Invocation.Elsewhere().Command("token", "-p", s.profile.Name, "--format", "seed") + `
 store its output here as the secret SPOTIFY_REFRESH_TOKEN`
 	if s.profile.NoSeed == "" && s.profile.RefreshToken == nil {
 		hint += "\nadd to the profile: refresh_token: ${SPOTIFY_REFRESH_TOKEN}"

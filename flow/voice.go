@@ -26,6 +26,9 @@ type Voice interface {
 	// Misanswered says why an address that came back was no answer. The login goes on.
 	Misanswered(profile, why string)
 
+	// Hint says what to do next.
+	Hint(text string)
+
 	// LoggedIn says which account logged in.
 	LoggedIn(profile, account string)
 }
@@ -36,6 +39,8 @@ type Prompt struct {
 	URL         string // the authorize URL, complete
 	Short       string // the listener's address, which redirects to URL; empty if only pasting works
 	RedirectURI string
+	Registered  string // the redirect URI that the app must list; RedirectURI may have a port that was chosen
+	App         string // the client ID
 	Listener    string // host:port that the listener is bound to; empty if there is none
 	Browser     bool   // a browser is being opened
 	Paste       bool   // a pasted address is read

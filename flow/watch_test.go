@@ -369,4 +369,5 @@ func (silence) Waiting(string, state.Holder) {}
 func (silence) Ask(string, flow.Prompt)      {}
 func (silence) Asked(string)                 {}
 func (silence) Misanswered(_, _ string)      {}
+func (silence) Hint(string)                  {}
 func (silence) LoggedIn(_, _ string)         {}

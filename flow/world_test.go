@@ -56,6 +56,7 @@ func (w *world) Waiting(_ string, h state.Holder) { w.say("waiting", h.String())
 func (w *world) Ask(_ string, p flow.Prompt)      { w.say("ask", p.Reason) }
 func (w *world) Asked(string)                     { w.say("asked", "") }
 func (w *world) Misanswered(_, why string)        { w.say("misanswered", why) }
+func (w *world) Hint(text string)                 { w.say("hint", text) }
 func (w *world) LoggedIn(_, account string)       { w.say("logged in", account) }
 
 func (w *world) clock() time.Time {

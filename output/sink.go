@@ -83,7 +83,7 @@ type target struct {
 	otherProfiles   ownedByOther
 	stagingDir      string                 // where new content for files waits
 	otherRealms     func() []state.Written // returns what runs in other realms have written
-	madeByNeighbour func(path string) bool // see madeByNeighbour
+	madeByNeighbour func(path string) bool // see [Files.madeByNeighbour]
 }
 
 // last returns what tokenform last wrote to the output, or nil.

@@ -152,7 +152,7 @@ func (s *Store) stranger() string {
 		case ".json":
 			_, wrong := decode(name, profile, b)
 			ours = err == nil && wrong == nil
-		case ".outputs", ".told":
+		case ".outputs", ".told", ".pending":
 			ours = err == nil && shape(b) == damaged // an object
 		case ".jsonl":
 			ours = err == nil && strings.HasPrefix(name, "log") // see Log
@@ -234,7 +234,7 @@ func (e *Entry) Outputs(project string, t *Token) (list []Written, strayed []str
 
 // Delete removes the profile's token and the record of its outputs.
 func (e *Entry) Delete() error {
-	for _, path := range []string{e.toldPath(), e.store.outputsPath(e.name), e.store.path(e.name)} {
+	for _, path := range []string{e.toldPath(), e.pendingPath(), e.store.outputsPath(e.name), e.store.path(e.name)} {
 		if err := atomicfile.Remove(path); err != nil {
 			return unusable(path, err, "")
 		}

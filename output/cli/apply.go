@@ -7,16 +7,21 @@ import (
 	"tokenform/flow"
 )
 
-const longApply = `Brings the token of every profile to a valid state, with whatever grant that
-takes, stores it, and writes the outputs that differ. A second apply does
+const longApply = `Brings every profile to a valid state: logs in, refreshes or requests a token as
+needed, stores the token, and writes the outputs that differ. A second apply does
 nothing.
 
-Without FILE it reads $TOKENFORM_FILE, or tokenform.yaml in the current directory or
-the nearest one above it in the same repository or home directory. A directory
-stands for its *.yaml and *.yml files, - for standard input.
+Without FILE, tokenform reads $TOKENFORM_FILE, or else tokenform.yaml in the current
+directory or the nearest one above it, up to the repository root or home directory.
+A directory stands for its *.yaml and *.yml files, - for standard input.
 
-A profile that was taken out of its file stays in state until --prune, or
-destroy -p NAME, deletes its token and takes its outputs back.`
+A profile that was removed from its file stays in state. --prune, or destroy -p NAME,
+deletes its login and its outputs.`
+
+const examplesApply = `tokenform apply                        # the profile in tokenform.yaml
+tokenform apply apps -p 'prod-*'       # some profiles of a directory
+tokenform apply --login paste          # log in without a browser here
+tokenform apply --sandbox              # try it without a Spotify account`
 
 type apply struct {
 	selection

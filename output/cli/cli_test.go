@@ -64,6 +64,9 @@ func TestUsage(t *testing.T) {
 	dir := project(t, profile)
 	for line, want := range map[string]string{
 		"aply":                              `unknown command "aply"` + "\nhint: did you mean apply?",
+		"whoami":                            `unknown command "whoami"` + "\nhint: tokenform status shows the account",
+		"get":                               `unknown command "get"` + "\nhint: tokenform token prints",
+		"login --print --finish x":          "--print and --finish cannot be combined",
 		"apply --snadbox":                   "unknown flag --snadbox\nhint: did you mean --sandbox?",
 		"apply -x":                          "unknown flag -x",
 		"apply --parallelism 0":             "--parallelism: must be at least 1",
@@ -151,7 +154,7 @@ func TestCommands(t *testing.T) {
 		{line: "version", out: "tokenform v1.2.3 ("},
 		{line: "version --json", out: `"release": "v1.2.3"`},
 		{line: "--version", out: "tokenform v1.2.3 ("},
-		{line: "", out: "Available Commands:"},
+		{line: "", out: "\nCommands:"},
 		{line: "help exit-codes", out: "130  interrupted"},
 		{line: "schema", out: `"$schema"`},
 		{line: "schema output", out: "login_needed"},
@@ -163,7 +166,7 @@ func TestCommands(t *testing.T) {
 		{line: "plan --sandbox", out: "dev: log in, not logged in yet\n  + .env: missing"},
 		{line: "plan --sandbox --detailed-exitcode", code: 2, out: "Plan: 1 to log in"},
 		{line: "status", code: 4, out: "dev      authorization_code  none", err: "a person must log in: not logged in yet\nhint: log in: tokenform apply -p dev"},
-		{line: "apply", code: 4, err: "hint: on a machine with a browser, run: tokenform token -p dev --format seed\n", guard: true},
+		{line: "apply", code: 4, err: "hint: in a terminal, run: tokenform apply -p dev\nhint: without a terminal: add --login browser or --login paste, or run tokenform login --print\nhint: for a pipeline, on a machine with a browser, run: tokenform token -p dev --format seed\n", guard: true},
 		{line: "apply --sandbox", err: "dev: logged in, valid for 59m", guard: true},
 		{line: "apply --sandbox", err: "Applied: 1 unchanged"},
 		{line: "plan --sandbox --detailed-exitcode", out: "Plan: 1 unchanged"},

@@ -17,6 +17,7 @@ import (
 
 	"tokenform/config"
 	"tokenform/config/fault"
+	"tokenform/config/help"
 )
 
 // global are the values of the flags that every command has.
@@ -59,7 +60,7 @@ func parse(args []string, names func(files []string) []string) (call, error) {
 		return c, translated(ran, err)
 	}
 	if c.command == nil { // help or completion, which cobra has written
-		if wrong := unexplained(root, ran, args); wrong != nil {
+		if wrong := unexplained(ran, args); wrong != nil {
 			return c, wrong
 		}
 		c.command = &text{out.String()}
@@ -92,19 +93,11 @@ func asksForJSON(cmd *cobra.Command, args []string) bool {
 	return asked
 }
 
-// unexplained refuses help on a command or topic that does not exist, and an unknown
-// shell. cobra answers both with a text about something else.
-func unexplained(root, ran *cobra.Command, args []string) error {
+// unexplained refuses an unknown shell, to which cobra answers with a text about
+// something else.
+func unexplained(ran *cobra.Command, args []string) error {
 	words := slices.DeleteFunc(slices.Clone(args), func(a string) bool { return strings.HasPrefix(a, "-") })
-	if len(words) < 2 {
-		return nil
-	}
-	switch ran.Name() {
-	case "help":
-		if found, rest, err := root.Find(words[1:]); err != nil || found == root || len(rest) > 0 {
-			return usage(fmt.Sprintf("no help for %q", clip(strings.Join(words[1:], " "))), "tokenform help lists commands and topics")
-		}
-	case "completion":
+	if ran.Name() == "completion" && len(words) > 1 {
 		return usage(fmt.Sprintf("no completion for the shell %q", clip(words[1])), "one of bash, fish, powershell, zsh")
 	}
 	return nil
@@ -128,6 +121,9 @@ func tree(c *call, args []string) *cobra.Command {
 			if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
 				hint = "did you mean " + near[0] + "?"
 			}
+			if instead := elsewhere[args[0]]; instead != "" {
+				hint = instead
+			}
 			return usage(fmt.Sprintf("unknown command %q", clip(args[0])), hint)
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -142,7 +138,7 @@ func tree(c *call, args []string) *cobra.Command {
 	global.BoolVar(&c.json, "json", false, "print one JSON object on standard output, without secrets")
 	global.BoolVarP(&c.quiet, "quiet", "q", false, "print errors and data only")
 	global.BoolVar(&c.debug, "debug", false, "show requests and answers, without secrets")
-	global.choice(&c.color, "color", "colours on standard error", "auto", "always", "never")
+	global.choice(&c.color, "color", "colors on standard error", "auto", "always", "never")
 	global.StringVar(&c.state, "state", "", "keep tokens in `DIR` instead of the profiles' own state directories")
 
 	list := commands[:]
@@ -159,10 +155,102 @@ func tree(c *call, args []string) *cobra.Command {
 		c.name, c.command = "version", &version{}
 		return nil
 	})
-	for _, t := range topics {
-		root.AddCommand(&cobra.Command{Use: t.name, Short: t.short, Long: t.long})
-	}
+	root.SetHelpCommand(&cobra.Command{Use: "no-help", Hidden: true}) // help is a command of ours
+	shown := root.HelpFunc()
+	root.SetHelpFunc(func(cmd *cobra.Command, args []string) {
+		about, ok := pageOf(cmd.Name())
+		switch {
+		case cmd == root:
+			fmt.Fprint(cmd.OutOrStdout(), rootText(groupOf("Global flags", root.PersistentFlags())))
+		case ok && cmd.Parent() == root:
+			fmt.Fprint(cmd.OutOrStdout(), about.text())
+		default:
+			shown(cmd, args) // completion, which is cobra's
+		}
+	})
 	return root
+}
+
+// pageOf returns the help of a command.
+func pageOf(name string) (page, bool) {
+	i := slices.IndexFunc(commands[:], func(e entry) bool { return e.name == name })
+	if i < 0 {
+		return page{}, false
+	}
+	e := commands[i]
+	set := pflag.NewFlagSet(name, pflag.ContinueOnError)
+	set.SortFlags = false
+	e.new().flags(flags{set})
+	p := page{name: name, short: e.short, long: e.long, examples: e.examples, global: globalFlags()}
+	p.usage = name
+	if set.HasFlags() {
+		p.usage += " [flags]"
+	}
+	p.usage = strings.TrimSpace(p.usage + " " + e.args)
+	login, waiting := pflag.NewFlagSet("", pflag.ContinueOnError), pflag.NewFlagSet("", pflag.ContinueOnError)
+	own := pflag.NewFlagSet("", pflag.ContinueOnError)
+	own.SortFlags, login.SortFlags, waiting.SortFlags = false, false, false
+	set.VisitAll(func(f *pflag.Flag) {
+		switch f.Name {
+		case "login", "login-timeout", "renew":
+			login.AddFlag(f)
+		case "lock-timeout", "parallelism":
+			waiting.AddFlag(f)
+		default:
+			own.AddFlag(f)
+		}
+	})
+	p.groups = []flagGroup{groupOf("Flags", own), groupOf("Login flags", login), groupOf("Concurrency flags", waiting)}
+	return p, true
+}
+
+// globalFlags returns the help of the flags that every command has.
+func globalFlags() flagGroup {
+	return groupOf("Global flags", tree(&call{}, []string{"version"}).PersistentFlags())
+}
+
+// groupOf returns the help of flags.
+func groupOf(title string, set *pflag.FlagSet) flagGroup {
+	g := flagGroup{title: title}
+	set.VisitAll(func(f *pflag.Flag) {
+		value, text := pflag.UnquoteUsage(f)
+		form := "    --" + f.Name
+		if f.Shorthand != "" {
+			form = "-" + f.Shorthand + ", --" + f.Name
+		}
+		if f.Value.Type() != "bool" {
+			if value == "duration" || value == "int" {
+				value = strings.ToUpper(value)
+			}
+			form += " " + value
+			if d := shortDuration(f.DefValue); d != "" && d != "0" && d != "0s" && d != "[]" {
+				text += " (default " + d + ")"
+			}
+		}
+		g.flags = append(g.flags, flagHelp{form, text})
+	})
+	return g
+}
+
+// shortDuration drops the zeros of a duration's text: 5m0s is 5m.
+func shortDuration(s string) string {
+	if strings.HasSuffix(s, "m0s") {
+		s = strings.TrimSuffix(s, "0s")
+	}
+	if strings.HasSuffix(s, "h0m") {
+		s = strings.TrimSuffix(s, "0m")
+	}
+	return s
+}
+
+// elsewhere answers words that other tools have for what a command here does.
+var elsewhere = map[string]string{
+	"logout":  "tokenform destroy deletes a login",
+	"refresh": "tokenform apply refreshes what is due",
+	"list":    "tokenform status lists the profiles, tokenform state list the stored logins",
+	"whoami":  "tokenform status shows the account of each login",
+	"check":   "tokenform validate checks profiles, tokenform status --verify checks tokens",
+	"get":     "tokenform token prints a token",
 }
 
 // leaf returns the command of e for cobra.
@@ -227,17 +315,6 @@ func complete(root *cobra.Command, names func(files []string) []string) {
 		cmd.Flags().VisitAll(flag(cmd))
 		cmd.ValidArgsFunction = arguments(cmd, names)
 	}
-	root.InitDefaultHelpCmd()
-	if help, _, err := root.Find([]string{"help"}); err == nil {
-		var words []string
-		for _, e := range commands {
-			words = append(words, e.name+"\t"+e.short)
-		}
-		for _, t := range topics {
-			words = append(words, t.name+"\t"+t.short)
-		}
-		help.ValidArgsFunction = fixed(words)
-	}
 }
 
 // arguments completes the arguments of a command.
@@ -249,6 +326,15 @@ func arguments(cmd *cobra.Command, names func(files []string) []string) cobra.Co
 			return nil, cobra.ShellCompDirectiveDefault // the words of the command to run
 		case strings.HasPrefix(usage, "[FILE"):
 			return []string{"yaml", "yml"}, cobra.ShellCompDirectiveFilterFileExt
+		case cmd.Name() == "help" && len(args) == 0:
+			var words []string
+			for _, e := range commands {
+				words = append(words, e.name+"\t"+e.short)
+			}
+			for _, t := range help.Topics {
+				words = append(words, t.Name+"\t"+t.Short)
+			}
+			return words, cobra.ShellCompDirectiveNoFileComp
 		case cmd.Name() == "schema" && len(args) == 0:
 			return []string{"profile", "output"}, cobra.ShellCompDirectiveNoFileComp
 		case cmd.Name() == "state" && len(args) == 0:
@@ -321,19 +407,19 @@ func translated(cmd *cobra.Command, err error) error {
 	if u, ok := errors.AsType[*fault.Error](err); ok {
 		return u
 	}
-	help := cmd.CommandPath() + " --help lists the flags"
+	hint := cmd.CommandPath() + " --help lists the flags"
 	if e, ok := errors.AsType[*pflag.NotExistError](err); ok {
 		name := e.GetSpecifiedName()
 		if short := e.GetSpecifiedShortnames(); short != "" {
-			return usage("unknown flag -"+clip(name), help)
+			return usage("unknown flag -"+clip(name), hint)
 		}
 		if near := nearestFlag(cmd, name); near != "" {
-			help = "did you mean --" + near + "?"
+			hint = "did you mean --" + near + "?"
 		}
-		return usage("unknown flag --"+clip(name), help)
+		return usage("unknown flag --"+clip(name), hint)
 	}
 	if e, ok := errors.AsType[*pflag.ValueRequiredError](err); ok {
-		return usage("--"+e.GetFlag().Name+" needs a value", help)
+		return usage("--"+e.GetFlag().Name+" needs a value", hint)
 	}
 	if e, ok := errors.AsType[*pflag.InvalidValueError](err); ok {
 		message := e.Unwrap().Error()
@@ -345,15 +431,15 @@ func translated(cmd *cobra.Command, err error) error {
 		case "bool":
 			message = "must be true or false"
 		}
-		return usage("--"+e.GetFlag().Name+": "+message, help)
+		return usage("--"+e.GetFlag().Name+": "+message, hint)
 	}
 	if _, ok := errors.AsType[*pflag.InvalidSyntaxError](err); ok {
-		return usage("malformed flag", help)
+		return usage("malformed flag", hint)
 	}
 	if cmd.HasParent() && cmd.ValidateArgs([]string{"x"}) != nil {
-		return usage(cmd.Name()+" takes no arguments", help)
+		return usage(cmd.Name()+" takes no arguments", hint)
 	}
-	return usage(err.Error(), help)
+	return usage(err.Error(), hint)
 }
 
 func nearestFlag(cmd *cobra.Command, name string) string {

@@ -20,7 +20,8 @@ type command interface {
 type entry struct {
 	name, args  string // args is for the usage line; empty means that there are no arguments
 	short, long string
-	runs        bool // a command follows "--"
+	examples    string // command lines, with comments
+	runs        bool   // a command follows "--"
 	new         func() command
 }
 
@@ -28,19 +29,21 @@ const files = "[FILE|DIR|-]..."
 
 // commands lists every command, in the order in which help shows them.
 var commands = [...]entry{
-	{"init", "[FILE]", "write a commented starter profile", longInit, false, func() command { return &initCommand{} }},
-	{"validate", files, "check profiles; no network", longValidate, false, func() command { return &validate{} }},
-	{"plan", files, "say what apply would do; no network", longPlan, false, func() command { return &plan{} }},
-	{"apply", files, "bring every token to a valid state and write the outputs", longApply, false, func() command { return &apply{} }},
-	{"status", files, "show how long tokens and logins last", longStatus, false, func() command { return &status{} }},
-	{"token", files, "bring one profile to a valid state and print its token", longToken, false, func() command { return &token{} }},
-	{"exec", files + " -- COMMAND [ARG]...", "run a command with tokens in its environment", longExec, true, func() command { return &execCommand{} }},
-	{"watch", files, "keep tokens valid until stopped", longWatch, false, func() command { return &watch{} }},
-	{"import", files, "take over a refresh token from standard input or another client", longImport, false, func() command { return &importCommand{} }},
-	{"destroy", files, "delete state and the outputs tokenform wrote", longDestroy, false, func() command { return &destroy{} }},
-	{"state", "list|show|mv|rm|pull|push [NAME]...", "look after what is kept", longState, false, func() command { return &stateCommand{} }},
-	{"log", "[NAME]...", "show what runs did to tokens", longLog, false, func() command { return &logCommand{} }},
-	{"sandbox", "", "run the stand-in Spotify server on a loopback port", longSandbox, false, func() command { return &sandboxCommand{} }},
-	{"schema", "[profile|output]", "print the JSON Schema of profiles, or of --json", longSchema, false, func() command { return &schema{} }},
-	{"version", "", "print the version", "", false, func() command { return &version{} }},
+	{"init", "[FILE]", "write a commented starter profile", longInit, examplesInit, false, func() command { return &initCommand{} }},
+	{"validate", files, "check profiles; no network", longValidate, examplesValidate, false, func() command { return &validate{} }},
+	{"plan", files, "say what apply would do; no network", longPlan, examplesPlan, false, func() command { return &plan{} }},
+	{"apply", files, "bring every token to a valid state and write the outputs", longApply, examplesApply, false, func() command { return &apply{} }},
+	{"login", files, "log in to one profile, in one step or in two", longLogin, examplesLogin, false, func() command { return &loginCommand{} }},
+	{"status", files, "show how long tokens and logins last", longStatus, examplesStatus, false, func() command { return &status{} }},
+	{"token", files, "bring one profile to a valid state and print its token", longToken, examplesToken, false, func() command { return &token{} }},
+	{"exec", files + " -- COMMAND [ARG]...", "run a command with tokens in its environment", longExec, examplesExec, true, func() command { return &execCommand{} }},
+	{"watch", files, "keep tokens valid until stopped", longWatch, examplesWatch, false, func() command { return &watch{} }},
+	{"import", files, "take over a refresh token from standard input or another client", longImport, examplesImport, false, func() command { return &importCommand{} }},
+	{"destroy", files, "delete state and the outputs tokenform wrote", longDestroy, examplesDestroy, false, func() command { return &destroy{} }},
+	{"state", "list|show|mv|rm|pull|push [NAME]...", "look after what is kept", longState, examplesState, false, func() command { return &stateCommand{} }},
+	{"log", "[NAME]...", "show what runs did to tokens", longLog, examplesLog, false, func() command { return &logCommand{} }},
+	{"sandbox", "", "run the stand-in Spotify server on a loopback port", longSandbox, examplesSandbox, false, func() command { return &sandboxCommand{} }},
+	{"schema", "[profile|output]", "print the JSON Schema of profiles, or of --json", longSchema, examplesSchema, false, func() command { return &schema{} }},
+	{"help", "[COMMAND|TOPIC]", "explain a command or a topic", longHelp, examplesHelp, false, func() command { return &helpCommand{} }},
+	{"version", "", "print the version", "", "", false, func() command { return &version{} }},
 }

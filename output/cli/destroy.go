@@ -9,9 +9,13 @@ import (
 	"tokenform/flow"
 )
 
-const longDestroy = `Deletes the state of the profiles and takes back the outputs that tokenform
-wrote: JSON files that are as it left them, and its own variables in env files.
-The app stays allowed at Spotify: https://www.spotify.com/account/apps/`
+const longDestroy = `Deletes the logins of the profiles and removes the outputs that tokenform wrote: whole
+files that are unchanged since, and its own variables in env files. The app stays
+allowed at Spotify; to remove it: https://www.spotify.com/account/apps/`
+
+const examplesDestroy = `tokenform destroy                      # asks first
+tokenform destroy -p old --yes
+tokenform destroy --all                # also profiles that no file declares`
 
 type destroy struct {
 	selection

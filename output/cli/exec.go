@@ -10,19 +10,19 @@ import (
 	"tokenform/output"
 )
 
-const longExec = `Brings the profiles to a valid state, as apply does, and then runs COMMAND with
-the tokens in its environment, under the variables that the profiles' env
-outputs name; a profile without any gives SPOTIFY_ACCESS_TOKEN and
-SPOTIFY_TOKEN_EXPIRES_AT. No outputs are written. The exit code is COMMAND's;
-127 where there is no such command.
+const longExec = `Brings the profiles to a valid state, and then runs COMMAND with the tokens in its
+environment: in the variables of the profiles' env outputs, or in SPOTIFY_ACCESS_TOKEN
+and SPOTIFY_TOKEN_EXPIRES_AT. exec writes no outputs. The exit code is that of COMMAND;
+127 means that the command was not found.
 
-A command that runs longer than a token: with --restart, tokenform stays, keeps the
-tokens valid, and starts COMMAND anew when they change (SIGTERM, and SIGKILL after
---grace). With --signal it gets a signal instead, and reads the token anew itself,
-for example with tokenform token. Its own end is the end of exec.
+For a command that runs longer than a token: with --restart, tokenform keeps the tokens
+valid and restarts COMMAND when they change (SIGTERM, then SIGKILL after --grace). With
+--signal, COMMAND gets that signal instead, and reads the token itself. exec ends when
+COMMAND ends.`
 
-  tokenform exec -- node index.js
-  tokenform exec --restart -- node server.js`
+const examplesExec = `tokenform exec -- node index.js
+tokenform exec -p dev -- python app.py
+tokenform exec --restart -- node server.js`
 
 type execCommand struct {
 	selection

@@ -13,14 +13,16 @@ import (
 	"tokenform/output"
 )
 
-const longImport = `Stores a refresh token for one profile: the one on standard input, or the one in
-the token file of another Spotify client. It is tried with one refresh first.
-What token --format seed prints says when the login was made; with a bare refresh
-token --authorized-at says so, and else the warning before it ends is not given. A
-profile that has a login keeps it: destroy that first.
+const longImport = `Stores a refresh token for one profile: from standard input, or from the token file of
+another Spotify client. tokenform tries the token with one refresh first.
 
-  tokenform import < refresh-token.txt
-  tokenform import --from ~/.cache/spotify-player/user_client_token.json`
+The output of token --format seed includes the date of the login. For a bare refresh
+token, give the date with --authorized-at; without a date, tokenform cannot warn before
+the login ends. import does not replace a login: run destroy first.`
+
+const examplesImport = `tokenform import < refresh-token.txt
+tokenform import --from ~/.cache/spotify-player/user_client_token.json
+tokenform import --authorized-at 2026-11-23 < refresh-token.txt`
 
 type importCommand struct {
 	selection

@@ -15,6 +15,9 @@ file that is there; - is standard output. On a terminal it asks for the client
 id and the scopes; elsewhere the profile reads the client id from
 SPOTIFY_CLIENT_ID.`
 
+const examplesInit = `tokenform init
+tokenform init apps/dev.yaml`
+
 type initCommand struct{ file string } // "-" is standard output
 
 func (*initCommand) flags(flags) {}

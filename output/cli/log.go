@@ -7,10 +7,11 @@ import (
 	"tokenform/flow/state"
 )
 
-const longLog = `Shows what runs of tokenform did to tokens: when, which command in which process,
-what, and the serial number of what was stored. Without NAME it shows all profiles
-in the state directories of tokenform.yaml, or in --state DIR. The log is bounded, and
-holds no secret.`
+const longLog = `Shows what runs of tokenform did to logins: when, which command in which process, what,
+and the serial number of the stored login. The log is bounded and contains no secrets.`
+
+const examplesLog = `tokenform log
+tokenform log dev --json`
 
 type logCommand struct {
 	selection

@@ -7,8 +7,12 @@ import (
 	"tokenform/flow"
 )
 
-const longPlan = `Says what apply would do now, from state and outputs as they are. It changes
-nothing, takes no lock and needs no network unless --verify is given.`
+const longPlan = `Says what apply would do now. plan changes nothing, takes no lock, and needs no network
+unless --verify is given.`
+
+const examplesPlan = `tokenform plan
+tokenform plan --detailed-exitcode     # exit 2 if there is something to do
+tokenform plan --json                  # also what each profile declares`
 
 type plan struct {
 	selection

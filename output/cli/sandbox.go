@@ -12,9 +12,12 @@ import (
 	"tokenform/flow/sandbox"
 )
 
-const longSandbox = `Runs a stand-in for Spotify's login and token service on a loopback port, to
-try profiles and to test programs against. Any client id, secret and redirect
-URI that Spotify would take will do. It ends with Ctrl-C.`
+const longSandbox = `Runs a stand-in for Spotify's accounts service and Web API on a loopback port, to try
+profiles and to test programs. Any client ID and secret will do, with any redirect URI
+that Spotify would accept. Ctrl-C stops it.`
+
+const examplesSandbox = `tokenform sandbox                      # prints two lines for another terminal
+tokenform sandbox --consent --token-life 10s`
 
 type sandboxCommand struct {
 	listen               string // host:port on loopback

@@ -7,10 +7,11 @@ import (
 	"tokenform/output/terminal"
 )
 
-const longSchema = `Prints the JSON Schema (2020-12) of a profile, for editors, or with "output" that
-of what --json prints. Of the latter, version 1 is only ever added to.
+const longSchema = `Prints the JSON Schema (2020-12) of profiles, for editors, or with "output" the one of
+what --json prints. Within version 1, that output only gains fields.`
 
-  tokenform schema > profile.schema.json`
+const examplesSchema = `tokenform schema > profile.schema.json
+tokenform schema output`
 
 type schema struct{ output bool }
 

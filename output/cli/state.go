@@ -16,18 +16,19 @@ import (
 	"tokenform/flow/state"
 )
 
-const longState = `Looks after what tokenform keeps, in the state directories of the profiles of
-tokenform.yaml, or in --state DIR.
+const longState = `Looks after the stored logins: in the state directories of the profiles in
+tokenform.yaml, or in --state DIR. destroy removes outputs, too.
 
-  tokenform state list             the names, one a line
-  tokenform state show NAME        what is kept of one, as JSON without secrets
-  tokenform state mv OLD NEW       rename it: after the profile was renamed
-  tokenform state rm NAME...       forget it; the outputs stay as they are
-  tokenform state pull NAME        print it with its secrets, to take it elsewhere
-  tokenform state push NAME        store what pull printed, from standard input
+  list             the names, one per line
+  show NAME        one login, as JSON without secrets
+  mv OLD NEW       rename it, after the profile was renamed
+  rm NAME...       forget it; outputs stay as they are
+  pull NAME        print it with its secrets
+  push NAME        store what pull printed, from standard input`
 
-destroy takes the outputs back, too. A lock needs no unlocking: it ends with its
-process.`
+const examplesState = `tokenform state list
+tokenform state mv old new
+tokenform state pull dev | ssh host 'cd project && tokenform state push dev'`
 
 type stateCommand struct {
 	selection

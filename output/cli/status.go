@@ -10,10 +10,16 @@ import (
 	"tokenform/output/terminal"
 )
 
-const longStatus = `Shows for each profile how long its access token is valid and how long its
-login lasts, as far as that is known. It needs no network unless --verify is
-given. It exits with 4 where a person must log in now, and with --expires-within
-also where a login ends that soon.`
+const longStatus = `Shows for each profile how long its access token and its login last, whether the outputs
+are up to date, and which command mends what is wrong. status needs no network unless
+--verify is given.
+
+The exit code is 4 if a person must log in now, and with --expires-within also if a
+login ends that soon.`
+
+const examplesStatus = `tokenform status
+tokenform status --expires-within 30d
+tokenform status --format prometheus --output /var/lib/metrics/spotify.prom`
 
 type status struct {
 	selection

@@ -8,10 +8,12 @@ import (
 	"tokenform/output"
 )
 
-const longToken = `Brings one profile to a valid state, as apply does, and prints its token. It
-writes no outputs.
+const longToken = `Brings one profile to a valid state and prints its token. token writes no outputs.`
 
-  curl -H "Authorization: Bearer $(tokenform token)" https://api.spotify.com/v1/me`
+const examplesToken = `tokenform token
+tokenform token -p dev --min-ttl 30m
+curl -H "$(tokenform token --format header)" https://api.spotify.com/v1/me
+tokenform token --format seed          # the login, for a pipeline`
 
 type token struct {
 	selection
@@ -54,8 +56,8 @@ func (p *program) beginTokens(ctx context.Context, s selection, l loginFlags) (w
 	return p.prepare(ctx, s, l, flow.Options{Outputs: flow.LookAtOutputs}, func([]config.Profile) { p.guard() })
 }
 
-// reportFailed reports the outcomes that reportFailed, and returns the exit code. If none reportFailed,
-// reportFailed reports nothing.
+// reportFailed reports the outcomes that failed, and returns the exit code. If none
+// failed, reportFailed reports nothing.
 func (p *program) reportFailed(outcomes []flow.Outcome) int {
 	code := outcomesCode(outcomes)
 	if code != 0 {

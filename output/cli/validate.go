@@ -2,8 +2,11 @@ package cli
 
 import "context"
 
-const longValidate = `Checks profiles without network and without running any command. Everything
-that is wrong is reported at once, as file:line:column.`
+const longValidate = `Checks profiles without network and without running a command. validate reports all
+mistakes at once, as file:line:column.`
+
+const examplesValidate = `tokenform validate
+tokenform validate apps --json`
 
 type validate struct{ selection }
 

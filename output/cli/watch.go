@@ -10,10 +10,13 @@ import (
 	"tokenform/flow"
 )
 
-const longWatch = `Applies the profiles now and again whenever a token is about to expire, until it
-is stopped with Ctrl-C or SIGTERM. Temporary failures are retried with growing
-pauses. Changed profiles are read anew, at once on SIGHUP. Each thing done is one
-line on standard error, or with --json one object a line on standard output.`
+const longWatch = `Applies the profiles now, and again whenever a token is about to expire, until Ctrl-C or
+SIGTERM. Temporary failures are retried with growing pauses. Changed profiles are read
+again, at once on SIGHUP. Each event is one line on standard error, or with --json one
+object per line on standard output.`
+
+const examplesWatch = `tokenform watch
+tokenform watch apps --json`
 
 type watch struct {
 	selection

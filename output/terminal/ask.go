@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"time"
 
 	"tokenform/flow"
 )
@@ -17,6 +18,7 @@ func (l *lines) Ask(profile string, q flow.Prompt) {
 	}
 	l.line(escaped(profile + ": " + q.Reason + "; log in to Spotify " + where))
 	l.line("\n  " + q.URL + "\n")
+	l.line(escaped("your app " + q.App + " must list this redirect URI: " + q.Registered))
 	switch {
 	case q.Browser && q.Paste:
 		l.line("then wait here, or paste the address from the browser's address bar")
@@ -29,6 +31,12 @@ func (l *lines) Ask(profile string, q flow.Prompt) {
 	if l.Live && !l.Quiet && q.Browser { // the spinner would write over a long paste
 		l.start(q.Until)
 	}
+}
+
+// begun says how to go on with a login that was begun, except for the address.
+func (l *lines) begun(profile string, until time.Time, next string) {
+	l.line(escaped(profile + ": log in at this address until " + until.Local().Format("15:04") + ", in any browser"))
+	l.Hint(next)
 }
 
 // forwarding returns the argument of ssh -L that lets the browser of another machine

@@ -59,6 +59,11 @@ func (h *human) Logged(events []state.Event) {
 	}
 }
 
+func (h *human) Begun(profile, address string, until time.Time, next string) {
+	h.begun(profile, until, next)
+	h.Print(address + "\n")
+}
+
 func (h *human) Shown(t *state.Token) {
 	public := *t
 	public.Access, public.Refresh = "", ""

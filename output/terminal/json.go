@@ -100,6 +100,11 @@ func (j *jsonVoice) Imported(outcome flow.Outcome, next string) {
 
 func (j *jsonVoice) Logged(events []state.Event) { j.print(View{OK: true, Events: events}) }
 
+func (j *jsonVoice) Begun(profile, address string, until time.Time, next string) {
+	j.begun(profile, until, next)
+	j.print(View{OK: true, Login: &LoginView{profile, address, until}})
+}
+
 func (j *jsonVoice) Shown(t *state.Token) {
 	kept := config.Profile{Name: t.Profile, Grant: config.Grant(t.Grant), LoginLifetime: config.DefaultLoginLifetime}
 	j.print(View{OK: true, Profiles: []ProfileView{viewOutcome(flow.Outcome{Profile: kept, Token: t})}})

@@ -169,9 +169,9 @@ func TestErrorText(t *testing.T) {
 }
 
 func TestPromptText(t *testing.T) {
-	prompt := flow.Prompt{Reason: "not logged in yet", URL: "https://accounts.example/authorize?x", Short: "http://127.0.0.1:8888/", RedirectURI: "http://127.0.0.1:8888/callback"}
+	prompt := flow.Prompt{Reason: "not logged in yet", URL: "https://accounts.example/authorize?x", Short: "http://127.0.0.1:8888/", RedirectURI: "http://127.0.0.1:8888/callback", Registered: "http://127.0.0.1/callback", App: "0123"}
 	heard := func(listener string, q *flow.Prompt) { q.Browser, q.Paste, q.Listener = true, true, listener }
-	const both = "dev: not logged in yet; log in to Spotify in the browser, or open this address yourself:\n\n  https://accounts.example/authorize?x\n\nthen wait here, or paste the address from the browser's address bar\n"
+	const both = "dev: not logged in yet; log in to Spotify in the browser, or open this address yourself:\n\n  https://accounts.example/authorize?x\n\nyour app 0123 must list this redirect URI: http://127.0.0.1/callback\nthen wait here, or paste the address from the browser's address bar\n"
 	const ssh = both + "hint: this is an SSH session; on the machine with the browser, run: ssh -L "
 	for name, c := range map[string]struct {
 		change func(*flow.Prompt)
@@ -179,7 +179,7 @@ func TestPromptText(t *testing.T) {
 		want   string
 	}{
 		"browser": {func(q *flow.Prompt) { q.Browser = true }, "",
-			"dev: not logged in yet; log in to Spotify in the browser, or open this address yourself:\n\n  https://accounts.example/authorize?x\n\n"},
+			"dev: not logged in yet; log in to Spotify in the browser, or open this address yourself:\n\n  https://accounts.example/authorize?x\n\nyour app 0123 must list this redirect URI: http://127.0.0.1/callback\n"},
 		"both, over SSH":            {func(q *flow.Prompt) { heard("127.0.0.1:8888", q) }, "me@host", ssh + "8888:127.0.0.1:8888 me@host\n"},
 		"bound elsewhere, over SSH": {func(q *flow.Prompt) { heard("0.0.0.0:9999", q) }, "me@host", ssh + "8888:127.0.0.1:9999 me@host\n"},
 		"IPv6, over SSH": {func(q *flow.Prompt) {
@@ -192,7 +192,7 @@ func TestPromptText(t *testing.T) {
 			q.RedirectURI = "https://auth.example.com/callback"
 		}, "me@host", both},
 		"paste": {func(q *flow.Prompt) { q.Paste = true }, "me@host",
-			"dev: not logged in yet; log in to Spotify at this address:\n\n  https://accounts.example/authorize?x\n\nthen paste the address from the browser's address bar (http://127.0.0.1:8888/callback?code=…), even if that page does not load\n"},
+			"dev: not logged in yet; log in to Spotify at this address:\n\n  https://accounts.example/authorize?x\n\nyour app 0123 must list this redirect URI: http://127.0.0.1/callback\nthen paste the address from the browser's address bar (http://127.0.0.1:8888/callback?code=…), even if that page does not load\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			q := prompt

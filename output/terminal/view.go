@@ -19,6 +19,7 @@ type View struct {
 	Profiles []ProfileView  `json:"profiles,omitempty"`
 	Events   []state.Event  `json:"events,omitempty"`  // log
 	Kept     []string       `json:"kept,omitempty"`    // state list
+	Login    *LoginView     `json:"login,omitempty"`   // login --print
 	Summary  *Summary       `json:"summary,omitempty"` // plan and apply
 	Problems []ProblemView  `json:"problems,omitempty"`
 	Warnings []ReminderView `json:"warnings,omitempty"` // logins that need a person, now or soon
@@ -70,6 +71,13 @@ type ReminderView struct {
 	DaysLeft int    `json:"days_left"` // zero if a person is needed now
 	Message  string `json:"message"`
 	Hint     string `json:"hint,omitempty"`
+}
+
+// LoginView is a login that was begun.
+type LoginView struct {
+	Profile string    `json:"profile"`
+	Address string    `json:"address"` // to open in a browser
+	Until   time.Time `json:"until"`   // when it can no longer be finished; RFC 3339, UTC
 }
 
 // TokenView is the part of a token that is no secret. Times are RFC 3339 in UTC.

@@ -61,6 +61,7 @@ type Voice interface {
 	Imported(outcome flow.Outcome, next string)                         // import
 	Logged(events []state.Event)                                        // log
 	Listed(names []string)                                              // state list
+	Begun(profile, address string, until time.Time, next string)        // login --print
 	Shown(t *state.Token)                                               // state show, without secrets
 	Done(text string)                                                   // state mv, rm and push
 	Destroyed(outcomes []flow.Outcome)                                  // destroy

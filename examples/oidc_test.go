@@ -13,15 +13,15 @@ import (
 )
 
 const (
-	oidcChromium = "/usr/bin/chromium"
-	oidcSecret   = "s3cret/with+odd=bytes&a%20colon:" // form-encoded within Basic (RFC 6749 section 2.3.1)
+	chromium   = "/usr/bin/chromium"
+	oidcSecret = "s3cret/with+odd=bytes&a%20colon:" // form-encoded within Basic (RFC 6749 section 2.3.1)
 )
 
 // TestOIDC runs whole logins against oidc-provider, a certified OAuth server by other
 // authors, with Chromium as the person's browser. `npm ci` in testdata/oidc installs
 // everything that TestOIDC needs except Chromium.
 func TestOIDC(t *testing.T) {
-	oidcNeeds(t)
+	chromiumNeeds(t, "oidc", "oidc-provider")
 	t.Run("confidential", func(t *testing.T) { oidcStory(t, "confidential") })
 	t.Run("pkce", func(t *testing.T) { oidcStory(t, "public") })
 	t.Run("revoked", oidcRevoked)
@@ -31,18 +31,19 @@ func TestOIDC(t *testing.T) {
 	t.Run("client credentials", oidcClientCredentials)
 }
 
-// oidcNeeds skips the test if a needed program is not installed, or fails the test if
-// TOKENFORM_TEST_OIDC says that it must be there.
-func oidcNeeds(t *testing.T) {
+// chromiumNeeds skips if Chromium, Node.js or the packages of testdata/dir, of which
+// pkg is one, are not installed. If TOKENFORM_TEST_OIDC is "require", it fails.
+func chromiumNeeds(t *testing.T, dir, pkg string) {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
 	missing := ""
 	if out, err := exec.CommandContext(ctx, "node", "-p", "process.versions.node.split('.')[0] >= 20").Output(); err != nil || strings.TrimSpace(string(out)) != "true" {
 		missing = "node 20 or newer is not installed"
-	} else if _, err := os.Stat("testdata/oidc/node_modules/oidc-provider"); err != nil {
-		missing = "npm ci has not been run in examples/testdata/oidc"
-	} else if _, err := os.Stat(oidcChromium); err != nil {
-		missing = oidcChromium + " is not installed"
+	} else if _, err := os.Stat("testdata/" + dir + "/node_modules/" + pkg); err != nil {
+		missing = "npm ci has not been run in examples/testdata/" + dir
+	} else if _, err := os.Stat(chromium); err != nil {
+		missing = chromium + " is not installed"
 	}
 	switch {
 	case missing == "":

@@ -124,7 +124,7 @@ func (w *oidcWorld) apply(code int, flags ...string) string {
 	cmd.Dir = w.dir
 	cmd.WaitDelay = time.Second
 	cmd.Env = surroundings(w.dir, w.url, "SECRET="+w.secret(), "BROWSER=node browser.mjs %s",
-		"OIDC_CHROMIUM="+oidcChromium, "OIDC_BROWSER_DIR="+w.browser, "OIDC_BROWSER_CHOICE="+w.choice)
+		"OIDC_CHROMIUM="+chromium, "OIDC_BROWSER_DIR="+w.browser, "OIDC_BROWSER_CHOICE="+w.choice)
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	err := cmd.Run()

@@ -6,6 +6,8 @@ import (
 	"html"
 	"strings"
 	"sync"
+	"unicode"
+	"unicode/utf8"
 )
 
 // Result is the result of a login, for the page that the user ends on.
@@ -18,7 +20,7 @@ type Result struct {
 }
 
 func (o Result) page() page {
-	p := page{Mark: markFailed, Title: "Login failed", Foot: "Go on in the terminal.", Message: sentence(o.Message), Hint: sentence(o.Hint), Facts: [][2]string{{"Profile", o.Profile}, {"Account", o.Account}}}
+	p := page{Mark: markFailed, Title: "Login failed", Foot: "Continue in the terminal.", Message: sentence(o.Message), Hint: sentence(o.Hint), Facts: [][2]string{{"Profile", o.Profile}, {"Account", o.Account}}}
 	if o.OK {
 		p.Mark, p.Title, p.Foot = markDone, "Logged in", "You can close this tab."
 	}
@@ -38,19 +40,19 @@ var (
 	wrongAnswer = page{
 		Mark:    markOther,
 		Title:   "Not the login that is waiting",
-		Message: "This answer is incomplete, or belongs to another login: an old tab, or an address that was opened twice. Nothing was changed, and tokenform is still waiting.",
+		Message: "This answer is incomplete, or belongs to another login. Nothing has changed, and tokenform is still waiting.",
 		Hint:    "Open the address in the terminal again.",
 	}
 	openedElsewhere = page{
 		Mark:    markOther,
 		Title:   "Already opened",
-		Message: "Another browser, or another program on this machine, has opened this address. It leads to Spotify once.",
-		Hint:    "Open the long address in the terminal. If nobody here has opened this one, press Ctrl-C there and start again.",
+		Message: "Another browser or program on this machine has opened this address, and the address works once.",
+		Hint:    "Open the long address in the terminal. If you have not opened this one before, press Ctrl-C there and start again.",
 	}
 	alreadyAnswered = page{
 		Mark:    markOther,
 		Title:   "Already answered",
-		Message: "This login has had its answer, and only the first one counts. The terminal shows what came of it.",
+		Message: "This login already has an answer, and only the first answer counts. The terminal shows the result.",
 		Foot:    "You can close this tab.",
 	}
 	stopped = page{
@@ -61,7 +63,8 @@ var (
 	}
 )
 
-// page is a whole HTML page: no script, nothing loaded, every text escaped.
+// page is a whole HTML page: no script, nothing loaded, every text escaped, and the
+// cure before the reason.
 type page struct {
 	Mark    string // class of the sign on top
 	Title   string
@@ -81,7 +84,7 @@ func (p page) html() string {
 	var b strings.Builder
 	text := func(open, s, end string) {
 		if s != "" {
-			b.WriteString(open + html.EscapeString(oneLine(s, 600)) + end)
+			b.WriteString(open + isolate(oneLine(s, 600)) + end)
 		}
 	}
 	b.WriteString(`<!doctype html>
@@ -96,6 +99,7 @@ func (p page) html() string {
 	b.WriteString("<style>" + style + "</style>\n</head>\n<body>\n<main>\n")
 	b.WriteString(`<svg class="` + p.Mark + `" viewBox="0 0 48 48" width="48" height="48" aria-hidden="true"><circle cx="24" cy="24" r="24"/><path d="` + sign(p.Mark) + `"/></svg>` + "\n")
 	text("<h1>", p.Title, "</h1>\n")
+	text(`<p class="hint"><b>What to do</b> `, p.Hint, "</p>\n")
 	text("<p>", p.Message, "</p>\n")
 	facts := false
 	for _, fact := range p.Facts {
@@ -112,10 +116,37 @@ func (p page) html() string {
 	if facts {
 		b.WriteString("</dl>\n")
 	}
-	text(`<p class="hint"><b>What to do</b> `, p.Hint, "</p>\n")
 	text(`<p class="foot">`, p.Foot, "</p>\n")
 	b.WriteString("</main>\n<footer>tokenform</footer>\n</body>\n</html>\n")
 	return b.String()
+}
+
+// isolate returns text as HTML with each run of right-to-left words in a bdi element.
+// Else such a name would draw the brackets, digits and commas around it to its own side
+// (Unicode Standard Annex #9).
+func isolate(text string) string {
+	var b strings.Builder
+	for text != "" {
+		start := strings.IndexFunc(text, rightToLeft)
+		if start < 0 {
+			break
+		}
+		end := start // after the run's last right-to-left letter
+		for i, r := range text[start:] {
+			if rightToLeft(r) || unicode.IsMark(r) {
+				end = start + i + utf8.RuneLen(r)
+			} else if r != ' ' && r != '-' && r != '\'' {
+				break
+			}
+		}
+		b.WriteString(html.EscapeString(text[:start]) + "<bdi>" + html.EscapeString(text[start:end]) + "</bdi>")
+		text = text[end:]
+	}
+	return b.String() + html.EscapeString(text)
+}
+
+func rightToLeft(r rune) bool {
+	return unicode.IsLetter(r) && unicode.In(r, unicode.Hebrew, unicode.Arabic, unicode.Syriac, unicode.Thaana, unicode.Nko, unicode.Adlam)
 }
 
 func sign(mark string) string {

@@ -52,11 +52,11 @@ func (s *Server) request(q url.Values) (claims, *mistake) {
 		return claims{}, missing("response_type")
 	default:
 		const text = "response_type must be code"
-		return claims{}, &mistake{text, text, "The implicit grant ended on 2025-11-27. Use PKCE."}
+		return claims{}, &mistake{text: text, old: text, cure: "Use PKCE: the implicit grant ended on 2025-11-27."}
 	}
 	set, unknown := parseScopes(q.Get("scope"))
 	if unknown != "" && !s.opt.IgnoreUnknownScopes {
-		return claims{}, &mistake{"invalid scope", "Illegal scope", "There is no scope " + unknown + ". Scopes are separated by spaces."}
+		return claims{}, &mistake{"invalid scope", "Illegal scope", "Remove the scope %s, or correct its name. Separate scopes with spaces.", unknown}
 	}
 	challenge, method := q.Get("code_challenge"), q.Get("code_challenge_method")
 	if wrong := checkChallenge(challenge, method); wrong != nil {
@@ -76,12 +76,12 @@ func checkChallenge(challenge, method string) *mistake {
 	}
 	if method != "S256" {
 		const text = "code_challenge_method must be S256"
-		return &mistake{text, text, "The verifier is never sent in the open."}
+		return &mistake{text: text, old: text, cure: "Use S256: the method plain would send the verifier in the open."}
 	}
 	raw, err := base64.RawURLEncoding.Strict().DecodeString(challenge)
 	if err != nil || len(raw) != 32 || len(challenge) != 43 {
 		const text = "code_challenge is invalid"
-		return &mistake{text, text, "It is base64url of a SHA-256, 43 characters without = at the end."}
+		return &mistake{text: text, old: text, cure: "Send base64url of a SHA-256: 43 characters, without = at the end."}
 	}
 	return nil
 }
@@ -92,7 +92,7 @@ func (s *Server) consented(r *http.Request) answer {
 	c, ok := s.open(aRequest, r.PostForm.Get("request"))
 	if !ok || c.expired(s.opt.Now()) {
 		const text = "This page is too old"
-		return s.mistakePage(&mistake{text, text, "Start the login again from the app."})
+		return s.mistakePage(&mistake{text: text, old: text, cure: "Start the login again from the app."})
 	}
 	// 303 makes the browser continue with GET. 307 would post the form to the app
 	// (RFC 9700, section 4.12).

@@ -17,8 +17,12 @@ var styleHash = sync.OnceValue(func() string {
 	return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
 })
 
+// foreign returns text from outside as HTML. Its direction, which may be from right to
+// left, is its own: the words around it stay where they are.
+func foreign(text string) string { return "<bdi>" + html.EscapeString(text) + "</bdi>" }
+
 // page wraps trusted HTML. The caller must pass everything that came from outside
-// through [html.EscapeString]. A page has no script and loads nothing.
+// through [foreign] or [html.EscapeString]. A page has no script and loads nothing.
 func page(status int, title, main, formAction string) answer {
 	var b strings.Builder
 	b.WriteString(`<!DOCTYPE html>
@@ -35,7 +39,7 @@ func page(status int, title, main, formAction string) answer {
 	b.WriteString(`</style>
 </head>
 <body>
-<p class="tape"><span><b>Sandbox</b> This is not Spotify</span></p>
+<header class="tape"><span><b>Sandbox</b> This is not Spotify</span></header>
 <main>
 `)
 	b.WriteString(main)
@@ -61,10 +65,10 @@ func (s *Server) consentPage(c claims) answer {
 	first, _ := utf8.DecodeRuneInString(name)
 	var b strings.Builder
 	b.WriteString(`<h1>Let this app in?</h1>
-<p class="app"><code>` + html.EscapeString(c.Client) + `</code></p>
+<p class="app"><code>` + foreign(c.Client) + `</code></p>
 <div class="account">
-<span class="face" aria-hidden="true">` + html.EscapeString(strings.ToUpper(string(first))) + `</span>
-<div><span class="hint">Logged in as</span><b>` + html.EscapeString(name) + `</b><code>` + html.EscapeString(c.User.ID) + `</code></div>
+<span class="face" aria-hidden="true">` + foreign(strings.ToUpper(string(first))) + `</span>
+<div><span class="hint">Logged in as</span><b>` + foreign(name) + `</b><code>` + foreign(c.User.ID) + `</code></div>
 </div>
 <h2>The app will be able to</h2>
 <ul class="scopes">
@@ -80,7 +84,7 @@ func (s *Server) consentPage(c claims) answer {
 <input type="hidden" name="request" value="` + s.issue(c) + `">
 <p class="buttons"><button name="answer" value="cancel">Cancel</button><button class="allow" name="answer" value="allow">Allow</button></p>
 </form>
-<p class="hint">Then the browser goes to <code>` + html.EscapeString(c.Redirect) + `</code></p>
+<p class="hint">Then the browser goes to <code>` + foreign(c.Redirect) + `</code></p>
 `)
 	return page(http.StatusOK, "Let this app in?", b.String(), "'self' "+formTarget(c.Redirect))
 }
@@ -90,10 +94,12 @@ func (s *Server) mistakePage(m *mistake) answer {
 	if s.opt.OldErrors {
 		return plain(http.StatusBadRequest, m.old)
 	}
-	return page(http.StatusBadRequest, "Error", `<h1>Error</h1>
+	cure := strings.Replace(html.EscapeString(m.cure), "%s", foreign(m.value), 1)
+	return page(http.StatusBadRequest, "This login cannot start", `<h1>This login cannot start</h1>
+<p>`+cure+`</p>
+<p class="label">The error, in Spotify’s words</p>
 <p class="said">`+html.EscapeString(m.text)+`</p>
-<p>`+html.EscapeString(m.cure)+`</p>
-<p class="hint">The browser stays here: an app that waits for an answer gets none.</p>
+<p class="hint">The browser stays here. An app that waits for an answer gets none.</p>
 `, "'none'")
 }
 
@@ -114,12 +120,12 @@ tokenform apply</pre>
 		b.WriteString("<h2>Apps</h2>\n<dl>\n")
 		demo := DemoApp()
 		for _, a := range s.opt.Apps {
-			b.WriteString(`<dt>Client ID</dt><dd><code>` + html.EscapeString(a.ID) + "</code></dd>\n")
+			b.WriteString(`<dt>Client ID</dt><dd><code>` + foreign(a.ID) + "</code></dd>\n")
 			if a.ID == demo.ID && a.Secret == demo.Secret {
 				b.WriteString(`<dt>Secret</dt><dd><code>` + demo.Secret + "</code></dd>\n")
 			}
 			for _, uri := range a.RedirectURIs {
-				b.WriteString(`<dt>Redirect URI</dt><dd><code>` + html.EscapeString(uri) + "</code></dd>\n")
+				b.WriteString(`<dt>Redirect URI</dt><dd><code>` + foreign(uri) + "</code></dd>\n")
 			}
 		}
 		b.WriteString("</dl>\n")

@@ -9,32 +9,33 @@ import (
 // mistake is an error in a request to /authorize. The server shows a mistake on its
 // own page and never sends it to the redirect URI, which may be the mistake.
 type mistake struct {
-	text string // as Spotify shows it since about May 2026
-	old  string // as Spotify showed it before
-	cure string // tells the person in front of the sandbox what to do
+	text  string // as Spotify shows it since about May 2026
+	old   string // as Spotify showed it before
+	cure  string // tells the person in front of the sandbox what to do; %s stands for value
+	value string // what the cure quotes from the request; empty means nothing
 }
 
 func missing(parameter string) *mistake {
 	text := "Missing required parameter: " + parameter
-	return &mistake{text, text, "Every login needs this parameter."}
+	return &mistake{text: text, old: text, cure: "Add this parameter: every login needs it."}
 }
 
 func unknownClient() *mistake {
 	const text = "INVALID_CLIENT: Invalid client"
-	return &mistake{text, text, "No app has this client ID. Copy it from the dashboard again."}
+	return &mistake{text: text, old: text, cure: "Copy the client ID from the dashboard again: no app has this one."}
 }
 
 func notMatching(uri string) *mistake {
 	return &mistake{
 		"redirect_uri: Not matching configuration", "INVALID_CLIENT: Invalid redirect URI",
-		"The app has no redirect URI that reads exactly " + uri + ". Path, port and a slash at the end count. Register it in the dashboard, and press Save.",
+		"Register exactly this redirect URI in the dashboard, and press Save: %s. Path, port and a slash at the end count.", uri,
 	}
 }
 
 func insecure(string) *mistake {
 	return &mistake{
-		"redirect_uri: Insecure", "INVALID_CLIENT: Insecure redirect URI",
-		"Only https is accepted, or http on 127.0.0.1 or [::1]. The name localhost is refused: write 127.0.0.1.",
+		text: "redirect_uri: Insecure", old: "INVALID_CLIENT: Insecure redirect URI",
+		cure: "Use https, or http on 127.0.0.1 or [::1]. Instead of the name localhost, write 127.0.0.1.",
 	}
 }
 

@@ -27,7 +27,7 @@ code, pre { font: .875em/1.5 ui-monospace, "SF Mono", Menlo, Consolas, "DejaVu S
   background: repeating-linear-gradient(-45deg, var(--mark) 0 1.1rem, var(--tape) 1.1rem 2.2rem);
 }
 .tape span { display: inline-block; padding: .2rem 1rem; border-radius: 99px; background: var(--tape); color: #fff; font-size: .9rem; }
-.tape b { margin-right: .5rem; color: var(--mark); letter-spacing: .08em; text-transform: uppercase; }
+.tape b { margin-inline-end: .5rem; color: var(--mark); letter-spacing: .08em; text-transform: uppercase; }
 main {
   width: min(100% - 2rem, 32rem); margin: 2.5rem 0 1.5rem; padding: 2rem;
   background: var(--card); border: 1px solid var(--line); border-radius: 1rem;
@@ -55,17 +55,18 @@ h1 + p { margin-top: .5rem; }
 .scopes code { color: var(--soft); font-size: .8rem; }
 .buttons { display: flex; gap: .75rem; margin: 1.5rem 0 1rem; }
 button {
-  flex: 1; padding: .75rem 1rem; border: 1px solid var(--line); border-radius: .6rem;
+  flex: 1; padding: .75rem 1rem; border: 1px solid var(--soft); border-radius: .6rem;
   background: transparent; color: inherit; font: inherit; font-weight: 600; cursor: pointer;
 }
-button:hover { border-color: var(--soft); }
-button:focus-visible { outline: 3px solid var(--mark); outline-offset: 2px; }
+button:hover { border-color: var(--ink); }
+button:focus-visible { outline: 3px solid var(--ink); outline-offset: 2px; }
 .allow, .allow:hover { border-color: var(--go); background: var(--go); color: var(--go-ink); }
 .allow:hover { filter: brightness(1.08); }
-.said { margin: 1rem 0; padding: .8rem 1rem; border-left: 4px solid var(--bad); background: var(--paper); font-weight: 600; overflow-wrap: anywhere; }
+.label { margin-top: 1.75rem; font-size: .8rem; font-weight: 600; color: var(--soft); }
+.said { margin: .5rem 0 1rem; padding: .8rem 1rem; border-left: 4px solid var(--bad); background: var(--paper); font-weight: 600; overflow-wrap: anywhere; }
 .said ~ .hint { margin-top: 1rem; }
 p + p { overflow-wrap: anywhere; }
-pre { padding: .9rem 1rem; overflow-x: auto; overflow-wrap: normal; font-size: .78rem; border-radius: .6rem; background: var(--paper); }
+pre { padding: .9rem 1rem; white-space: pre-wrap; font-size: .78rem; border-radius: .6rem; background: var(--paper); }
 dl { display: grid; grid-template-columns: max-content 1fr; align-items: baseline; gap: .35rem 1.25rem; }
 dt { color: var(--soft); font-size: .9rem; }
 dd { min-width: 0; }

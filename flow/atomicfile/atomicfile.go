@@ -339,6 +339,12 @@ func open(tmp, target string, mode fs.FileMode, old fs.FileInfo) (*Pending, erro
 		return nil, err
 	}
 	p := &Pending{target: target, f: f}
+	switch {
+	case old != nil:
+		protectLike(tmp, target)
+	case mode&0o077 == 0:
+		Protect(tmp)
+	}
 	if old != nil {
 		owner, group := keepOwner(f, old)
 		p.taken = !owner

@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
+
+	"github.com/gofrs/flock"
 )
 
 func rename(from, to string) error { return os.Rename(from, to) }
@@ -34,6 +36,12 @@ func syncDir(dir string) error {
 	}
 	return err
 }
+
+// Protect has nothing to do: the mode of a file says who may read the file.
+func Protect(string) {}
+
+// protectLike has nothing to do: the mode says it.
+func protectLike(string, string) {}
 
 // keepOwner gives f the owner and the group of old as far as this user may, and
 // reports which of them f has.
@@ -78,6 +86,15 @@ const noFollow = syscall.O_NOFOLLOW
 func mine(info fs.FileInfo) bool {
 	sys, ok := info.Sys().(*syscall.Stat_t)
 	return !ok || sys.Uid == 0 || int(sys.Uid) == os.Geteuid()
+}
+
+// lockerOf returns the lock of dir. fallen reports whether the lock is already another one
+// than that of the directory itself.
+func lockerOf(dir string) (lock locker, fallen bool) {
+	if file := privateLock(dir); file != "" {
+		return flock.New(file, flock.SetPermissions(0o600)), true
+	}
+	return flock.New(dir, flock.SetFlag(os.O_RDONLY)), false
 }
 
 // privateLock returns the file of this user's own whose lock stands for that of dir, if

@@ -111,6 +111,9 @@ func (s *Store) create() error {
 		return unusable(s.dir, err, "make its parent writable, or put state elsewhere with --state DIR")
 	}
 	made := errors.Is(before, fs.ErrNotExist)
+	if made {
+		atomicfile.Protect(s.dir)
+	}
 	if err := s.trust(); err != nil && !made { // else it is judged by what is made in it
 		return err
 	}

@@ -2,6 +2,7 @@ package output
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -42,8 +43,16 @@ func TestE3Pieces(t *testing.T) {
 	}
 }
 
+func needsShell(t *testing.T) {
+	t.Helper()
+	if _, err := exec.LookPath("sh"); err != nil {
+		t.Skip("no sh here")
+	}
+}
+
 // TestE3Background: a background child that keeps standard error open is no failure.
 func TestE3Background(t *testing.T) {
+	needsShell(t)
 	d := newDisk(t, config.Output{Type: config.CommandOutput, Shown: "sh", Command: []string{"sh", "-c", "cat >/dev/null; sleep 5 &"}, Value: "access_token"})
 	d.p.Outputs[0].Path = ""
 	made, err := d.files.Write(t.Context(), d.p, someToken(), nil)
@@ -112,6 +121,7 @@ func TestE5LeftByAKill(t *testing.T) {
 // TestChanged checks that with when: changed a command runs only if the login is not that of
 // the profile's refresh_token, on a machine that keeps no state.
 func TestChanged(t *testing.T) {
+	needsShell(t)
 	t.Parallel()
 	tok := someToken()
 	for name, c := range map[string]struct {

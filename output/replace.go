@@ -320,7 +320,7 @@ func (at place) wrap(err error) error {
 		e.Hint = "mount it writable, or name another path in the profile"
 	case errors.Is(err, atomicfile.ErrTooLarge):
 		e.Err, e.Hint = errors.New("larger than 16 MiB"), "name another path in the profile, or move away what is there"
-	case errors.Is(err, syscall.ENOSPC):
+	case errors.Is(e.Err, syscall.ENOSPC):
 		e.Hint = "make room on the disk and try again"
 	}
 	return e

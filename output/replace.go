@@ -107,7 +107,7 @@ func (f *Files) put(ctx context.Context, profile string, jobs ...job) (made []fl
 		return nil, errors.Join(errs...)
 	}
 	for _, j := range due {
-		if err := os.MkdirAll(filepath.Dir(j.path), 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		if err := atomicfile.MkdirAll(filepath.Dir(j.path)); err != nil && !errors.Is(err, fs.ErrExist) {
 			return nil, j.wrap(err)
 		}
 	}
@@ -265,9 +265,16 @@ func (f *Files) commit(profile string, r replacement) error {
 		f.Warn(profile, r.shown+" belongs to another user, who can read the token", "give it an output of your own if that is not meant")
 	case inPlace:
 		f.Warn(profile, r.shown+" cannot be replaced and was rewritten in place: a crash in that moment would have damaged it",
-			"mount its directory instead of the single file, or make the directory writable")
+			inPlaceHint())
 	}
 	return err
+}
+
+func inPlaceHint() string {
+	if runtime.GOOS == "windows" {
+		return "close the program that has it open, or make it and its directory writable"
+	}
+	return "mount its directory instead of the single file, or make the directory writable"
 }
 
 // keepBefore copies somebody else's token file to NAME.before, where nothing is yet.

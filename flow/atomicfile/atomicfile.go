@@ -326,25 +326,21 @@ func begin(path, room string, mode fs.FileMode) (p *Pending, target string, exis
 
 // open makes tmp the temporary file of target, with target's final owner and mode.
 func open(tmp, target string, mode fs.FileMode, old fs.FileInfo) (*Pending, error) {
-	// O_EXCL follows no link that somebody may have planted.
-	const flags = os.O_WRONLY | os.O_CREATE | os.O_EXCL
-	f, err := os.OpenFile(tmp, flags, 0o600)
+	replaces := ""
+	if old != nil {
+		replaces = target
+	}
+	f, err := create(tmp, replaces)
 	if errors.Is(err, fs.ErrExist) { // of a killed process
 		if _, err := unlink(tmp); err != nil {
 			return nil, fmt.Errorf("%s is in the way: %w", tmp, cause(err))
 		}
-		f, err = os.OpenFile(tmp, flags, 0o600)
+		f, err = create(tmp, replaces)
 	}
 	if err != nil {
 		return nil, err
 	}
 	p := &Pending{target: target, f: f}
-	switch {
-	case old != nil:
-		protectLike(tmp, target)
-	case mode&0o077 == 0:
-		Protect(tmp)
-	}
 	if old != nil {
 		owner, group := keepOwner(f, old)
 		p.taken = !owner

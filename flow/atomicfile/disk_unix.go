@@ -37,11 +37,14 @@ func syncDir(dir string) error {
 	return err
 }
 
-// Protect has nothing to do: the mode of a file says who may read the file.
-func Protect(string) {}
+// MkdirAll makes the directory dir and those above it, each for this user alone.
+func MkdirAll(dir string) error { return os.MkdirAll(dir, 0o700) }
 
-// protectLike has nothing to do: the mode says it.
-func protectLike(string, string) {}
+// create makes the file path, which nobody else may read yet. O_EXCL follows no link that
+// somebody may have planted.
+func create(path, _ string) (*os.File, error) {
+	return os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+}
 
 // keepOwner gives f the owner and the group of old as far as this user may, and
 // reports which of them f has.

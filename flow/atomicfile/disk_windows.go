@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"syscall"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/windows"
 )
@@ -88,46 +89,72 @@ func (l *lockFile) TryLock() (bool, error) {
 // Close releases the lock.
 func (l *lockFile) Close() error { return windows.CloseHandle(l.handle) }
 
-// Protect gives path, and what will be made in it, to this user, to the system and to
-// administrators alone. A directory's files are made with the access that the directory
-// hands down, and outside the user's folder that is mostly everybody's. Some file systems
-// keep no access lists, so that Protect does what it can.
-func Protect(path string) {
+// MkdirAll makes the directory dir and those above it, each for this user alone.
+func MkdirAll(dir string) error {
+	if info, err := os.Stat(dir); err == nil && info.IsDir() {
+		return nil
+	}
+	if above := filepath.Dir(dir); above != dir {
+		if err := MkdirAll(above); err != nil {
+			return err
+		}
+	}
+	path, err := windows.UTF16PtrFromString(dir)
+	if err == nil {
+		err = windows.CreateDirectory(path, attributes(private()))
+	}
+	if info, missing := os.Stat(dir); err != nil && (missing != nil || !info.IsDir()) {
+		return &fs.PathError{Op: "mkdir", Path: dir, Err: err}
+	}
+	return nil
+}
+
+// create makes the file path, with the access list of the file replaces, or if that is
+// empty, for this user alone.
+func create(path, replaces string) (*os.File, error) {
+	access := private()
+	if replaces != "" {
+		access, _ = windows.GetNamedSecurityInfo(replaces, windows.SE_FILE_OBJECT, windows.DACL_SECURITY_INFORMATION)
+	}
+	name, err := windows.UTF16PtrFromString(path)
+	if err != nil {
+		return nil, &fs.PathError{Op: "open", Path: path, Err: err}
+	}
+	const share = windows.FILE_SHARE_READ | windows.FILE_SHARE_WRITE
+	handle, err := windows.CreateFile(name, windows.GENERIC_WRITE, share, attributes(access), windows.CREATE_NEW, windows.FILE_ATTRIBUTE_NORMAL, 0)
+	if err != nil {
+		return nil, &fs.PathError{Op: "open", Path: path, Err: err}
+	}
+	return os.NewFile(uintptr(handle), path), nil
+}
+
+// attributes are those of a file with an access list. nil means the list that the directory
+// hands down.
+func attributes(access *windows.SECURITY_DESCRIPTOR) *windows.SecurityAttributes {
+	if access == nil {
+		return nil
+	}
+	return &windows.SecurityAttributes{Length: uint32(unsafe.Sizeof(windows.SecurityAttributes{})), SecurityDescriptor: access}
+}
+
+// private returns the access list for this user, the system and administrators alone, or nil
+// if it is not known who this user is. What a directory outside the user's folder hands down
+// is mostly for everybody. File systems without access lists take no notice.
+func private() *windows.SECURITY_DESCRIPTOR {
 	user, err := windows.GetCurrentProcessToken().GetTokenUser()
 	if err != nil {
-		return
+		return nil
 	}
-	// P keeps what the parent hands down out; OICI hands it on to files and directories; FA
-	// is full access; SY and BA are the system and administrators (Security Descriptor
-	// Definition Language).
+	// P keeps out what the parent hands down; OICI hands the rights on to files and
+	// directories; FA is full access; SY and BA are the system and administrators (Security
+	// Descriptor Definition Language).
 	list := "D:P"
 	for _, who := range []string{user.User.Sid.String(), "SY", "BA"} {
 		list += "(A;OICI;FA;;;" + who + ")"
 	}
-	descriptor, err := windows.SecurityDescriptorFromString(list)
+	access, err := windows.SecurityDescriptorFromString(list)
 	if err != nil {
-		return
+		return nil
 	}
-	if access, _, err := descriptor.DACL(); err == nil {
-		_ = windows.SetNamedSecurityInfo(path, windows.SE_FILE_OBJECT, windows.DACL_SECURITY_INFORMATION|windows.PROTECTED_DACL_SECURITY_INFORMATION, nil, nil, access, nil)
-	}
-}
-
-// protectLike gives path the access list of old.
-func protectLike(path, old string) {
-	descriptor, err := windows.GetNamedSecurityInfo(old, windows.SE_FILE_OBJECT, windows.DACL_SECURITY_INFORMATION)
-	if err != nil {
-		return
-	}
-	control, _, err := descriptor.Control()
-	if err != nil {
-		return
-	}
-	var parent windows.SECURITY_INFORMATION = windows.UNPROTECTED_DACL_SECURITY_INFORMATION
-	if control&windows.SE_DACL_PROTECTED != 0 {
-		parent = windows.PROTECTED_DACL_SECURITY_INFORMATION
-	}
-	if access, _, err := descriptor.DACL(); err == nil {
-		_ = windows.SetNamedSecurityInfo(path, windows.SE_FILE_OBJECT, windows.DACL_SECURITY_INFORMATION|parent, nil, nil, access, nil)
-	}
+	return access
 }

@@ -101,7 +101,7 @@ func unusable(path string, err error, usual string) error {
 // the project's own .gitignore.
 func (s *Store) create() error {
 	_, before := os.Lstat(s.dir)
-	if err := os.MkdirAll(s.dir, 0o700); err != nil {
+	if err := atomicfile.MkdirAll(s.dir); err != nil {
 		if err := s.trust(); err != nil {
 			return err // a file is in its place
 		}
@@ -111,9 +111,6 @@ func (s *Store) create() error {
 		return unusable(s.dir, err, "make its parent writable, or put state elsewhere with --state DIR")
 	}
 	made := errors.Is(before, fs.ErrNotExist)
-	if made {
-		atomicfile.Protect(s.dir)
-	}
 	if err := s.trust(); err != nil && !made { // else it is judged by what is made in it
 		return err
 	}

@@ -102,4 +102,13 @@ What may be overwritten or deleted:
 
 Files are compared as files, whatever their paths. A project that is moved or
 copied takes along what was written in it, and leaves alone what is outside.
-A state directory holds nothing else: one with other files in it is refused.`
+A state directory holds nothing else: one with other files in it is refused.
+
+A token is on the disk before anybody sees it: fsync(2) of the file and of its
+directory, on macOS fcntl F_FULLFSYNC, which empties the drive's cache as well; on
+Windows FlushFileBuffers of the file alone, as directories cannot be flushed.
+
+On Windows files have no mode. What tokenform makes there has an access list for
+this user, the system and administrators, also outside the user's own folder;
+what is there already keeps its list. FAT and exFAT keep no lists: everybody who
+can use the machine can read such a drive.`

@@ -2,8 +2,10 @@ package config
 
 import (
 	"fmt"
+	"os"
 	"path"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -132,7 +134,10 @@ func (d *document) name(root *node, fs fields, single bool) (string, Pos) {
 	const hint = "use a-z, 0-9, dot, underscore and hyphen; start with a letter or digit"
 	if f := fs.get("profile"); f != nil {
 		s, ok := d.shown(f.node, "profile")
-		if ok && !IsProfileName(s) {
+		switch {
+		case ok && isProfileName(s) && !canBeFile(s+".json"):
+			d.report(f.node, "choose another name", "%s cannot be a profile's name on Windows, where it names a device", f.node.quoted())
+		case ok && !IsProfileName(s):
 			d.report(f.node, hint, "%s cannot be a profile's name", f.node.quoted())
 		}
 		return s, d.file.at(f.node)
@@ -162,9 +167,12 @@ func defaultName(file string) string {
 	return base
 }
 
-// IsProfileName reports whether s can name a profile. The length is limited
-// because the name becomes a file's name.
-func IsProfileName(s string) bool {
+// IsProfileName reports whether s can name a profile, on this system.
+func IsProfileName(s string) bool { return isProfileName(s) && canBeFile(s+".json") }
+
+// isProfileName is IsProfileName for any system. The length is limited because the name
+// becomes a file's name.
+func isProfileName(s string) bool {
 	for i := range len(s) {
 		c := s[i]
 		if !('a' <= c && c <= 'z' || '0' <= c && c <= '9' || i > 0 && (c == '.' || c == '_' || c == '-')) {
@@ -173,6 +181,11 @@ func IsProfileName(s string) bool {
 	}
 	return s != "" && len(s) <= 200
 }
+
+// canBeFile reports whether a file can have this name. On Windows, con and its like are
+// devices, on older ones with any extension, and what follows a colon is another stream of
+// the file.
+func canBeFile(name string) bool { return runtime.GOOS != "windows" || filepath.IsLocal(name) }
 
 // grant returns the declared grant, or the default. The default depends on
 // whether the client has a secret.
@@ -329,8 +342,11 @@ func (d *document) path(n *node, name string) (string, bool) {
 }
 
 func absolute(dir, path string) string {
-	if filepath.IsAbs(path) {
+	switch {
+	case filepath.IsAbs(path):
 		return filepath.Clean(path)
+	case path != "" && os.IsPathSeparator(path[0]): // on Windows, of the same drive
+		return filepath.Clean(filepath.VolumeName(dir) + path)
 	}
 	return filepath.Join(dir, path)
 }

@@ -59,7 +59,7 @@ func TestGolden(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			_, problems := Load(t.Context(), Sources{Env: testEnv, Dir: dir}, []string{name})
-			got := show(problems)
+			got := filepath.ToSlash(show(problems))
 			if strings.Contains(got, "CANARY") {
 				t.Errorf("a secret is shown:\n%s", got)
 			}

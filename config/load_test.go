@@ -130,7 +130,7 @@ outputs:
 	if got[0].RefreshToken != nil {
 		t.Error("an empty refresh_token is a seed")
 	}
-	if at := got[0].Pos.String(); at != filepath.Join("p", "dev.yaml")+":2:1" {
+	if at := got[0].Pos.String(); at != "p/dev.yaml:2:1" {
 		t.Errorf("the profile stands at %s", at)
 	}
 }

@@ -206,6 +206,10 @@ func (d *document) outputPath(o *Output, n *node, fs fields) {
 		d.report(f.node, "write the path of a file", "path is a directory")
 		return
 	}
+	if !canBeFile(filepath.Base(path)) {
+		d.report(f.node, "write another name", "path: on Windows, %s is no name of a file", printable(filepath.Base(path)))
+		return
+	}
 	o.Path, o.Shown = path, f.node.value
 }
 

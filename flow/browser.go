@@ -31,7 +31,8 @@ func OpenBrowser(preferred, url string) error {
 		return err
 	}
 	var err error
-	programs := filepath.SplitList(preferred)
+	// filepath.SplitList would take the quotes away on Windows.
+	programs := strings.Split(preferred, string(filepath.ListSeparator))
 	if isFile(preferred) {
 		programs = []string{preferred}
 	}

@@ -4,7 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -17,13 +19,31 @@ import (
 	"tokenform/flow/state"
 )
 
+// TestMain lets the test binary play a notifier: Windows has no shell.
+func TestMain(m *testing.M) {
+	if len(os.Args) != 3 || os.Args[1] != "append" {
+		os.Exit(m.Run())
+	}
+	f, err := os.OpenFile(os.Args[2], os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
+	if err == nil {
+		_, err = io.Copy(f, os.Stdin)
+	}
+	if err != nil {
+		os.Exit(1)
+	}
+}
+
 // notified adds a notifier that appends each notice to a file.
 func (w *world) notified(on ...string) func(*config.Profile) {
 	if on == nil {
 		on = config.NotifyEvents
 	}
+	self, err := os.Executable()
+	if err != nil {
+		w.Fatal(err)
+	}
 	return func(p *config.Profile) {
-		p.Notify = append(p.Notify, config.Notifier{On: on, Command: []string{"sh", "-c", `cat >>"$1"`, "sh", filepath.Join(w.dir, "notices")}, Dir: w.dir})
+		p.Notify = append(p.Notify, config.Notifier{On: on, Command: []string{self, "append", filepath.Join(w.dir, "notices")}, Dir: w.dir})
 	}
 }
 
@@ -113,6 +133,13 @@ func TestNotify(t *testing.T) {
 	w.gets()
 }
 
+func needs(t *testing.T, program string) {
+	t.Helper()
+	if _, err := exec.LookPath(program); err != nil {
+		t.Skipf("no %s here", program)
+	}
+}
+
 // TestNotifierTrouble checks that a notifier which fails, hangs or prints without end
 // does no harm.
 func TestNotifierTrouble(t *testing.T) {
@@ -127,6 +154,9 @@ func TestNotifierTrouble(t *testing.T) {
 		"leaves a child": {[]string{"sh", "-c", "sleep 5 &"}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
+			if name != "is missing" {
+				needs(t, c.command[0])
+			}
 			w := newWorld(t, sandbox.Options{})
 			p := w.profile(func(p *config.Profile) {
 				p.Notify = []config.Notifier{{On: config.NotifyEvents, Command: c.command, Dir: w.dir}}
@@ -143,6 +173,7 @@ func TestNotifierTrouble(t *testing.T) {
 		})
 	}
 	t.Run("hangs", func(t *testing.T) {
+		needs(t, "sleep")
 		w := newWorld(t, sandbox.Options{})
 		p := w.profile(func(p *config.Profile) {
 			p.Notify = []config.Notifier{{On: config.NotifyEvents, Command: []string{"sleep", "600"}, Dir: w.dir}}

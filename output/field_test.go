@@ -2,6 +2,7 @@ package output
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -43,9 +44,16 @@ func TestE3Pieces(t *testing.T) {
 	}
 }
 
-// TestE3Background checks that a background process that keeps standard error open is
-// no failure.
+func needsShell(t *testing.T) {
+	t.Helper()
+	if _, err := exec.LookPath("sh"); err != nil {
+		t.Skip("no sh here")
+	}
+}
+
+// TestE3Background: a background child that keeps standard error open is no failure.
 func TestE3Background(t *testing.T) {
+	needsShell(t)
 	d := newDisk(t, config.Output{Type: config.CommandOutput, Shown: "sh", Command: []string{"sh", "-c", "cat >/dev/null; sleep 5 &"}, Value: "access_token"})
 	d.p.Outputs[0].Path = ""
 	made, err := d.files.Write(t.Context(), d.p, someToken(), nil)
@@ -116,6 +124,7 @@ func TestE5LeftByAKill(t *testing.T) {
 // TestChanged checks when: changed on a machine that keeps no state: the command must
 // run only if the login is not that of the profile's refresh_token.
 func TestChanged(t *testing.T) {
+	needsShell(t)
 	t.Parallel()
 	tok := someToken()
 	for name, c := range map[string]struct {

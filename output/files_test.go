@@ -107,7 +107,7 @@ func (d *disk) lacks(name string) {
 func (d *disk) warned(want ...string) {
 	d.Helper()
 	for i := range want {
-		want[i] = strings.ReplaceAll(want[i], "DIR", d.dir)
+		want[i] = strings.ReplaceAll(want[i], "DIR/", d.dir+string(filepath.Separator))
 	}
 	if diff := cmp.Diff(want, d.warn); diff != "" {
 		d.Errorf("warnings (-want +got):\n%s", diff)
@@ -178,7 +178,7 @@ func (d *disk) says(list []flow.Change, want ...string) {
 		got = append(got, s)
 	}
 	for i := range want {
-		want[i] = strings.ReplaceAll(want[i], "DIR", d.dir)
+		want[i] = strings.ReplaceAll(want[i], "DIR/", d.dir+string(filepath.Separator))
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		d.Errorf("changes (-want +got):\n%s", diff)
@@ -564,12 +564,16 @@ func TestErrors(t *testing.T) {
 	}
 	check := func(err error, want []string) {
 		t.Helper()
+		if err == nil {
+			t.Errorf("no error, want %q", want)
+			return
+		}
 		var got []string
-		for _, e := range err.(interface{ Unwrap() []error }).Unwrap() {
+		for _, e := range fault.Split(err) {
 			got = append(got, e.Error()+" | "+fault.HintOf(e))
 		}
 		for i := range got {
-			got[i] = strings.ReplaceAll(got[i], d.dir, "DIR")
+			got[i] = filepath.ToSlash(strings.ReplaceAll(got[i], d.dir, "DIR"))
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("errors (-want +got):\n%s", diff)

@@ -107,7 +107,7 @@ func (f *Files) put(ctx context.Context, profile string, jobs ...fileJob) (made 
 		return nil, errors.Join(errs...)
 	}
 	for _, j := range due {
-		if err := os.MkdirAll(filepath.Dir(j.path), 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		if err := atomicfile.MkdirAll(filepath.Dir(j.path)); err != nil && !errors.Is(err, fs.ErrExist) {
 			return nil, j.wrap(err)
 		}
 	}
@@ -266,13 +266,19 @@ func (f *Files) commit(profile string, r replacement) error {
 		f.Warn(profile, r.shown+" belongs to another user, who can read the token", "use another path if that is not intended")
 	case inPlace:
 		f.Warn(profile, r.shown+" cannot be replaced, so it was rewritten in place: a crash at that moment would have damaged it",
-			"mount its directory instead of the single file, or make the directory writable")
+			inPlaceHint())
 	}
 	return err
 }
 
-// keepBefore copies somebody else's token file to NAME.before, if there is no such file
-// yet.
+func inPlaceHint() string {
+	if runtime.GOOS == "windows" {
+		return "close the program that has it open, or make it and its directory writable"
+	}
+	return "mount its directory instead of the single file, or make the directory writable"
+}
+
+// keepBefore copies somebody else's token file to NAME.before, where nothing is yet.
 func (f *Files) keepBefore(profile string, r replacement) error {
 	path, shown := r.path+".before", r.shown+".before"
 	now, _, err := atomicfile.Read(path, maxFile)
@@ -321,7 +327,7 @@ func (at place) wrap(err error) error {
 		e.Hint = "mount it writable, or name another path in the profile"
 	case errors.Is(err, atomicfile.ErrTooLarge):
 		e.Err, e.Hint = errors.New("larger than 16 MiB"), "name another path in the profile, or move away what is there"
-	case errors.Is(err, syscall.ENOSPC):
+	case errors.Is(e.Err, syscall.ENOSPC):
 		e.Hint = "free some disk space and try again"
 	}
 	return e

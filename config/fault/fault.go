@@ -117,16 +117,16 @@ func Split(err error) []error {
 
 // Cause returns err without the path or the program that a message names
 // already: "no such file or directory" instead of "open .env: no such file or
-// directory".
+// directory". On Windows, Cause uses these words instead of those of the system.
 func Cause(err error) error {
 	if e, ok := errors.AsType[*fs.PathError](err); ok {
-		return e.Err
+		return plain(e.Err)
 	}
 	if e, ok := errors.AsType[*os.LinkError](err); ok {
-		return e.Err
+		return plain(e.Err)
 	}
 	if e, ok := errors.AsType[*exec.Error](err); ok {
-		return e.Err
+		return plain(e.Err)
 	}
-	return err
+	return plain(err)
 }

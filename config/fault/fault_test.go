@@ -53,7 +53,7 @@ func TestSeveralErrors(t *testing.T) {
 
 func TestCause(t *testing.T) {
 	_, err := os.Open(filepath.Join(t.TempDir(), "missing"))
-	if got := fault.Cause(err); got != syscall.ENOENT {
+	if got := fault.Cause(err); !errors.Is(got, syscall.ENOENT) || got.Error() != "no such file or directory" {
 		t.Errorf("cause %v", got)
 	}
 	plain := errors.New("x")

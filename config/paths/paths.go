@@ -153,6 +153,10 @@ func Target(path string) (string, error) {
 			path = link
 			continue
 		}
+		if link != "" && os.IsPathSeparator(link[0]) { // on Windows, of the link's own drive
+			path = filepath.VolumeName(path) + link
+			continue
+		}
 		// The link is relative to where its directory really is, which matters if the
 		// link starts with "..".
 		dir, _ := filepath.Split(path)

@@ -328,14 +328,16 @@ func begin(path, room string, mode fs.FileMode) (p *Pending, target string, exis
 
 // open makes tmp the temporary file of target, with target's final owner and mode.
 func open(tmp, target string, mode fs.FileMode, old fs.FileInfo) (*Pending, error) {
-	// O_EXCL follows no link that somebody may have planted.
-	const flags = os.O_WRONLY | os.O_CREATE | os.O_EXCL
-	f, err := os.OpenFile(tmp, flags, 0o600)
-	if errors.Is(err, fs.ErrExist) { // left by a killed process
+	replaces := ""
+	if old != nil {
+		replaces = target
+	}
+	f, err := create(tmp, replaces)
+	if errors.Is(err, fs.ErrExist) { // of a killed process
 		if _, err := unlink(tmp); err != nil {
 			return nil, fmt.Errorf("%s is in the way: %w", tmp, cause(err))
 		}
-		f, err = os.OpenFile(tmp, flags, 0o600)
+		f, err = create(tmp, replaces)
 	}
 	if err != nil {
 		return nil, err

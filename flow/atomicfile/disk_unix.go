@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
+
+	"github.com/gofrs/flock"
 )
 
 func rename(from, to string) error { return os.Rename(from, to) }
@@ -34,6 +36,15 @@ func syncDir(dir string) error {
 		return nil
 	}
 	return err
+}
+
+// MkdirAll makes the directory dir and those above it, each for this user alone.
+func MkdirAll(dir string) error { return os.MkdirAll(dir, 0o700) }
+
+// create makes the file path, which nobody else may read yet. O_EXCL follows no link that
+// somebody may have planted.
+func create(path, _ string) (*os.File, error) {
+	return os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 }
 
 // keepOwner gives f the owner and the group of old as far as this user may, and reports
@@ -79,6 +90,15 @@ const noFollow = syscall.O_NOFOLLOW
 func mine(info fs.FileInfo) bool {
 	sys, ok := info.Sys().(*syscall.Stat_t)
 	return !ok || sys.Uid == 0 || int(sys.Uid) == os.Geteuid()
+}
+
+// lockerOf returns the lock of dir. fallen reports whether the lock is already another one
+// than that of the directory itself.
+func lockerOf(dir string) (lock locker, fallen bool) {
+	if file := privateLock(dir); file != "" {
+		return flock.New(file, flock.SetPermissions(0o600)), true
+	}
+	return flock.New(dir, flock.SetFlag(os.O_RDONLY)), false
 }
 
 // privateLock returns a file of this user's own, to be locked in place of dir, if

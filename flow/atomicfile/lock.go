@@ -7,7 +7,6 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"syscall"
 	"time"
@@ -26,14 +25,14 @@ import (
 // the directory, they could hold its lock forever, so the lock is on a file of this
 // user's own. If a directory cannot be locked, the lock is on a file .tokenform.lock in
 // it, which is never deleted: a process that waits on a deleted lock file and the
-// process that makes the next one would both hold "the" lock.
-// makes the next one would both hold "the" lock.
+// process that makes the next one would both hold "the" lock. On Windows such a file
+// exists while the lock is held, and the system deletes the file.
 func Lock(ctx context.Context, files ...string) (unlock func(), err error) {
 	dirs, err := directories(files)
 	if err != nil {
 		return nil, err
 	}
-	var held []*flock.Flock
+	var held []locker
 	unlock = func() {
 		for _, lock := range held {
 			_ = lock.Close() // Close releases the lock; so does the end of the process
@@ -81,22 +80,21 @@ func directories(files []string) ([]string, error) {
 	return dirs, nil
 }
 
-func lockDir(ctx context.Context, dir string) (*flock.Flock, error) {
-	beside := func() *flock.Flock { return flock.New(filepath.Join(dir, ".tokenform.lock")) }
-	lock, fallen := flock.New(dir, flock.SetFlag(os.O_RDONLY)), false
-	if runtime.GOOS == "windows" {
-		lock, fallen = beside(), true
-	}
-	if file := privateLock(dir); file != "" {
-		lock, fallen = flock.New(file, flock.SetPermissions(0o600)), true
-	}
+// locker is a lock that one process at a time can have. Close releases the lock.
+type locker interface {
+	TryLock() (bool, error)
+	Close() error
+}
+
+func lockDir(ctx context.Context, dir string) (locker, error) {
+	lock, fallen := lockerOf(dir)
 	for {
 		got, err := lock.TryLock()
 		switch {
 		case got:
 			return lock, nil
 		case err != nil && !fallen && unlockable(err):
-			lock, fallen = beside(), true
+			lock, fallen = flock.New(filepath.Join(dir, lockName)), true
 			continue
 		case err != nil:
 			return nil, &fs.PathError{Op: "lock", Path: dir, Err: bare(err)}
@@ -109,6 +107,9 @@ func lockDir(ctx context.Context, dir string) (*flock.Flock, error) {
 		}
 	}
 }
+
+// lockName is the name of the lock file of a directory that cannot be locked itself.
+const lockName = ".tokenform.lock"
 
 // unlockable reports whether err means that this directory can never be locked. A
 // temporary error must not count: two processes that lock different files would both go

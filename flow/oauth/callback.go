@@ -241,12 +241,12 @@ func otherLogin(address string) bool {
 func bindError(address string, err error) error {
 	e := &fault.Error{Message: "cannot listen on " + oneLine(address, 80)}
 	_, port, splitErr := net.SplitHostPort(address)
-	cause, known := errors.AsType[syscall.Errno](err)
-	const wsaAddrInUse = syscall.Errno(10048) // Windows does not know EADDRINUSE
+	errno, known := errors.AsType[syscall.Errno](err)
+	cause := fault.Cause(errno) // Windows has other numbers
 	switch {
 	case splitErr != nil:
 		e.Hint = "write listen as HOST:PORT"
-	case errors.Is(err, syscall.EADDRINUSE) || cause == wsaAddrInUse:
+	case errors.Is(cause, syscall.EADDRINUSE):
 		e.Message = "port " + port + " is in use by another program"
 		e.Hint = "stop that program, or choose another port in redirect_uri and register it in Spotify's developer dashboard; or register and use http://127.0.0.1/callback, which uses a free port"
 		if otherLogin(address) {
@@ -258,7 +258,7 @@ func bindError(address string, err error) error {
 		if port == "5000" || port == "7000" {
 			e.Hint = "on macOS that is the AirPlay Receiver: choose another port in redirect_uri and register it in Spotify's developer dashboard"
 		}
-	case errors.Is(err, syscall.EACCES):
+	case errors.Is(cause, syscall.EACCES):
 		e.Message += ": permission denied"
 		e.Hint = "choose a port above 1023 in redirect_uri and register it in Spotify's developer dashboard"
 	case known:

@@ -349,7 +349,7 @@ func TestConnectionRefused(t *testing.T) {
 	l.Close()
 	_, err = appAt(t, "http://"+address).Refresh(t.Context(), theRefresh)
 	e := wireError(t, err)
-	if e.Kind != Unavailable || e.Message != "no answer from "+address+": connection refused" && runtime.GOOS != "windows" || !strings.Contains(e.Hint, "network") {
+	if e.Kind != Unavailable || e.Message != "no answer from "+address+": connection refused" || !strings.Contains(e.Hint, "network") {
 		t.Errorf("got %+v", e)
 	}
 }

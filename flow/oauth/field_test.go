@@ -67,7 +67,7 @@ func TestA4ProxyAddress(t *testing.T) {
 				a.Endpoints.Accounts = strings.Replace(strings.Replace(s.URL, "http:", "https:", 1), "127.0.0.1", "accounts.invalid", 1)
 				_, err = a.Refresh(t.Context(), theRefresh)
 				e := wireError(t, err)
-				if text := e.Message + e.Hint; !strings.Contains(text, name+" is not the address of a proxy") || !strings.Contains(text, "percent-encode") ||
+				if text := e.Message + e.Hint; !strings.Contains(text, named(name)+" is not the address of a proxy") || !strings.Contains(text, "percent-encode") ||
 					strings.Contains(text, "bob") || strings.Contains(text, "hush") || strings.Contains(text, "sure") {
 					t.Errorf("%s; hint %s", e.Message, e.Hint)
 				}
@@ -79,8 +79,17 @@ func TestA4ProxyAddress(t *testing.T) {
 	}
 }
 
-// TestA9Certificates checks that a variable which names no certificates is blamed, and
-// not the server.
+// named returns the name by which a variable of the environment is found. On Windows the
+// case of a name does not matter, and the first name that is looked for is found.
+func named(name string) string {
+	if runtime.GOOS == "windows" {
+		return strings.ToUpper(name)
+	}
+	return name
+}
+
+// TestA9Certificates checks that a variable that names no certificates is blamed, and not
+// the server.
 func TestA9Certificates(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("Go reads these variables on Linux")

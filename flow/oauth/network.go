@@ -116,7 +116,7 @@ func reason(err error) string {
 		return "the DNS lookup failed"
 	}
 	if code, ok := errors.AsType[syscall.Errno](err); ok {
-		return code.Error()
+		return fault.Cause(code).Error()
 	}
 	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "remote error" {
 		// A TLS alert is a number; its words come from Go, not from the server.

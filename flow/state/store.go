@@ -101,7 +101,7 @@ func unusable(path string, err error, usual string) error {
 // the project's own .gitignore.
 func (s *Store) create() error {
 	_, before := os.Lstat(s.dir)
-	if err := os.MkdirAll(s.dir, 0o700); err != nil {
+	if err := atomicfile.MkdirAll(s.dir); err != nil {
 		if err := s.trust(); err != nil {
 			return err // a file is in its place
 		}

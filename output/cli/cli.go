@@ -82,6 +82,7 @@ type program struct {
 // Run runs the program and returns the exit code.
 func Run(ctx context.Context, process Process) int {
 	defer fault.Crash()
+	terminal.Prepare(process.Out, process.Err)
 	out := &errWriter{Writer: process.Out}
 	process.Out = out
 	called, err := parse(process.Args, func(files []string) []string { return completions(process, files) })

@@ -21,17 +21,35 @@ func (d *document) client(root *node, fs fields) Client {
 	}
 	var c Client
 	if id := keys.get("id"); id != nil {
-		c.ID = d.value(id, "client.id")
+		c.ID = d.clientValue(id, "client.id")
 	} else if !keys.has("id") {
 		d.report(f.key, "add id: ${SPOTIFY_CLIENT_ID}; the dashboard at developer.spotify.com shows it", "client has no id")
 	}
 	if secret := keys.get("secret"); secret != nil {
-		c.Secret = d.value(secret, "client.secret")
+		c.Secret = d.clientValue(secret, "client.secret")
 	}
 	if keys.has("secret") && c.Secret == nil {
 		c.Secret = Literal("") // the error is reported; a secret, even a wrong one, decides the default grant
 	}
 	return c
+}
+
+// clientValue is value, but for the stand-in of --sandbox invents what a variable, a file
+// or a command would give: somebody who tries tokenform may not have an app yet.
+func (d *document) clientValue(f *field, name string) *Value {
+	if f.node.kind == scalar {
+		_, _, flaws := expand(f.node.value, d.lookup)
+		if !d.src.Sandbox || len(flaws) == 0 || !strings.Contains(flaws[0].message, " is not set") {
+			return d.value(f, name)
+		}
+		f.node.secret = true
+		return Literal("sandbox")
+	}
+	v := d.value(f, name)
+	if v != nil && d.src.Sandbox {
+		v.text, v.done = "sandbox", true // the origin stays: no output may overwrite it
+	}
+	return v
 }
 
 // value decodes a text, or the origin of one: {env: NAME}, {file: PATH} or
@@ -61,7 +79,7 @@ func (d *document) value(f *field, name string) *Value {
 			return nil
 		}
 		v.text, v.done, v.literal = s, true, literal
-		if name == "client.id" && d.src.Spotify && !isClientID(s) {
+		if name == "client.id" && d.src.Spotify && !IsClientID(s) {
 			d.warn(f.node, "copy the client id from the app's settings at https://developer.spotify.com/dashboard", "client.id does not look like one of Spotify's: 32 hexadecimal digits are expected")
 		}
 		return v
@@ -74,8 +92,8 @@ func (d *document) value(f *field, name string) *Value {
 	}
 }
 
-// isClientID reports whether Spotify may have given s to an app.
-func isClientID(s string) bool {
+// IsClientID reports whether Spotify may have given s to an app: 32 hexadecimal digits.
+func IsClientID(s string) bool {
 	return len(s) == 32 && strings.Trim(s, "0123456789abcdef") == ""
 }
 

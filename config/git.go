@@ -138,3 +138,13 @@ func git(ctx context.Context, root string, input []string, args ...string) (stri
 	err := cmd.Run()
 	return out.String(), err
 }
+
+// InGit reports whether dir is in a work tree of git.
+func InGit(dir string) bool {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return false
+	}
+	q := gitQuery{roots: map[string]string{}}
+	return q.root(dir) != ""
+}

@@ -29,6 +29,10 @@ type Sources struct {
 	// Spotify says that the profiles are for Spotify itself and not for a stand-in.
 	Spotify bool
 
+	// Sandbox says that the profiles are for the stand-in of --sandbox, which takes any
+	// client. Where the client ID or the secret comes from need not be there.
+	Sandbox bool
+
 	// Many is called once if there are so many profiles that memory matters. Many may
 	// be nil.
 	Many func()

@@ -5,15 +5,43 @@ import (
 	"strings"
 )
 
-// knownScopes are the scopes in Spotify's documentation, late 2026.
-var knownScopes = []string{
-	"ugc-image-upload", "user-read-playback-state", "user-modify-playback-state",
-	"user-read-currently-playing", "app-remote-control", "streaming",
-	"playlist-read-private", "playlist-read-collaborative",
-	"playlist-modify-private", "playlist-modify-public", "user-follow-modify",
-	"user-follow-read", "user-read-playback-position", "user-top-read",
-	"user-read-recently-played", "user-library-modify", "user-library-read",
-	"user-read-email", "user-read-private",
+// Scope is a permission that a user grants to an app.
+type Scope struct{ Name, Allows string }
+
+// Scopes are the scopes in Spotify's documentation, late 2026, those that most programs
+// need first.
+var Scopes = [...]Scope{
+	{"user-read-currently-playing", "read what is playing"},
+	{"user-read-playback-state", "read the player and the devices"},
+	{"user-modify-playback-state", "control playback (Premium)"},
+	{"user-read-recently-played", "read recent plays"},
+	{"user-top-read", "read top artists and tracks"},
+	{"user-library-read", "read saved items"},
+	{"user-library-modify", "save and remove items"},
+	{"playlist-read-private", "read private playlists"},
+	{"playlist-read-collaborative", "read collaborative playlists"},
+	{"playlist-modify-private", "change private playlists"},
+	{"playlist-modify-public", "change public playlists"},
+	{"user-follow-read", "read followed artists"},
+	{"user-follow-modify", "follow and unfollow"},
+	{"user-read-email", "read the email address"},
+	{"user-read-private", "read the country and the subscription"},
+	{"user-read-playback-position", "read positions in episodes"},
+	{"streaming", "play in the browser (Premium)"},
+	{"app-remote-control", "control the mobile app"},
+	{"ugc-image-upload", "upload playlist covers"},
+}
+
+func isScope(name string) bool {
+	return slices.ContainsFunc(Scopes[:], func(s Scope) bool { return s.Name == name })
+}
+
+func scopeNames() []string {
+	names := make([]string, len(Scopes))
+	for i, s := range Scopes {
+		names[i] = s.Name
+	}
+	return names
 }
 
 // partnerScopes are granted only to apps of Spotify's partners.
@@ -70,7 +98,7 @@ func (d *document) scopes(f *field) []string {
 
 // scope reports a name that is not a scope, or not one for everybody.
 func (d *document) scope(item *node, name string) {
-	if slices.Contains(knownScopes, name) {
+	if isScope(name) {
 		return
 	}
 	written := item.quoted()
@@ -83,7 +111,7 @@ func (d *document) scope(item *node, name string) {
 		d.report(item, "write each name as its own item: [user-library-read, user-top-read]", "the scope %s contains more than one name", written)
 	default:
 		hint := "the scopes are listed at developer.spotify.com/documentation/web-api/concepts/scopes"
-		if near := nearest(name, knownScopes); near != "" {
+		if near := nearest(name, scopeNames()); near != "" {
 			hint = "did you mean " + near + "?"
 		}
 		d.report(item, hint, "unknown scope %s", written)

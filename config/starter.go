@@ -1,70 +1,114 @@
 package config
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"strconv"
 	"strings"
 )
 
-// Starter makes a first profile. The zero value takes the client id from the
-// environment and asks for no scope.
+// Starter makes a first profile. The zero value is a public client for a person's own
+// machine, which takes the client ID from the environment and asks for no scope.
 type Starter struct {
-	ClientID string // empty means ${SPOTIFY_CLIENT_ID}
-	Secret   bool   // the app can keep a secret, which is ${SPOTIFY_CLIENT_SECRET}
+	Use      Use
+	ClientID string       // empty means ${SPOTIFY_CLIENT_ID}
+	Secret   SecretSource // where the client secret comes from
 	Scopes   []string
+	Outputs  []string // some of StarterOutputs; empty means the first one
+	Schema   string   // a path for the editor's modeline; empty means no modeline
 }
+
+// Use says what a profile is for.
+type Use string
+
+// The uses that [Starter] knows.
+const (
+	Own      Use = "own"      // a person's own account, on this machine
+	Pipeline Use = "pipeline" // a person's account, on a machine where nobody can log in
+	AppOnly  Use = "app"      // data that needs no user: client credentials
+)
+
+// Uses are all of them, the usual one first.
+var Uses = []Use{Own, Pipeline, AppOnly}
+
+// StarterOutputs are the outputs that [Starter] knows.
+var StarterOutputs = []string{"env", "json", "stdout"}
+
+// SecretSource is where a client secret comes from: nowhere, the variable
+// SPOTIFY_CLIENT_SECRET, a file or a command.
+type SecretSource struct {
+	Variable bool
+	File     string
+	Command  []string
+}
+
+// None reports whether there is no secret.
+func (s SecretSource) None() bool { return !s.Variable && s.File == "" && s.Command == nil }
 
 // Text returns the profile, with comments.
 func (s Starter) Text() string {
-	id := cmp.Or(s.ClientID, "${SPOTIFY_CLIENT_ID}")
-	if strings.ContainsFunc(id, odd) {
-		id = strconv.Quote(id)
+	var b strings.Builder
+	if s.Schema != "" {
+		fmt.Fprintf(&b, "# yaml-language-server: $schema=%s\n", s.Schema)
 	}
-	secret := "  # secret: ${SPOTIFY_CLIENT_SECRET} # only for an app that can keep one; without it: PKCE\n"
-	if s.Secret {
-		secret = "  secret: ${SPOTIFY_CLIENT_SECRET}\n"
+	b.WriteString("# Spotify tokens for this project, kept valid by tokenform.\n# tokenform help profiles lists all keys.\n\nclient:\n")
+	id := "${SPOTIFY_CLIENT_ID}"
+	if s.ClientID != "" {
+		id = yamlWord(s.ClientID)
 	}
-	return fmt.Sprintf(`# Spotify tokens for this project, kept valid by tokenform.
-#
-#   tokenform plan    what is missing
-#   tokenform apply   log in once in the browser, then refresh; write the outputs
-#
-# All keys: tokenform help profiles
-client:
-  # https://developer.spotify.com/dashboard: create an app, tick Web API, and
-  # enter exactly this as its redirect URI: %s
-  id: %s
-%s
-# What the user is asked to allow: https://developer.spotify.com/documentation/web-api/concepts/scopes
-scopes: [%s]
-
-outputs:
-  - type: env
-    path: .env
-    keys:
-      access_token: SPOTIFY_ACCESS_TOKEN
-      expires_at: SPOTIFY_TOKEN_EXPIRES_AT
-`, DefaultRedirectURI, id, secret, strings.Join(s.Scopes, ", "))
+	fmt.Fprintf(&b, "  # From the app's settings at https://developer.spotify.com/dashboard\n  id: %s\n", id)
+	switch {
+	case s.Secret.Variable:
+		b.WriteString("  secret: ${SPOTIFY_CLIENT_SECRET}\n")
+	case s.Secret.File != "":
+		fmt.Fprintf(&b, "  secret: {file: %s}\n", yamlWord(s.Secret.File))
+	case s.Secret.Command != nil:
+		words := make([]string, len(s.Secret.Command))
+		for i, w := range s.Secret.Command {
+			words[i] = yamlWord(w)
+		}
+		fmt.Fprintf(&b, "  secret: {command: [%s]}\n", strings.Join(words, ", "))
+	}
+	if s.Use == AppOnly {
+		b.WriteString("\n# Data that needs no user. Nobody logs in.\ngrant: client_credentials\n")
+	} else {
+		fmt.Fprintf(&b, "\n# Your app must list this redirect URI, exactly.\nredirect_uri: %s\n", DefaultRedirectURI)
+		fmt.Fprintf(&b, "\n# What the user is asked to allow: tokenform help scopes\nscopes: [%s]\n", strings.Join(s.Scopes, ", "))
+	}
+	if s.Use == Pipeline {
+		b.WriteString("\n# The login, made on a machine with a browser: tokenform token --format seed\nrefresh_token: ${SPOTIFY_REFRESH_TOKEN:-}\n")
+	}
+	outputs := s.Outputs
+	if len(outputs) == 0 {
+		outputs = StarterOutputs[:1]
+	}
+	b.WriteString("\noutputs:\n")
+	for _, o := range outputs {
+		switch o {
+		case "env":
+			b.WriteString("  - type: env\n    path: .env\n    keys:\n      access_token: SPOTIFY_ACCESS_TOKEN\n      expires_at: SPOTIFY_TOKEN_EXPIRES_AT\n")
+		case "json":
+			b.WriteString("  - {type: json, path: token.json}\n")
+		case "stdout":
+			b.WriteString("  - {type: stdout, format: export}\n")
+		}
+	}
+	return b.String()
 }
 
-// odd reports whether r may have a meaning in YAML, so that a text with r needs
-// quotes.
-func odd(r rune) bool {
-	return !strings.ContainsRune("${}_.-", r) && !('0' <= r && r <= '9' || 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z')
+// yamlWord returns s as a scalar of YAML, inside brackets too.
+func yamlWord(s string) string {
+	plain := strings.Trim(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./-") == ""
+	if s != "" && plain && s[0] != '-' {
+		return s
+	}
+	return strconv.Quote(s)
 }
 
-// Check returns the errors that the profile has, whatever the client id and the
+// Check returns the errors that the profile has, whatever the client ID and the
 // secret will be.
 func (s Starter) Check(src Sources) Problems {
-	env := src.Env
-	src.Env = func(name string) (string, bool) {
-		if name == "SPOTIFY_CLIENT_ID" || name == "SPOTIFY_CLIENT_SECRET" {
-			return "set-later", true
-		}
-		return env(name)
-	}
+	src.Sandbox = true
 	src.Stdin = ReadOnce(strings.NewReader("profile: starter\n" + s.Text()))
 	_, problems := Load(context.Background(), src, []string{"-"})
 	return problems.Errors()

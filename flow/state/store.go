@@ -137,6 +137,20 @@ func (s *Store) create() error {
 	return nil
 }
 
+// SchemaFile is the file in a state directory that has the JSON Schema of profiles, for
+// editors: the profiles of the project lead to it.
+const SchemaFile = "schema"
+
+// SaveSchema writes the JSON Schema of profiles into the directory, and makes the
+// directory if need be.
+func (s *Store) SaveSchema(text string) error {
+	if err := s.create(); err != nil {
+		return err
+	}
+	_, err := atomicfile.Write(filepath.Join(s.dir, SchemaFile), []byte(text), 0o600)
+	return err
+}
+
 // stranger returns the name of a file in the state directory that is not tokenform's,
 // or "". stranger ignores lost+found and names with a leading dot, which belong to file
 // systems and file managers.
@@ -146,7 +160,7 @@ func (s *Store) stranger() string {
 		name := e.Name()
 		stem := strings.TrimSuffix(name, filepath.Ext(name))
 		profile, _, _ := strings.Cut(stem, "@")
-		ours := e.IsDir() && (name == string(Sandbox) || name == "lost+found")
+		ours := e.IsDir() && (name == string(Sandbox) || name == "lost+found") || name == SchemaFile
 		b, err := atomicfile.ReadOwn(filepath.Join(s.dir, name), maxBytes)
 		switch filepath.Ext(name) {
 		case ".json":

@@ -100,7 +100,7 @@ func (p *program) read(ctx context.Context, s selection) (selected, error) {
 		s.patterns = []string{pattern}
 	}
 	accounts, _ := p.Env("TOKENFORM_ACCOUNTS_URL")
-	from.Only, from.Spotify = s.patterns, accounts == "" && !s.sandbox
+	from.Only, from.Spotify, from.Sandbox = s.patterns, accounts == "" && !s.sandbox, s.sandbox
 	all, problems := config.Load(ctx, from, s.files)
 	if err := ctx.Err(); err != nil {
 		return selected{}, err

@@ -287,7 +287,7 @@ outputs:
   - {type: env, path: .env, keys: {access_token: SPOTIFY_ACCESS_TOKEN}}
   - {type: json, path: 'sub\token.json'}
   - {type: json, path: 'C:\out\token.json'}
-  - {type: template, path: /out/header.txt, template: header.tmpl}
+  - {type: template, path: 'ROOTED/header.txt', template: header.tmpl}
 `
 
 // project is a directory with profile in it, on drive Z:, which is this machine's disk.
@@ -339,7 +339,9 @@ func TestWine(t *testing.T) {
 }
 
 func (w *wine) mainJob(t *testing.T) {
-	dir := w.project(t, wineProfile)
+	// A path that begins with a slash is one of the profile's own drive.
+	rooted := t.TempDir()
+	dir := w.project(t, strings.ReplaceAll(wineProfile, "ROOTED", rooted))
 	write(t, filepath.Join(dir, ".env"), "# mine\r\nMINE=1\r\n")
 	write(t, filepath.Join(dir, "header.tmpl"), "Bearer ${access_token}\r\n")
 	drive := filepath.Join(w.prefix(), "drive_c", "out")
@@ -365,9 +367,7 @@ func (w *wine) mainJob(t *testing.T) {
 			t.Errorf("%s has another token", path)
 		}
 	}
-	// A path that begins with a slash is one of the profile's own drive.
-	header := filepath.Join(os.TempDir(), "..", "out", "header.txt")
-	t.Cleanup(func() { _ = os.RemoveAll(filepath.Dir(header)) })
+	header := filepath.Join(rooted, "header.txt")
 	if read(header) != "Bearer "+token+"\r\n" {
 		t.Error("the template's output has another text")
 	}

@@ -60,8 +60,8 @@ func TestReadme(t *testing.T) {
 	if n := strings.Count(out.String(), `"sandbox-user"`); n != 3 {
 		t.Errorf("the three curl commands got %d answers about the account:\n%s", n, out.String())
 	}
-	if b, err := os.ReadFile(filepath.Join(dir, ".env")); err == nil {
-		t.Errorf("destroy left .env: %q", b)
+	if b, err := os.ReadFile(filepath.Join(dir, ".env")); err != nil || string(b) != "SPOTIFY_CLIENT_ID=0123456789abcdef0123456789abcdef\n" {
+		t.Errorf("after destroy, .env has %q: %v", b, err)
 	}
 }
 
@@ -201,7 +201,48 @@ func everyHelp(t *testing.T, env []string) string {
 	return all
 }
 
-// TestReadmeNamesTests checks that every test exists which the README names as the
+// documents are the Markdown files of the repository.
+func documents(t *testing.T) []string {
+	t.Helper()
+	var all []string
+	for _, pattern := range []string{"../*.md", "*.md", "*/*.md", "../config/help/*.md"} {
+		files, err := filepath.Glob(pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, files...)
+	}
+	return all
+}
+
+// TestLinks checks that every file exists to which a Markdown file links.
+func TestLinks(t *testing.T) {
+	t.Parallel()
+	links := 0
+	for _, file := range documents(t) {
+		b, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range regexp.MustCompile(`\]\(([^)\s]+)\)`).FindAllStringSubmatch(string(b), -1) {
+			if strings.Contains(m[1], "://") {
+				continue
+			}
+			links++
+			if _, err := os.Stat(filepath.Join(filepath.Dir(file), m[1])); err != nil {
+				t.Errorf("%s links to %s: %v", file, m[1], err)
+			}
+		}
+	}
+	if links < 30 {
+		t.Errorf("only %d links", links)
+	}
+	if lines := strings.Count(readme(t), "\n"); lines > 170 {
+		t.Errorf("README.md has %d lines, more than 170", lines)
+	}
+}
+
+// TestReadmeNamesTests checks that every test exists which a Markdown file names as the
 // proof of a claim.
 func TestReadmeNamesTests(t *testing.T) {
 	t.Parallel()
@@ -221,7 +262,15 @@ func TestReadmeNamesTests(t *testing.T) {
 			}
 		}
 	}
-	found := regexp.MustCompile("-run '?(Test\\w+)|`(Test\\w+)").FindAllStringSubmatch(readme(t), -1)
+	var text string
+	for _, file := range documents(t) {
+		b, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text += string(b)
+	}
+	found := regexp.MustCompile("-run '?(Test\\w+)|`(Test\\w+)").FindAllStringSubmatch(text, -1)
 	if len(found) < 10 {
 		t.Fatalf("only %d tests are named", len(found))
 	}
@@ -232,16 +281,18 @@ func TestReadmeNamesTests(t *testing.T) {
 	}
 }
 
-// TestPipelinesAreListed checks that each file of examples/pipelines is in the README's
+// TestPipelinesAreListed checks that each file of examples/pipelines is in README.md's
 // table, next to a test that runs the file and exists ([TestReadmeNamesTests]).
 func TestPipelinesAreListed(t *testing.T) {
 	t.Parallel()
-	_, table, _ := strings.Cut(readme(t), "\n### Pipelines\n")
-	table, _, _ = strings.Cut(table, "\n### ")
-	rows := regexp.MustCompile("(?m)^\\| \\[([^]]+)\\]\\((examples/pipelines/[^)]+)\\) \\|.*\\| `TestPipeline\\w+` \\|$").FindAllStringSubmatch(table, -1)
+	table, err := os.ReadFile("pipelines/README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := regexp.MustCompile("(?m)^\\| \\[([^]]+)\\]\\(([^)]+)\\) \\|.*\\| `TestPipeline\\w+` \\|$").FindAllStringSubmatch(string(table), -1)
 	var listed []string
 	for _, row := range rows {
-		if row[2] != "examples/pipelines/"+strings.TrimSuffix(row[1], "/") {
+		if row[2] != strings.TrimSuffix(row[1], "/") {
 			t.Errorf("%s leads to %s", row[1], row[2])
 		}
 		listed = append(listed, strings.TrimSuffix(row[1], "/"))
@@ -251,8 +302,8 @@ func TestPipelinesAreListed(t *testing.T) {
 		t.Fatalf("%d files, %v", len(entries), err)
 	}
 	for _, e := range entries {
-		if e.Name() != "spotify" && !slices.Contains(listed, e.Name()) {
-			t.Errorf("README.md does not list pipelines/%s", e.Name())
+		if e.Name() != "spotify" && e.Name() != "README.md" && !slices.Contains(listed, e.Name()) {
+			t.Errorf("pipelines/README.md does not list %s", e.Name())
 		}
 	}
 }

@@ -159,7 +159,8 @@ func (w *wizard) next(s config.Starter) string {
 	trial.Sandbox = true
 	steps := []string{"to try it without an account: " + trial.Command("apply")}
 	if s.Use != config.AppOnly {
-		steps = append(steps, "in the app's settings at https://developer.spotify.com/dashboard enter the redirect URI "+config.DefaultRedirectURI+", press Add, then Save")
+		steps = append(steps, "create an app at https://developer.spotify.com/dashboard, and tick Web API",
+			"in its settings, add the redirect URI "+config.DefaultRedirectURI+", and press Save")
 	}
 	var missing []string
 	for _, v := range []struct {

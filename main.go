@@ -27,7 +27,7 @@ func main() {
 		Args: os.Args[1:], Env: os.LookupEnv, Environ: os.Environ,
 		In: os.Stdin, Out: os.Stdout, Err: os.Stderr,
 		InTerminal: isTerminal(os.Stdin), OutTerminal: isTerminal(os.Stdout), ErrTerminal: isTerminal(os.Stderr),
-		Now: time.Now, Version: release,
+		Columns: columns, Now: time.Now, Version: release,
 		Guard:   func(signals ...os.Signal) { once.Do(func() { cancelOn(signals, cancel) }) },
 		Hangups: hangups,
 	}))
@@ -44,6 +44,19 @@ func release() string {
 }
 
 func isTerminal(f *os.File) bool { return term.IsTerminal(int(f.Fd())) }
+
+// columns returns how many columns the terminal behind w has, or zero.
+func columns(w io.Writer) int {
+	f, ok := w.(*os.File)
+	if !ok {
+		return 0
+	}
+	n, _, err := term.GetSize(int(f.Fd()))
+	if err != nil {
+		return 0
+	}
+	return n
+}
 
 // cancelOn calls cancel when the first of signals arrives, so that work which must not
 // be torn can finish. The second signal kills the process, as usual. A signal that is

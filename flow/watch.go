@@ -25,9 +25,10 @@ type Watch struct {
 	Load    func() ([]config.Profile, error)
 	Changed func() bool
 
-	Wake  <-chan os.Signal // reload and look at everything now
-	Tell  func(Outcome)    // called with the outcome of each profile that was changed or failed
-	Error func(error)      // called if the profiles cannot be loaded
+	Wake  <-chan os.Signal                   // reload and look at everything now
+	Idle  func(next time.Time, profiles int) // called before each pause; next is when a profile is due, zero if that is not known. May be nil
+	Tell  func(Outcome)                      // called with the outcome of each profile that was changed or failed
+	Error func(error)                        // called if the profiles cannot be loaded
 
 	// Sleep returns after d, when ctx ends, or when wake yields. nil means to sleep by
 	// the machine's clock.
@@ -49,7 +50,11 @@ func (r *Runner) Watch(ctx context.Context, profiles []config.Profile, w Watch) 
 		if ctx.Err() != nil {
 			break
 		}
-		woken := w.Sleep(ctx, x.pause(profiles), w.Wake)
+		next := x.next(profiles)
+		if w.Idle != nil {
+			w.Idle(next, len(profiles))
+		}
+		woken := w.Sleep(ctx, x.pause(next), w.Wake)
 		changed := w.Changed != nil && w.Changed()
 		if w.Load != nil && (woken || changed || x.retries(profiles)) {
 			if fresh, err := w.Load(); err != nil {
@@ -224,14 +229,13 @@ func (x *watcher) forget() {
 	clear(x.waits)
 }
 
-// pause returns how long watch can do nothing, at most glance.
-func (x *watcher) pause(profiles []config.Profile) time.Duration {
+// next returns when the first profile is due, or zero if that is not known.
+func (x *watcher) next(profiles []config.Profile) (next time.Time) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	now := x.clock()
-	next := now.Add(glance)
 	earlier := func(t time.Time) {
-		if t.Before(next) {
+		if next.IsZero() || t.Before(next) {
 			next = t
 		}
 	}
@@ -247,7 +251,16 @@ func (x *watcher) pause(profiles []config.Profile) time.Duration {
 			}
 		}
 	}
-	return max(next.Sub(now), time.Second)
+	return next
+}
+
+// pause returns how long to sleep until next, at most glance.
+func (x *watcher) pause(next time.Time) time.Duration {
+	left := next.Sub(x.clock())
+	if next.IsZero() {
+		left = glance
+	}
+	return max(min(left, glance), time.Second)
 }
 
 func sleep(ctx context.Context, d time.Duration, wake <-chan os.Signal) (woken bool) {

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -33,6 +34,10 @@ type Process struct {
 
 	// These say whether a person sits at a stream.
 	InTerminal, OutTerminal, ErrTerminal bool
+
+	// Columns returns how many columns the terminal behind a stream has, or zero if that
+	// is not known. Columns may be nil.
+	Columns func(io.Writer) int
 
 	Now     func() time.Time
 	Version func() string // of the program
@@ -83,10 +88,11 @@ type program struct {
 func Run(ctx context.Context, process Process) int {
 	defer fault.Crash()
 	terminal.Prepare(process.Out, process.Err)
-	out := &errWriter{Writer: process.Out}
+	stdout := process.Out
+	out := &errWriter{Writer: stdout}
 	process.Out = out
 	called, err := parse(process.Args, func(files []string) []string { return completions(process, files) })
-	p := &program{Process: process, global: called.global, voice: voice(process, called), commandName: called.name, stdin: config.ReadOnce(process.In)}
+	p := &program{Process: process, global: called.global, voice: voice(process, called, stdout), commandName: called.name, stdin: config.ReadOnce(process.In)}
 	if err == nil {
 		err = enoughFiles()
 	}
@@ -102,16 +108,30 @@ func Run(ctx context.Context, process Process) int {
 	return code
 }
 
-// voice makes the voice that flags and environment ask for.
-func voice(p Process, called call) terminal.Voice {
+// voice makes the voice that flags and environment ask for. out is standard output itself.
+func voice(p Process, called call, out io.Writer) terminal.Voice {
 	noColor, _ := p.Env("NO_COLOR")
 	kind, _ := p.Env("TERM")
 	actions, _ := p.Env("GITHUB_ACTIONS")
 	color := func(terminal bool) bool {
 		return called.color == "always" || called.color != "never" && terminal && noColor == "" && kind != "dumb"
 	}
+	columns := func(terminal bool, w io.Writer) func() int {
+		if !terminal || p.Columns == nil {
+			return nil
+		}
+		return func() int { return cmp.Or(p.Columns(w), 80) }
+	}
+	language := ""
+	for _, name := range []string{"LC_ALL", "LC_CTYPE", "LANG"} { // POSIX, 8.2 Internationalization Variables
+		if value, _ := p.Env(name); language == "" {
+			language = strings.ToLower(value)
+		}
+	}
 	return terminal.New(terminal.Options{
-		Out: p.Out, Err: p.Err, Now: p.Now, Command: called.name,
+		Columns: columns(p.OutTerminal && kind != "dumb", out), ErrColumns: columns(p.ErrTerminal, p.Err),
+		UTF8: strings.Contains(language, "utf") || runtime.GOOS == "windows",
+		Out:  p.Out, Err: p.Err, Now: p.Now, Command: called.name,
 		JSON: called.json, Quiet: called.quiet,
 		Color: color(p.ErrTerminal), ColorOut: color(p.OutTerminal), Live: p.ErrTerminal,
 		GitHub: actions == "true", SSH: sshAddress(p.Env),

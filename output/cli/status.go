@@ -68,7 +68,7 @@ func (c *status) run(ctx context.Context, p *program) int {
 		}
 	}
 	code = exitCode(errs...)
-	p.voice.Status(outcomes, reminders, code == 0)
+	p.voice.Status(outcomes, reminders, p.invocation(c.selection).Command("apply"), code == 0)
 	return code
 }
 

@@ -5,6 +5,7 @@ import (
 	"os"
 	"slices"
 	"syscall"
+	"time"
 
 	"tokenform/config"
 	"tokenform/flow"
@@ -77,6 +78,7 @@ func (c *watch) run(ctx context.Context, p *program) int {
 			return stamp.Changed(before)
 		},
 		Wake: hangups,
+		Idle: func(next time.Time, profiles int) { p.voice.Idle(profiles, next) },
 		Tell: p.voice.Watched,
 		Error: func(err error) {
 			if ctx.Err() == nil { // otherwise watch was told to stop while it read the profiles
@@ -84,6 +86,6 @@ func (c *watch) run(ctx context.Context, p *program) int {
 			}
 		},
 	})
-	p.voice.Say("stopped")
+	p.voice.Stopped()
 	return 0
 }

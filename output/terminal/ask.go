@@ -12,6 +12,7 @@ import (
 // Ask implements [flow.Voice]. Ask prints even under Quiet, because a login needs the
 // address.
 func (l *lines) Ask(profile string, q flow.Prompt) {
+	l.asking.Store(true)
 	where := "at this address:"
 	if q.Browser {
 		where = "in the browser, or open this address yourself:"
@@ -29,7 +30,8 @@ func (l *lines) Ask(profile string, q flow.Prompt) {
 		l.Hint("this is an SSH session; on the machine with the browser, run: ssh -L " + forward + " " + l.SSH)
 	}
 	if l.Live && !l.Quiet && q.Browser { // the spinner would write over a long paste
-		l.start(q.Until)
+		l.stop() // watch may have a line there
+		l.start(q.Until, func(left string) string { return "waiting for the login, " + left + " left" })
 	}
 }
 

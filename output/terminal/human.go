@@ -13,7 +13,10 @@ import (
 )
 
 // human is the form of [Voice] for people.
-type human struct{ *lines }
+type human struct {
+	*lines
+	idle bool // Idle has said what is watched
+}
 
 func (h *human) Refused(err error) { h.Error("", err) }
 
@@ -84,6 +87,29 @@ func (h *human) Listed(names []string) {
 }
 
 func (h *human) Destroyed(outcomes []flow.Outcome) { h.printDestroyed(outcomes) }
+
+// Idle prints the first time what is watched. On a terminal, Idle keeps one line with
+// the time that is left.
+func (h *human) Idle(profiles int, next time.Time) {
+	what := fmt.Sprintf("watching %d %s", profiles, plural(profiles, "profile"))
+	if !h.idle {
+		h.idle = true
+		when := ""
+		if !next.IsZero() {
+			when = "; next action at " + next.Local().Format("15:04:05")
+		}
+		h.Say(what + when)
+	}
+	if h.Live && !h.Quiet && !h.asking.Load() {
+		h.stop()
+		h.start(next, func(left string) string {
+			if next.IsZero() {
+				return what
+			}
+			return what + "; next action in " + left
+		})
+	}
+}
 
 // Watched prints an event as a line on standard error.
 func (h *human) Watched(o flow.Outcome) {

@@ -80,7 +80,7 @@ func (j *jsonVoice) Applied(outcomes []flow.Outcome) {
 	j.print(View{OK: ok(outcomes), Profiles: viewOutcomes(outcomes), Summary: resultSummary(outcomes)})
 }
 
-func (j *jsonVoice) Status(outcomes []flow.Outcome, reminders []flow.Reminder, ok bool) {
+func (j *jsonVoice) Status(outcomes []flow.Outcome, reminders []flow.Reminder, _ string, ok bool) {
 	for _, m := range reminders {
 		j.Remind(m)
 	}
@@ -121,6 +121,9 @@ func (j *jsonVoice) Destroyed(outcomes []flow.Outcome) {
 	j.printDestroyed(outcomes)
 	j.print(View{OK: ok(outcomes), Profiles: viewOutcomes(outcomes)})
 }
+
+// Idle implements [Voice]. For programs, nothing happens.
+func (*jsonVoice) Idle(int, time.Time) {}
 
 // Watched prints an event as an object on a line of its own.
 func (j *jsonVoice) Watched(outcome flow.Outcome) {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"unicode"
 
 	"tokenform/config"
@@ -21,6 +22,7 @@ type lines struct {
 	mu      sync.Mutex
 	spin    *spinner
 	spinner sync.WaitGroup
+	asking  atomic.Bool // a person is asked to log in
 }
 
 // These are the colours in use, as SGR parameters.
@@ -159,6 +161,12 @@ func (l *lines) Say(text string) {
 	}
 }
 
+// Stopped implements [Voice].
+func (l *lines) Stopped() {
+	l.stop()
+	l.Say("stopped")
+}
+
 // Debug prints a line about a request or an answer.
 func (l *lines) Debug(text string) {
 	l.line(paint(l.Color, faint, "debug: "+escaped(text)))
@@ -182,8 +190,13 @@ func (l *lines) Problems(problems config.Problems) {
 		l.annotate(level, x.Pos, x.Message, x.Hint)
 		l.line(label + " " + escaped(x.Error()))
 		if l.Live && x.Line != "" && x.Pos.Col > 0 {
-			l.line("  " + escaped(strings.ReplaceAll(x.Line, "\t", " ")))
-			l.line("  " + strings.Repeat(" ", min(x.Pos.Col-1, len([]rune(x.Line)))) + paint(l.Color, red, "^"))
+			columns := 80
+			if l.ErrColumns != nil {
+				columns = l.ErrColumns()
+			}
+			part, caret := window(escaped(strings.ReplaceAll(x.Line, "\t", " ")), x.Pos.Col, columns-3)
+			l.line("  " + part)
+			l.line("  " + strings.Repeat(" ", caret) + paint(l.Color, red, "^"))
 		}
 		l.Hint(x.Hint)
 	}
@@ -195,7 +208,10 @@ func (l *lines) Waiting(profile string, holder state.Holder) {
 }
 
 // Asked implements [flow.Voice].
-func (l *lines) Asked(string) { l.stop() }
+func (l *lines) Asked(string) {
+	l.asking.Store(false)
+	l.stop()
+}
 
 // Misanswered implements [flow.Voice].
 func (l *lines) Misanswered(profile, why string) {

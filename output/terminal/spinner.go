@@ -8,20 +8,21 @@ import (
 
 // spinner is the line that shows that a wait continues, and for how long.
 type spinner struct {
+	text  func(left string) string
 	until time.Time
 	done  chan struct{}
 	shown bool // the line is on the screen
 }
 
-// start begins a spinner on Err. At most one spinner exists, because logins come one at
-// a time.
-func (l *lines) start(until time.Time) {
+// start begins a spinner on Err, with a text about the time that is left until then. At
+// most one spinner exists, because logins come one at a time.
+func (l *lines) start(until time.Time, text func(left string) string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.spin != nil {
 		return
 	}
-	s := &spinner{until: until, done: make(chan struct{})}
+	s := &spinner{text: text, until: until, done: make(chan struct{})}
 	l.spin = s
 	l.spinner.Go(func() {
 		tick := time.NewTicker(120 * time.Millisecond)
@@ -33,7 +34,7 @@ func (l *lines) start(until time.Time) {
 			case <-tick.C:
 				l.mu.Lock()
 				if l.spin == s { // stop may have been called before
-					s.draw(l.Err, i, until.Sub(l.Now()))
+					s.draw(l.Err, i, until.Sub(l.Now()), l.UTF8)
 				}
 				l.mu.Unlock()
 			}
@@ -41,10 +42,13 @@ func (l *lines) start(until time.Time) {
 	})
 }
 
-func (s *spinner) draw(w io.Writer, i int, left time.Duration) {
-	frames := []rune("⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏")
+func (s *spinner) draw(w io.Writer, i int, left time.Duration, utf8 bool) {
+	frames := []rune(`|/-\`)
+	if utf8 {
+		frames = []rune("⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏")
+	}
 	left = max(left, 0).Round(time.Second)
-	fmt.Fprintf(w, "\r\x1b[K%c waiting for the login, %d:%02d left", frames[i%len(frames)], int(left.Minutes()), int(left.Seconds())%60)
+	fmt.Fprintf(w, "\r\x1b[K%c %s", frames[i%len(frames)], s.text(fmt.Sprintf("%d:%02d", int(left.Minutes()), int(left.Seconds())%60)))
 	s.shown = true
 }
 

@@ -10,19 +10,41 @@ import (
 	"tokenform/flow/state"
 )
 
-// Status prints a table on Out of how long tokens and logins last, and then what people
-// must do about them.
-func (h *human) Status(outcomes []flow.Outcome, reminders []flow.Reminder, _ bool) {
+// Status prints on Out how long tokens and logins last, for a terminal as a dashboard and
+// else as a table, and then what people must do about them.
+func (h *human) Status(outcomes []flow.Outcome, reminders []flow.Reminder, apply string, _ bool) {
+	if h.Columns != nil {
+		h.dashboard(outcomes, h.Columns())
+		h.remind(outcomes, reminders)
+		if n := due(outcomes); n > 0 && !h.Quiet {
+			h.Hint(fmt.Sprintf("%s brings %d %s up to date", apply, n, plural(n, "profile")))
+		}
+		return
+	}
 	w := tabwriter.NewWriter(h.Out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "PROFILE\tGRANT\tTOKEN\tLOGIN\tACCOUNT\tSCOPES\tOUTPUTS")
 	for _, o := range outcomes {
 		fmt.Fprintln(w, escaped(o.Profile.Name)+"\t"+string(o.Profile.Grant)+"\t"+strings.Join(h.cells(o), "\t"))
 	}
 	_ = w.Flush()
+	h.remind(outcomes, reminders)
+}
+
+func (h *human) remind(outcomes []flow.Outcome, reminders []flow.Reminder) {
 	for _, m := range reminders {
 		h.Remind(m)
 	}
 	h.errors(outcomes)
+}
+
+// due returns how many profiles the next apply would change without a person.
+func due(outcomes []flow.Outcome) (n int) {
+	for _, o := range outcomes {
+		if o.Err == nil && o.Due() && o.Decision.Action != flow.Login && o.Decision.Action != flow.Leave {
+			n++
+		}
+	}
+	return n
 }
 
 // cells returns the columns of one profile after its name and grant.

@@ -105,7 +105,7 @@ Applied: 1 refreshed, 1 requested, 1 failed; 1 output written, 1 output deleted
 
 func TestStatusText(t *testing.T) {
 	var out, errs bytes.Buffer
-	speaking(&out, &errs).Status(outcomes(), nil, true)
+	speaking(&out, &errs).Status(outcomes(), nil, "", true)
 	const want = `PROFILE  GRANT               TOKEN           LOGIN                  ACCOUNT   SCOPES         OUTPUTS
 kept     authorization_code  valid for 52m   until 2027-05-21       somebody  1 (1 missing)  1 up to date
 new      pkce                none            -                      -         -              1 of 1 to write
@@ -123,7 +123,7 @@ broken   pkce                not known       not known              -         - 
 	troubled := outcomes()[:1]
 	troubled[0].Err, troubled[0].Outputs = errors.New("cannot be read"), nil
 	out.Reset()
-	speaking(&out, &errs).Status(troubled, nil, true)
+	speaking(&out, &errs).Status(troubled, nil, "", true)
 	if want := "kept     authorization_code  valid for 52m  until 2027-05-21  somebody  1 (1 missing)  see the error\n"; !strings.HasSuffix(out.String(), want) {
 		t.Errorf("standard output:\n%s\nwant:\n%s", out.String(), want)
 	}
@@ -235,7 +235,7 @@ func TestSpinnerStops(t *testing.T) {
 		wg.Go(func() {
 			out := &slow{}
 			p := &lines{Options: Options{Err: out, Now: time.Now, Live: true}}
-			p.start(time.Now().Add(time.Minute))
+			p.start(time.Now().Add(time.Minute), func(left string) string { return "waiting for the login, " + left + " left" })
 			time.Sleep(360*time.Millisecond + time.Duration(i%20)*50*time.Microsecond)
 			p.stop()
 			if s := out.String(); !strings.HasSuffix(s, "\r\x1b[K") {

@@ -49,41 +49,52 @@ type Voice interface {
 	Print(text string)
 
 	// These are the reports. A command makes one of them at the end.
-	Refused(err error)                                                  // the run could not begin
-	Unusable(problems config.Problems)                                  // the profiles are wrong
-	Version(release, build string)                                      // version
-	Wrote(file, next string)                                            // init
-	Validated(profiles []config.Profile, warnings config.Problems)      // validate
-	Planned(outcomes []flow.Outcome, changes bool)                      // plan
-	Applied(outcomes []flow.Outcome)                                    // apply
-	Status(outcomes []flow.Outcome, reminders []flow.Reminder, ok bool) // status
-	Failed(outcomes []flow.Outcome)                                     // token and exec, if one failed
-	Imported(outcome flow.Outcome, next string)                         // import
-	Logged(events []state.Event)                                        // log
-	Listed(names []string)                                              // state list
-	Begun(profile, address string, until time.Time, next string)        // login --print
-	Shown(t *state.Token)                                               // state show, without secrets
-	Done(text string)                                                   // state mv, rm and push
-	Destroyed(outcomes []flow.Outcome)                                  // destroy
+	Refused(err error)                                             // the run could not begin
+	Unusable(problems config.Problems)                             // the profiles are wrong
+	Version(release, build string)                                 // version
+	Wrote(file, next string)                                       // init
+	Validated(profiles []config.Profile, warnings config.Problems) // validate
+	Planned(outcomes []flow.Outcome, changes bool)                 // plan
+	Applied(outcomes []flow.Outcome)                               // apply
+	// status; apply is the command line that brings the profiles up to date
+	Status(outcomes []flow.Outcome, reminders []flow.Reminder, apply string, ok bool)
+	Failed(outcomes []flow.Outcome)                              // token and exec, if one failed
+	Imported(outcome flow.Outcome, next string)                  // import
+	Logged(events []state.Event)                                 // log
+	Listed(names []string)                                       // state list
+	Begun(profile, address string, until time.Time, next string) // login --print
+	Shown(t *state.Token)                                        // state show, without secrets
+	Done(text string)                                            // state mv, rm and push
+	Destroyed(outcomes []flow.Outcome)                           // destroy
 
 	// WillDestroy prints what destroy is about to delete, before destroy asks. Watched
 	// prints one event of watch.
 	WillDestroy(outcomes []flow.Outcome)
 	Watched(outcome flow.Outcome)
+
+	// Idle says what watch waits for. next is when a profile is due; zero means that this
+	// is not known.
+	Idle(profiles int, next time.Time)
+
+	// Stopped says that watch was stopped.
+	Stopped()
 }
 
 // Options say where and how a [Voice] speaks.
 type Options struct {
-	Out, Err io.Writer
-	Now      func() time.Time
-	Command  string // for JSON
-	JSON     bool
-	Quiet    bool
-	Color    bool   // on Err
-	ColorOut bool   // on Out
-	Live     bool   // Err is a terminal: spin while waiting, show source lines
-	GitHub   bool   // the run is a job of GitHub Actions: warnings are annotations, too
-	SSH      string // the words behind ssh that lead to this machine; empty if the session is not over SSH
+	Out, Err   io.Writer
+	Now        func() time.Time
+	Command    string // for JSON
+	JSON       bool
+	Quiet      bool
+	Color      bool       // on Err
+	ColorOut   bool       // on Out
+	Columns    func() int // how many columns the terminal on Out has; nil if Out is none
+	ErrColumns func() int // the same of Err
+	UTF8       bool       // the terminal shows more than ASCII
+	Live       bool       // Err is a terminal: spin while waiting, show source lines
+	GitHub     bool       // the run is a job of GitHub Actions: warnings are annotations, too
+	SSH        string     // the words behind ssh that lead to this machine; empty if the session is not over SSH
 }
 
 // New returns the voice for o.
@@ -92,5 +103,5 @@ func New(o Options) Voice {
 	if o.JSON {
 		return &jsonVoice{lines: l}
 	}
-	return &human{l}
+	return &human{lines: l}
 }

@@ -122,27 +122,39 @@ func (p page) html() string {
 }
 
 // isolate returns text as HTML with each run of right-to-left words in a bdi element.
-// Else such a name would draw the brackets, digits and commas around it to its own side
-// (Unicode Standard Annex #9).
+// Outside of one, such a name would draw the brackets, digits and commas around it to
+// its own side (Unicode Standard Annex #9).
 func isolate(text string) string {
 	var b strings.Builder
-	for text != "" {
+	for {
 		start := strings.IndexFunc(text, rightToLeft)
 		if start < 0 {
-			break
+			return b.String() + html.EscapeString(text)
 		}
-		end := start // after the run's last right-to-left letter
-		for i, r := range text[start:] {
-			if rightToLeft(r) || unicode.IsMark(r) {
-				end = start + i + utf8.RuneLen(r)
-			} else if r != ' ' && r != '-' && r != '\'' {
-				break
-			}
-		}
+		end := start + runLength(text[start:])
 		b.WriteString(html.EscapeString(text[:start]) + "<bdi>" + html.EscapeString(text[start:end]) + "</bdi>")
 		text = text[end:]
 	}
-	return b.String() + html.EscapeString(text)
+}
+
+// runLength returns the length in bytes of the right-to-left run that text begins with:
+// up to the last right-to-left letter before another letter, and the bracket or quote
+// that closes one within the run.
+func runLength(text string) int {
+	n := 0
+	for i, r := range text {
+		if rightToLeft(r) || unicode.IsMark(r) {
+			n = i + utf8.RuneLen(r)
+		} else if unicode.IsLetter(r) {
+			break
+		}
+	}
+	run, rest := text[:n], text[n:]
+	if strings.HasPrefix(rest, ")") && strings.Count(run, "(") > strings.Count(run, ")") ||
+		strings.HasPrefix(rest, `"`) && strings.Count(run, `"`)%2 == 1 {
+		n++
+	}
+	return n
 }
 
 func rightToLeft(r rune) bool {
@@ -178,9 +190,10 @@ dt{flex:none;width:5em;color:var(--soft)}
 dd{font-weight:550}
 .hint{margin-top:20px;padding:12px 16px;border-radius:8px;background:var(--back)}
 .hint b{display:block;font-size:13px;font-weight:600;color:var(--soft)}
+.hint+p{margin-top:20px}
 .foot{margin-top:20px;color:var(--soft)}
 footer{font-size:13px;color:var(--soft)}
-@media (max-width:480px){main{padding:28px 24px}}
+@media (max-width:480px){main{padding:28px 24px}dl div{display:block}}
 `
 
 // contentPolicy allows this one style sheet, by its hash, and nothing else.

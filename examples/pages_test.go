@@ -154,7 +154,7 @@ func (b *pageBook) ofLogins() {
 	done = make(chan struct{})
 	go func() {
 		defer close(done)
-		b.add("login-stopped", "Login failed", callback)
+		b.add("login-interrupted", "Login failed", callback)
 	}()
 	reached(t, server, "/api/token", 0)
 	if err := w.cmd.Process.Signal(syscall.SIGINT); err != nil {

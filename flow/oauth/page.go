@@ -122,27 +122,39 @@ func (p page) html() string {
 }
 
 // isolate returns text as HTML with each run of right-to-left words in a bdi element.
-// Else such a name would draw the brackets, digits and commas around it to its own side
-// (Unicode Standard Annex #9).
+// Outside of one, such a name would draw the brackets, digits and commas around it to
+// its own side (Unicode Standard Annex #9).
 func isolate(text string) string {
 	var b strings.Builder
-	for text != "" {
+	for {
 		start := strings.IndexFunc(text, rightToLeft)
 		if start < 0 {
-			break
+			return b.String() + html.EscapeString(text)
 		}
-		end := start // after the run's last right-to-left letter
-		for i, r := range text[start:] {
-			if rightToLeft(r) || unicode.IsMark(r) {
-				end = start + i + utf8.RuneLen(r)
-			} else if r != ' ' && r != '-' && r != '\'' {
-				break
-			}
-		}
+		end := start + runLength(text[start:])
 		b.WriteString(html.EscapeString(text[:start]) + "<bdi>" + html.EscapeString(text[start:end]) + "</bdi>")
 		text = text[end:]
 	}
-	return b.String() + html.EscapeString(text)
+}
+
+// runLength returns the length in bytes of the right-to-left run that text begins with:
+// up to the last right-to-left letter before another letter, and the bracket or quote
+// that closes one within the run.
+func runLength(text string) int {
+	n := 0
+	for i, r := range text {
+		if rightToLeft(r) || unicode.IsMark(r) {
+			n = i + utf8.RuneLen(r)
+		} else if unicode.IsLetter(r) {
+			break
+		}
+	}
+	run, rest := text[:n], text[n:]
+	if strings.HasPrefix(rest, ")") && strings.Count(run, "(") > strings.Count(run, ")") ||
+		strings.HasPrefix(rest, `"`) && strings.Count(run, `"`)%2 == 1 {
+		n++
+	}
+	return n
 }
 
 func rightToLeft(r rune) bool {
@@ -164,24 +176,24 @@ const style = `
 :root{color-scheme:light dark;--back:#f4f5f4;--card:#fff;--text:#1b1f1d;--soft:#5d6662;--line:#e2e6e3;--done:#14803c;--failed:#c02f2a;--other:#a96500}
 @media (prefers-color-scheme:dark){:root{--back:#121413;--card:#1c1f1d;--text:#eceeed;--soft:#9ba5a0;--line:#313633;--done:#2fae60;--failed:#e2605a;--other:#d59a3a}}
 *{box-sizing:border-box;margin:0}
-body{min-height:100vh;display:flex;flex-direction:column;align-items:center;justify-content:center;gap:20px;padding:24px;background:var(--back);color:var(--text);font:16px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",sans-serif}
+body{min-height:100vh;display:flex;flex-direction:column;align-items:center;justify-content:center;gap:20px;padding:24px;background:var(--back);color:var(--text);overflow-wrap:anywhere;font:16px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",sans-serif}
 main{width:100%;max-width:460px;padding:36px 40px;background:var(--card);border:1px solid var(--line);border-radius:14px;box-shadow:0 1px 2px #0000000d,0 12px 32px #00000014}
 svg{display:block;margin-bottom:20px}
 circle{fill:currentColor;opacity:.14}
 path{fill:none;stroke:currentColor;stroke-width:3.5;stroke-linecap:round;stroke-linejoin:round}
 .done{color:var(--done)}.failed{color:var(--failed)}.other{color:var(--other)}
 h1{font-size:24px;line-height:1.25;font-weight:650;letter-spacing:-.01em}
-p{margin-top:12px;overflow-wrap:anywhere}
+p{margin-top:12px}
 dl{margin-top:20px;border-top:1px solid var(--line)}
 dl div{display:flex;gap:16px;padding:10px 0;border-bottom:1px solid var(--line)}
 dt{flex:none;width:5em;color:var(--soft)}
-dd{overflow-wrap:anywhere;font-weight:550}
+dd{font-weight:550}
 .hint{margin-top:20px;padding:12px 16px;border-radius:8px;background:var(--back)}
 .hint b{display:block;font-size:13px;font-weight:600;color:var(--soft)}
+.hint+p{margin-top:20px}
 .foot{margin-top:20px;color:var(--soft)}
-a{color:inherit;font-weight:600;text-underline-offset:3px}
 footer{font-size:13px;color:var(--soft)}
-@media (max-width:480px){main{padding:28px 24px}}
+@media (max-width:480px){main{padding:28px 24px}dl div{display:block}}
 `
 
 // contentPolicy allows this one style sheet, by its hash, and nothing else.

@@ -18,10 +18,10 @@ const style = `
 * { box-sizing: border-box; margin: 0; }
 body {
   min-height: 100vh; display: flex; flex-direction: column; align-items: center;
-  background: var(--paper); color: var(--ink);
+  background: var(--paper); color: var(--ink); overflow-wrap: anywhere;
   font: 1rem/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", "DejaVu Sans", sans-serif;
 }
-code, pre { font: .875em/1.5 ui-monospace, "SF Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace; overflow-wrap: anywhere; }
+code, pre { font: .875em/1.5 ui-monospace, "SF Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace; }
 .tape {
   width: 100%; padding: .7rem 1rem; text-align: center;
   background: repeating-linear-gradient(-45deg, var(--mark) 0 1.1rem, var(--tape) 1.1rem 2.2rem);
@@ -43,7 +43,6 @@ h1 + p { margin-top: .5rem; }
 }
 .account div { min-width: 0; }
 .account .hint, .account b, .account code { display: block; line-height: 1.35; }
-.account b { overflow-wrap: anywhere; }
 .account code { color: var(--soft); }
 .face {
   flex: none; width: 2.75rem; height: 2.75rem; border-radius: 50%; background: var(--mark); color: #1c1b18;
@@ -63,9 +62,8 @@ button:focus-visible { outline: 3px solid var(--ink); outline-offset: 2px; }
 .allow, .allow:hover { border-color: var(--go); background: var(--go); color: var(--go-ink); }
 .allow:hover { filter: brightness(1.08); }
 .label { margin-top: 1.75rem; font-size: .8rem; font-weight: 600; color: var(--soft); }
-.said { margin: .5rem 0 1rem; padding: .8rem 1rem; border-left: 4px solid var(--bad); background: var(--paper); font-weight: 600; overflow-wrap: anywhere; }
+.said { margin: .5rem 0 1rem; padding: .8rem 1rem; border-left: 4px solid var(--bad); background: var(--paper); font-weight: 600; }
 .said ~ .hint { margin-top: 1rem; }
-p + p { overflow-wrap: anywhere; }
 pre { padding: .9rem 1rem; white-space: pre-wrap; font-size: .78rem; border-radius: .6rem; background: var(--paper); }
 dl { display: grid; grid-template-columns: max-content 1fr; align-items: baseline; gap: .35rem 1.25rem; }
 dt { color: var(--soft); font-size: .9rem; }

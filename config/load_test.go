@@ -466,7 +466,7 @@ func TestDefaultEnvFile(t *testing.T) {
 		"b/uses.yaml": "b/.env: the file is UTF-16",
 	} {
 		_, problems := Load(t.Context(), Sources{Dir: dir, Env: testEnv}, []string{file})
-		if got := show(problems.Errors()); want == "" && got != "" || !strings.Contains(got, want) {
+		if got := show(problems.Errors()); want == "" && got != "" || !strings.Contains(filepath.ToSlash(got), want) {
 			t.Errorf("%s: %s", file, got)
 		}
 	}

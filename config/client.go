@@ -78,7 +78,7 @@ func (d *document) value(f *field, name string) *Value {
 			d.report(f.node, wrong.hint, "%s: %s", name, wrong.message)
 			return nil
 		}
-		v.text, v.done, v.literal = s, true, literal
+		v.text, v.done, v.literal, v.names = s, true, literal, variables(f.node.value)
 		if name == "client.id" && d.src.Spotify && !IsClientID(s) {
 			d.warn(f.node, "copy the client id from the app's settings at https://developer.spotify.com/dashboard", "client.id does not look like one of Spotify's: 32 hexadecimal digits are expected")
 		}

@@ -94,6 +94,23 @@ func reference(inside string, lookup func(string) (string, bool)) (value string,
 	}
 }
 
+// variables returns the names of the variables in a text, as people list them.
+func variables(s string) string {
+	var names []string
+	s = strings.ReplaceAll(s, "$$", "") // a dollar
+	for {
+		_, rest, found := strings.Cut(s, "${")
+		if !found {
+			return strings.Join(names, ", ")
+		}
+		end := 0
+		for end < len(rest) && isNameByte(rest[end], end) {
+			end++
+		}
+		names, s = append(names, rest[:end]), rest[end:]
+	}
+}
+
 // isName reports whether s can name a variable in every shell.
 func isName(s string) bool {
 	for i := range len(s) {

@@ -22,6 +22,7 @@ type Value struct {
 	Pos     Pos
 	Key     string // "client.id", for messages
 	literal bool   // at least a part of the text is written in the profile
+	names   string // the variables in the text, for From
 	*origin        // nil if nothing needs to be fetched
 
 	mu   sync.Mutex
@@ -58,6 +59,22 @@ func (v *Value) Known() (s string, ok bool) {
 		_ = v.fetch(context.Background())
 	}
 	return v.text, v.done
+}
+
+// From says where the value comes from, for messages: its variable, file or command, or
+// the place in the profile.
+func (v *Value) From() string {
+	switch {
+	case v == nil:
+		return ""
+	case v.origin != nil && v.env != "":
+		return v.env
+	case v.origin != nil:
+		return printable(v.shown)
+	case v.names != "":
+		return v.names
+	}
+	return v.Pos.String()
 }
 
 // harmless reports whether fetching the value has no side effect: a command may do

@@ -134,3 +134,26 @@ func TestValueOnce(t *testing.T) {
 		t.Error("a resolved value is not known")
 	}
 }
+
+// TestValueFrom checks where messages say that a value comes from, and that no value is
+// among that.
+func TestValueFrom(t *testing.T) {
+	t.Parallel()
+	dir := write(t, map[string]string{"secret.txt": "CANARY"})
+	env := func(name string) (string, bool) { return "CANARY", true }
+	for secret, want := range map[string]string{
+		`"${SECRET}"`:               "SECRET",
+		`"${A:-x}${B}$$x"`:          "A, B",
+		`{env: SECRET}`:             "SECRET",
+		`{file: secret.txt}`:        "secret.txt",
+		`{command: [echo, CANARY]}`: "echo",
+		`CANARY`:                    "p.yaml:1:27",
+	} {
+		if err := os.WriteFile(filepath.Join(dir, "p.yaml"), []byte("client: {id: abc, secret: "+secret+"}\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if got := load(t, Sources{Dir: dir, Env: env}, "p.yaml")[0].Client.Secret.From(); got != want {
+			t.Errorf("%s: from %q, want %q", secret, got, want)
+		}
+	}
+}

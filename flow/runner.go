@@ -109,5 +109,8 @@ func (r *Runner) app(ctx context.Context, p config.Profile) (oauth.App, error) {
 	if err != nil {
 		return oauth.App{}, err
 	}
-	return oauth.App{ID: id, Secret: secret, Endpoints: r.world.Endpoints, HTTP: r.world.HTTP}, nil
+	return oauth.App{
+		ID: id, Secret: secret, IDFrom: p.Client.ID.From(), SecretFrom: p.Client.Secret.From(),
+		Endpoints: r.world.Endpoints, HTTP: r.world.HTTP,
+	}, nil
 }

@@ -15,8 +15,13 @@ import (
 
 // App is a Spotify app at the endpoints it talks to.
 type App struct {
-	ID        string
-	Secret    string // empty means a public client (PKCE)
+	ID     string
+	Secret string // empty means a public client (PKCE)
+
+	// IDFrom and SecretFrom say where ID and Secret come from, for hints: a variable's
+	// name, a file. They may be empty.
+	IDFrom, SecretFrom string
+
 	Endpoints Endpoints
 	HTTP      *http.Client // from NewHTTP
 }

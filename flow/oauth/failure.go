@@ -182,14 +182,23 @@ func (a App) advise(e *Error, reached int) {
 // clientHint looks for the most common mistakes in id and secret. Nobody can see that
 // id and secret are swapped: both are 32 hexadecimal digits.
 func (a App) clientHint() string {
+	id, secret := from("client.id", a.IDFrom), from("client.secret", a.SecretFrom)
 	switch {
 	case strings.TrimSpace(a.ID) != a.ID:
-		return "remove the space or newline around client.id"
+		return "remove the space or newline around " + id
 	case strings.TrimSpace(a.Secret) != a.Secret:
-		return "remove the space or newline around client.secret"
+		return "remove the space or newline around " + secret
 	case a.Secret == "":
-		return "check client.id; a login made with a client secret needs client.secret for every refresh"
+		return "check " + id + "; a login made with a client secret needs client.secret for every refresh"
 	default:
-		return "check client.id and client.secret: are they swapped, or of two different apps?"
+		return "check " + id + " and " + secret + ": are they swapped, or of two different apps?"
 	}
+}
+
+// from returns the name of a value with its origin, if the origin is known.
+func from(name, origin string) string {
+	if origin == "" {
+		return name
+	}
+	return name + " (from " + origin + ")"
 }

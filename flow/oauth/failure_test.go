@@ -193,3 +193,18 @@ func TestClientHint(t *testing.T) {
 		}
 	}
 }
+
+// TestClientHintOrigin checks that a refused client is told with where its ID and secret
+// come from, and never with the values.
+func TestClientHintOrigin(t *testing.T) {
+	t.Parallel()
+	for app, want := range map[*App]string{
+		{ID: "CANARY", Secret: "CANARY", IDFrom: "SPOTIFY_CLIENT_ID", SecretFrom: "secret.txt"}: "check client.id (from SPOTIFY_CLIENT_ID) and client.secret (from secret.txt): are they swapped",
+		{ID: "CANARY", IDFrom: "dev.yaml:2:7"}:                                                  "check client.id (from dev.yaml:2:7); a login",
+		{ID: "CANARY", Secret: "CANARY "}:                                                       "remove the space or newline around client.secret",
+	} {
+		if got := app.clientHint(); !strings.HasPrefix(got, want) || strings.Contains(got, "CANARY") {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}

@@ -177,6 +177,8 @@ func dotenvValue(a assignment, comment string) (string, error) {
 		return refuse("a backslash that readers disagree on")
 	case strings.Contains(v, "${"):
 		return refuse("${, which python-dotenv replaces even between single quotes")
+	case strings.Contains(v, `="`):
+		return refuse(`=", which begins a value over several lines for phpdotenv even between single quotes`)
 	case !utf8.ValidString(v):
 		return refuse("bytes that are not UTF-8")
 	}

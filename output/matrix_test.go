@@ -15,6 +15,8 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"pgregory.net/rapid"
+
 	"tokenform/config/fault"
 )
 
@@ -46,23 +48,27 @@ var matrixReaders = []struct {
 	{"symfony/dotenv", []string{"php", "read.php", "symfony"}},
 }
 
-// shellReader prints the values as JSON strings; no value of the matrix has a control
-// character other than a tab.
-const shellReader = `sep='['; for f; do
-	printf %s "$sep"; sep=,
-	( unset V; . "$f" >/dev/null 2>&1; printf '"%s"' "$(printf '%s.' "$V" | sed 's/\.$//; s/[\\"]/\\&/g; s/	/\\t/g')" )
-done; printf ']\n'`
+// shellReader prints the values, each with a NUL behind it.
+const shellReader = `for f; do ( unset V; . "$f" >/dev/null 2>&1; printf '%s\000' "$V" ); done`
 
 // matrixValues are what a variable could hold, plain ones first.
 var matrixValues = []string{
 	"BQDk3_x-9", "2026-11-27T10:00:00Z", "https://x.example/a?b=c", "a=b", "a+b/c==", "a,b", "a%b", "a@b", "true", "null", "",
 	"user-read-email streaming", " a", "a ", "a\tb", "a #b", "a#b", "#a", "a;b", "a&b", "a|b", "<a>", "(a)", "[a]", "*", "?", "~", "!a", "a!b", "^a",
-	`a"b`, `"a"`, "a`b", "`id`", "$", "a$b", "$HOME", "$$", "$(id)", "$1", `\$a`, `a\b`, `a\nb`, `\t`, `{"a": 1}`, "{a}", "é☃🎧", "\u00a0a", "encrypted:a",
-	"a'b", "'a'", "${HOME}", `a\`, `a\\b`, "a\nb", "a\rb", "a\x00b", "a\xffb",
+	`a"b`, `"a"`, "a`b", "`id`", "$", "a$b", "$HOME", "$$", "$(id)", "$1", `\$a`, `a\b`, `a\nb`, `\t`, `{"a": 1}`, "{a}", "é☃🎧", "\u00a0a", "a\u2028b", "a\u0085", "\ufeffa", "a\vb", "a\fb", "a\x01b", "a\x1bb", "a\x7fb", "encrypted:a",
+	"export A=b", "a: b", "- a", "a = b", "@a", "%a", "=", "==a", " ", "  ", "#", "a # b", "\\", `\'`, `a\$b`, "`", "$`", `"`, `""`, `a""b`, `"a`, `a"`, "a\\ b",
+	"a'b", "'a'", `a="b`, "${HOME}", `a\`, `a\\b`, "a\nb", "a\rb", "a\x00b", "a\xffb",
 }
 
+// randomTexts are values that the output accepts: any text, and more often one of
+// characters that are special to some reader.
+var randomTexts = rapid.OneOf(texts, rapid.StringN(1, 20, -1), rapid.StringMatching("[ab $\"`#=:\\\\!{}()%&\t-]{1,12}")).Filter(func(s string) bool {
+	_, err := dotenvValue(assignment{"V", s}, "")
+	return err == nil
+})
+
 // TestReaderMatrix writes each value as an env output does and asks the real
-// readers what they see. A value that is written bare is the same to all of them, and
+// readers what they see, and the same of two hundred random ones. A value that is written bare is the same to all of them, and
 // one in quotes to all but the readers that the README excepts. What the others see is
 // in testdata/readers.md, a table for people; GOLDEN=update renews it.
 func TestReaderMatrix(t *testing.T) {
@@ -77,8 +83,13 @@ func TestReaderMatrix(t *testing.T) {
 	}
 	dir := t.TempDir()
 	var paths, accepted, texts []string
+	listed := 0 // of accepted, those of matrixValues
 	var refused strings.Builder
-	for _, v := range matrixValues {
+	values := slices.Clone(matrixValues)
+	for i := range 200 {
+		values = append(values, randomTexts.Example(i))
+	}
+	for i, v := range values {
 		b, err := mergeDotenv(nil, []assignment{{"V", v}}, nil)
 		if e := (*fault.Error)(nil); errors.As(err, &e) {
 			_, reason, _ := strings.Cut(e.Message, "it contains ")
@@ -90,6 +101,9 @@ func TestReaderMatrix(t *testing.T) {
 		path := filepath.Join(dir, strconv.Itoa(len(paths)), ".env") // Vite and Next.js want that name
 		if err := errors.Join(os.Mkdir(filepath.Dir(path), 0o700), os.WriteFile(path, b, 0o600)); err != nil {
 			t.Fatal(err)
+		}
+		if i < len(matrixValues) {
+			listed++
 		}
 		paths, accepted, texts = append(paths, path), append(accepted, v), append(texts, strings.TrimSuffix(strings.TrimPrefix(string(b), "V="), "\n"))
 	}
@@ -128,7 +142,7 @@ func TestReaderMatrix(t *testing.T) {
 
 	var table strings.Builder
 	fmt.Fprintf(&table, "| value | written as | read otherwise by |\n|---|---|---|\n")
-	for i, v := range accepted {
+	for i, v := range accepted[:listed] {
 		fmt.Fprintf(&table, "| %s | %s | %s |\n", code(v), code(texts[i]), strings.Join(differ[i], ", "))
 	}
 	fmt.Fprintf(&table, "\n| refused value | because it contains |\n|---|---|\n%s", refused.String())
@@ -169,7 +183,12 @@ func readMatrix(t *testing.T, argv, paths []string) (values []*string) {
 	cmd := exec.CommandContext(t.Context(), program, slices.Concat(argv[1:], paths)...)
 	cmd.Dir = folder
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=/home/user", "LANG=C.UTF-8", "PYTHONDONTWRITEBYTECODE=1"}
-	if err := json.Unmarshal(output(t, cmd), &values); err != nil {
+	out := output(t, cmd)
+	if slices.Contains(argv, shellReader) {
+		for v := range bytes.SplitSeq(bytes.TrimSuffix(out, []byte{0}), []byte{0}) {
+			values = append(values, new(string(v)))
+		}
+	} else if err := json.Unmarshal(out, &values); err != nil {
 		t.Fatal(err)
 	}
 	return values

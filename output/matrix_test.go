@@ -57,7 +57,7 @@ var matrixValues = []string{
 	"user-read-email streaming", " a", "a ", "a\tb", "a #b", "a#b", "#a", "a;b", "a&b", "a|b", "<a>", "(a)", "[a]", "*", "?", "~", "!a", "a!b", "^a",
 	`a"b`, `"a"`, "a`b", "`id`", "$", "a$b", "$HOME", "$$", "$(id)", "$1", `\$a`, `a\b`, `a\nb`, `\t`, `{"a": 1}`, "{a}", "é☃🎧", "\u00a0a", "a\u2028b", "a\u0085", "\ufeffa", "a\vb", "a\fb", "a\x01b", "a\x1bb", "a\x7fb", "encrypted:a",
 	"export A=b", "a: b", "- a", "a = b", "@a", "%a", "=", "==a", " ", "  ", "#", "a # b", "\\", `\'`, `a\$b`, "`", "$`", `"`, `""`, `a""b`, `"a`, `a"`, "a\\ b",
-	"a'b", "'a'", `a="b`, "${HOME}", `a\`, `a\\b`, "a\nb", "a\rb", "a\x00b", "a\xffb",
+	"a'b", "'a'", `a="b`, ` \a`, "${HOME}", `a\`, `a\\b`, "a\nb", "a\rb", "a\x00b", "a\xffb",
 }
 
 // randomTexts are values that the output accepts: any text, and more often one of

@@ -23,30 +23,53 @@ import (
 // clientWorld is a profile with one json output after the first apply.
 type clientWorld struct {
 	file            string // the output
-	url             string // the stand-in
-	access, refresh string // as in state
+	url             string // of the stand-in
+	content         []byte // of file
+	access, refresh string // as state has them
 }
 
-// TestClients applies one profile for each json format. Every file must have the token
-// of state, stay as it is at the second apply, and work with its client, if the client
-// can be installed here: npm ci in testdata/clients does that. The client asks the Web
-// API for the account with the file's access token, and again with a token that it got
-// with the file's refresh token.
+// clientPrograms are the clients that are programs of their own: examples/testdata/clients
+// has them, and its install script installs them.
+var clientPrograms = []struct {
+	name, format string
+	argv         []string
+	adopted      bool // the client's file says when its token ends
+}{
+	{"spotipy", "spotipy", []string{"CACHE/venv/bin/python", "spotipy-client.py"}, true},
+	{"tekore", "tekore", []string{"CACHE/venv/bin/python", "tekore-client.py"}, false},
+	{"rspotify", "rspotify", []string{"CACHE/cargo/debug/rust"}, true},
+	{"zmb3", "oauth2", []string{"CACHE/zmb3"}, true},
+	{"web-api-ts-sdk", "web-api-ts-sdk", []string{"node", "web-api-ts-sdk.mjs"}, true},
+	{"spotify-web-api-node", "spotify-web-api-node", []string{"node", "--no-deprecation", "spotify-web-api-node.mjs"}, false},
+}
+
+// TestClients applies one profile for each json format. Every file holds the
+// token that state has, is left alone by the second apply, and is used by the
+// client that it is for. The client asks the Web API who it is with the file's
+// access token, and again with a token that it got with the file's refresh token.
+// It keeps that token in the file, and the next apply adopts the token, or, if the
+// file does not say when its token ends, repairs the file.
 func TestClients(t *testing.T) {
 	t.Parallel()
-	clients := map[string]func(*testing.T, clientWorld){
-		"oauth2":               useOAuth2,
-		"web-api-ts-sdk":       useNode("web-api-ts-sdk"),
-		"spotify-web-api-node": useNode("spotify-web-api-node"),
-	}
-	for _, format := range config.JSONFormats {
-		t.Run(format, func(t *testing.T) {
+	test := func(name, format string, use func(*testing.T, clientWorld)) {
+		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newClientWorld(t, format)
-			if use := clients[format]; use != nil {
+			if use != nil {
 				use(t, w)
 			}
 		})
+	}
+	var tested []string
+	for _, c := range clientPrograms {
+		test(c.name, c.format, func(t *testing.T, w clientWorld) { useProgram(t, w, c.argv, c.adopted) })
+		tested = append(tested, c.name)
+	}
+	test("oauth2", "oauth2", useOAuth2)
+	for _, format := range config.JSONFormats {
+		if format != "oauth2" && !slices.Contains(tested, format) {
+			test(format, format, nil) // no client of it can be installed here
+		}
 	}
 }
 
@@ -91,6 +114,7 @@ outputs: [{type: json, path: token.json, format: `+format+more+`}]
 	if err != nil {
 		t.Fatal(err)
 	}
+	w.content = first
 	w.access, w.refresh = field(t, state, "access_token"), field(t, state, "refresh_token")
 	got, err := output.ReadClientFile("token.json", first)
 	if err != nil {
@@ -150,54 +174,107 @@ func useOAuth2(t *testing.T, w clientWorld) {
 		t.Fatal(err)
 	}
 	write(t, w.file, string(b))
+	applyAfter(t, w, true)
+}
+
+// applyAfter applies after the client has written to its file, and checks that
+// tokenform adopts the client's token, or else puts its own back. Neither takes a
+// request for a token.
+func applyAfter(t *testing.T, w clientWorld, adopted bool) {
+	t.Helper()
+	kept, err := os.ReadFile(w.file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if bytes.Equal(kept, w.content) {
+		t.Fatal("the client did not write to its file")
+	}
 	dir := filepath.Dir(w.file)
-	if code, stdout, stderr := run(t, dir, surroundings(dir, w.url), "apply", "--debug"); code != 0 || !strings.Contains(stderr, "dev: adopted a token, valid for 59m") || strings.Contains(stderr, "POST") {
+	said := "1 output written"
+	if adopted {
+		said = "dev: adopted a token, valid for 59m"
+	}
+	code, stdout, stderr := run(t, dir, surroundings(dir, w.url), "apply", "--debug")
+	if code != 0 || !strings.Contains(stderr, said) || strings.Contains(stderr, "POST") {
 		t.Errorf("apply: exit %d\n%s%s", code, stdout, stderr)
 	}
 	state, err := os.ReadFile(stateAt(filepath.Join(dir, ".tokenform"), "dev.json"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if field(t, state, "access_token") != fresh.AccessToken {
-		t.Error("state has another token than the client")
+	access := field(t, state, "access_token")
+	if fromClient := access != w.access && bytes.Contains(kept, []byte(access)); fromClient != adopted || !adopted && access != w.access {
+		t.Errorf("state has the client's token: %v, want %v", fromClient, adopted)
+	}
+	after, err := os.ReadFile(w.file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if now, err := output.ReadClientFile("token.json", after); err != nil || now.RefreshToken != w.refresh || now.Access != "" && now.Access != access {
+		t.Errorf("the file is not that of state after apply: %v", err)
+	}
+	if !adopted && !bytes.Equal(after, w.content) {
+		t.Errorf("apply did not repair the file: %q", stderr)
+	}
+	if code, _, stderr := run(t, dir, surroundings(dir, w.url), "plan", "--detailed-exitcode"); code != 0 {
+		t.Errorf("plan finds changes after apply: exit %d\n%s", code, stderr)
 	}
 }
 
-// useNode runs testdata/clients/NAME.mjs, and checks what NAME.mjs prints.
-func useNode(name string) func(*testing.T, clientWorld) {
-	return func(t *testing.T, w clientWorld) {
-		clientsNeed(t)
-		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-		defer cancel()
-		cmd := exec.CommandContext(ctx, "node", "--no-deprecation", name+".mjs", w.file, "app", w.url)
-		cmd.Dir = "testdata/clients"
-		var said bytes.Buffer
-		cmd.Stderr = &said
-		out, err := cmd.Output()
-		if err != nil {
-			t.Fatalf("%v\n%s", err, &said)
-		}
-		if want := `{"valid":true,"user":"sandbox-user","later":"sandbox-user"}`; strings.TrimSpace(string(out)) != want {
-			t.Errorf("%s sees %s\nwant %s", name, out, want)
-		}
+// useProgram runs a client, which prints what it saw.
+func useProgram(t *testing.T, w clientWorld, argv []string, adopted bool) {
+	argv = slices.Clone(argv)
+	argv[0] = installed(t, argv[0])
+	if argv[0] == "node" {
+		installed(t, "testdata/clients/node_modules/.installed")
 	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, argv[0], append(argv[1:], w.file, "app", w.url)...)
+	cmd.Dir = "testdata/clients"
+	cmd.Env = append(os.Environ(), "CLIENT_SECRET=hush-hush", "PYTHONDONTWRITEBYTECODE=1")
+	var said bytes.Buffer
+	cmd.Stderr = &said
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, &said)
+	}
+	var saw struct {
+		Valid       bool
+		User, Later string
+	}
+	if err := json.Unmarshal(out, &saw); err != nil || !saw.Valid || saw.User != "sandbox-user" || saw.Later != "sandbox-user" {
+		t.Errorf("the client sees %s (%v)\n%s", out, err, &said)
+	}
+	applyAfter(t, w, adopted)
 }
 
-// clientsNeed skips the test if a needed program is not installed, or fails the test if
-// TOKENFORM_TEST_CLIENTS says that it must be there.
-func clientsNeed(t *testing.T) {
+// installed returns the path of a program, or of a file, that the install script of
+// testdata/clients brings, with CACHE for the folder that the script installs to.
+// Without it the test is skipped, or fails if TOKENFORM_TEST_CLIENTS says that it
+// must be there.
+func installed(t *testing.T, name string) string {
 	t.Helper()
-	missing := ""
-	if _, err := exec.LookPath("node"); err != nil {
-		missing = "node is not installed"
-	} else if _, err := os.Stat("testdata/clients/node_modules/spotify-web-api-node"); err != nil {
-		missing = "npm ci has not been run in examples/testdata/clients"
+	path := name
+	if rest, ok := strings.CutPrefix(name, "CACHE/"); ok {
+		cache, err := os.UserCacheDir()
+		if err != nil {
+			t.Fatal(err)
+		}
+		path = filepath.Join(cache, "tokenform-tests", rest)
+	}
+	var err error
+	if strings.Contains(path, "/") {
+		_, err = os.Stat(path)
+	} else {
+		_, err = exec.LookPath(path)
 	}
 	switch {
-	case missing == "":
+	case err == nil:
 	case os.Getenv("TOKENFORM_TEST_CLIENTS") == "require":
-		t.Fatal(missing)
+		t.Fatalf("%v: run examples/testdata/clients/install", err)
 	default:
-		t.Skip(missing)
+		t.Skipf("%v: run examples/testdata/clients/install", err)
 	}
+	return path
 }

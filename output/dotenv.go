@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"tokenform/config/dotenv"
@@ -179,6 +180,10 @@ func dotenvValue(a assignment, comment string) (string, error) {
 		return refuse("a backslash, which readers interpret differently")
 	case strings.Contains(v, "${"):
 		return refuse("${, which python-dotenv replaces even between single quotes")
+	case strings.Contains(v, `="`):
+		return refuse(`=", which begins a value over several lines for phpdotenv even between single quotes`)
+	case strings.Contains(v, `\`) && strings.TrimLeftFunc(v, unicode.IsSpace) != v:
+		return refuse("a backslash behind white space at its start, which gotenv may take for one before the closing quote")
 	case !utf8.ValidString(v):
 		return refuse("bytes that are not UTF-8")
 	}

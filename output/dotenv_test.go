@@ -130,6 +130,8 @@ func TestMergeDotenvRefuses(t *testing.T) {
 		{"backslash at the end", "", secret + `\`, "a dotenv file cannot represent the value of T: it contains a backslash, which readers interpret differently"},
 		{"two backslashes", "", secret + `\\x`, "a dotenv file cannot represent the value of T: it contains a backslash, which readers interpret differently"},
 		{"expansion", "", secret + "${x}", "a dotenv file cannot represent the value of T: it contains ${, which python-dotenv replaces even between single quotes"},
+		{"an assignment", "", secret + `="x`, `a dotenv file cannot represent the value of T: it contains =", which begins a value over several lines for phpdotenv even between single quotes`},
+		{"white space and a backslash", "", " " + secret + `\x`, "a dotenv file cannot represent the value of T: it contains a backslash behind white space at its start, which gotenv may take for one before the closing quote"},
 		{"not UTF-8", "", secret + "\xff", "a dotenv file cannot represent the value of T: it contains bytes that are not UTF-8"},
 		{"UTF-16", "\xff\xfeA\x00=\x001\x00\n\x00", "x", "is not a UTF-8 text file"},
 		{"open quote, new", "A=1\nB='" + secret + "\n", "a b", "line 2: missing closing quote"},

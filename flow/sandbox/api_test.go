@@ -39,6 +39,7 @@ func TestAPI(t *testing.T) {
 		body             string // empty means any
 	}{
 		{"user", "/v1/me", bearer, 200, ""},
+		{"a slash at the end", "/v1/me/", bearer, 200, ""},
 		{"scheme in small letters", "/v1/me", "bearer " + user["access_token"].(string), 200, ""},
 		{"app", "/v1/me", "Bearer " + app, 401, `{"error":{"status":401,"message":"Valid user authentication required"}}`},
 		{"app searches", search, "Bearer " + app, 200, ""},

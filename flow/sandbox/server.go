@@ -126,7 +126,7 @@ func (s *Server) answer(r *http.Request) answer {
 	switch path := r.URL.Path; {
 	case path == "/api/token":
 		return s.token(r)
-	case path == "/v1/me":
+	case path == "/v1/me", path == "/v1/me/": // spotipy, tekore and rspotify ask with the slash
 		return s.me(r)
 	case path == "/v1/search":
 		return s.search(r)

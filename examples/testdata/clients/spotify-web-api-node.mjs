@@ -1,7 +1,7 @@
 // Logs in to the Web API with spotify-web-api-node and nothing but our file,
 // twice: with the access token, and with one that the refresh token and the
-// app's credentials get.
-import { readFileSync } from 'node:fs';
+// app's credentials get, which is kept in the file.
+import { readFileSync, writeFileSync } from 'node:fs';
 import SpotifyWebApi from 'spotify-web-api-node';
 import http from 'spotify-web-api-node/src/http-manager.js';
 
@@ -27,3 +27,4 @@ console.log(JSON.stringify({
   user,
   later: (await api.getMe()).body.id,
 }));
+writeFileSync(file, JSON.stringify(api.getCredentials()));

@@ -85,26 +85,7 @@ func TestClone(t *testing.T) {
 	if !strings.Contains(readme(t), "```sh\n"+install+"\n```") {
 		t.Fatal("README.md does not have the command that installs")
 	}
-	dir := t.TempDir()
-	files := exec.Command("git", "ls-files", "-z", "--cached", "--others", "--exclude-standard")
-	files.Dir = ".."
-	list, err := files.Output()
-	if err != nil {
-		t.Skipf("not in a git checkout: %v", err)
-	}
-	for _, name := range strings.Split(strings.TrimSuffix(string(list), "\x00"), "\x00") {
-		b, err := os.ReadFile(filepath.Join("..", name))
-		if err != nil {
-			continue // the file is deleted, but the deletion is not committed yet
-		}
-		to := filepath.Join(dir, name)
-		if err := os.MkdirAll(filepath.Dir(to), 0o700); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(to, b, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
+	dir := checkout(t)
 	sh := exec.Command("bash", "-euc", "go run . apply --sandbox examples/quickstart.yaml\nbash -c 'set -a; . ./.env; echo ${#SPOTIFY_ACCESS_TOKEN}'\n"+install)
 	sh.Dir, sh.Env = dir, append(os.Environ(), "GOBIN="+dir)
 	var out, errs bytes.Buffer

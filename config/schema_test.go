@@ -104,8 +104,10 @@ var schemaMisses = []struct{ message, reason, profile string }{
 	{"the duration is too long", "a schema adds nothing up", "login_lifetime: 20000w"},
 	{"cannot read it", "a schema reads no files", "env_file: [missing.env]"},
 	{"is not set", "a schema knows no variables", "account: ${MISSING}"},
-	{"a reference to a variable that nothing has replaced", "a pattern for all that people copy along with a credential would be unreadable", "refresh_token: '%NAME%'"},
+	{"the value is a", "a pattern for all that people copy along with a credential would be unreadable", "refresh_token: https://a.example/"},
 	{"the value is wrapped in", "a pattern for all that people copy along with a credential would be unreadable", "refresh_token: <abc>"},
+	{"the value begins with", "a pattern for all that people copy along with a credential would be unreadable", "refresh_token: '=abc'"},
+	{"the value ends with", "a pattern for all that people copy along with a credential would be unreadable", "refresh_token: abc;"},
 	{"redirect_uri: a . or .. in the path", "a pattern does not know the parts of an address", "redirect_uri: https://example.com/../a"},
 	{"redirect_uri: not an address with a scheme", "a pattern does not know the parts of an address", "redirect_uri: https://example.com/%zz"},
 }
@@ -116,6 +118,7 @@ var schemaStricter = []struct{ reason, profile string }{
 	{"with a boolean type, editors would offer true and false as an account", "account: true"},
 	{"with a boolean type, editors would offer true and false as a name", "moved_from: true"},
 	{"Spotify issues no credential with a dollar sign; most likely a variable lacks its braces", "refresh_token: a$b"},
+	{"validate warns of this key with client_credentials, and does not look at its value", "grant: client_credentials\nlogin_warning: 14 d"},
 	{"the usual spellings of the loopback address are enough for an editor", "redirect_uri: http://[0::1]/"},
 }
 
@@ -169,7 +172,7 @@ func TestSchemaAgrees(t *testing.T) {
 		}
 		return errs
 	}
-	const base = "profile: a\nclient: {id: abc}\n"
+	const base = "profile: a\nclient: {id: abc, secret: s}\n"
 	for _, k := range schemaMisses {
 		if errs := validate(base + k.profile); len(errs) == 0 || !strings.Contains(strings.Join(errs, "\n"), k.message) {
 			t.Errorf("%s: validate says %q, not %q", k.profile, errs, k.message)
@@ -205,13 +208,13 @@ func TestSchemaAgrees(t *testing.T) {
 			}
 		}
 	})
-	if !testing.Short() && seen < 1000 || right < seen/10 || right > seen*9/10 {
+	if !testing.Short() && seen < 1000 || right < seen/20 || right > seen*9/10 {
 		t.Errorf("%d of %d profiles are right: the test says little", right, seen)
 	}
 	t.Logf("%d profiles, %d of them right", seen, right)
 }
 
-// schemaProfile draws a profile. About half of them have a mistake.
+// schemaProfile draws a profile. Most of them have a mistake.
 func schemaProfile(r *rapid.T) string {
 	flip := func(of int) bool { return rapid.IntRange(1, of).Draw(r, "one of") == 1 }
 	var b strings.Builder
@@ -220,11 +223,15 @@ func schemaProfile(r *rapid.T) string {
 		if key != "profile" && key != "client" && !flip(5) {
 			continue
 		}
+		ignored := key == "show_dialog" || key == "login_lifetime" || key == "login_warning"
+		if ignored && strings.Contains(b.String(), "grant: client_credentials") {
+			continue // see schemaStricter
+		}
 		value := ""
 		switch {
 		case key == "outputs":
 			var items []string
-			for range rapid.IntRange(0, 3).Draw(r, "outputs") {
+			for range rapid.IntRange(0, 2).Draw(r, "outputs") {
 				items = append(items, rapid.SampledFrom(schemaOutputs).Draw(r, "output"))
 			}
 			value = "[" + strings.Join(items, ", ") + "]"

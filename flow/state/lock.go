@@ -83,7 +83,7 @@ func (s *Store) Lock(ctx context.Context, name string, me Holder, w Waiting) (*E
 	// A lock file is never deleted: a process that waits on the deleted file and the
 	// process that makes a new one would both hold "the" lock.
 	if err := atomicfile.Own(path); err != nil {
-		return nil, unusable(path, err, "move it away: somebody else has put it there")
+		return nil, unusable(path, err, "move it away: tokenform did not create it")
 	}
 	lock := flock.New(path, flock.SetPermissions(0o600), flock.SetFlag(os.O_CREATE|os.O_RDONLY|unfollowed))
 	timeout, noticeable := time.NewTimer(w.Timeout), time.NewTimer(w.After)
@@ -92,7 +92,7 @@ func (s *Store) Lock(ctx context.Context, name string, me Holder, w Waiting) (*E
 	for {
 		got, err := lock.TryLock()
 		if err != nil {
-			return nil, unusable(path, err, "make the state directory writable, or put state elsewhere with --state DIR")
+			return nil, unusable(path, err, "make the state directory writable, or keep state elsewhere with --state DIR")
 		}
 		if got {
 			e := &Entry{store: s, name: name, lock: lock, Made: missing != nil}

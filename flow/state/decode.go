@@ -20,6 +20,10 @@ func Decode(name string, b []byte) (*Token, error) {
 
 const repair = "restore the file from a backup, or delete it and log in again"
 
+// maxSerial bounds serial numbers: a login that were stored once a second would need a
+// thousand years to get there. The next number must never overflow, and look older.
+const maxSerial = 1 << 35
+
 // decode decodes the content of the state file at path. For any doubtful content,
 // decode returns an error that names the file: starting over would throw a login away.
 func decode(path, name string, b []byte) (*Token, error) {
@@ -39,6 +43,8 @@ func decode(path, name string, b []byte) (*Token, error) {
 		return nil, broken(path, "not a state file: a field has the wrong type", repair)
 	case t.Version < 1:
 		return nil, broken(path, "not a state file: it has no version", repair)
+	case t.Serial < 0 || t.Serial > maxSerial:
+		return nil, broken(path, "not a state file: its serial number is impossible", repair)
 	case t.Profile != name:
 		return nil, broken(path, fmt.Sprintf("belongs to the profile %q", t.Profile), "rename the file back, or delete it and log in again")
 	case t.Access == "" && t.Refresh == "" || t.Expires.IsZero() || t.Grant == "":

@@ -64,6 +64,9 @@ func TestHelpExamples(t *testing.T) {
 		for i, w := range words {
 			words[i] = strings.TrimSuffix(strings.Trim(w, "[]"), "...")
 		}
+		if words[0] == "state" { // NAME stands for a profile's name
+			words = strings.Fields(strings.ToLower(strings.Join(words, " ")))
+		}
 		lines++
 		if _, err := parse(words, nil); err != nil {
 			t.Errorf("%s: %v", line, err)

@@ -56,8 +56,15 @@ func (c *stateCommand) check(args, _ []string) error {
 		return usage("there is nothing to unlock: a lock ends with its process", "a run that waits names the process that holds the lock")
 	case !known:
 		return usage(fmt.Sprintf("unknown subcommand: state %s", clip(c.does)), "one of list, show, mv, rm, pull, push")
+	case c.does == "mv" && len(c.names) == 2 && c.names[0] == c.names[1]:
+		return usage("the two names are the same", "tokenform state mv OLD NEW")
 	case names >= 0 && len(c.names) != names, names < 0 && len(c.names) == 0:
 		return usage("state "+c.does+" takes other arguments", "tokenform state --help shows which")
+	}
+	for _, name := range c.names {
+		if !config.IsProfileName(name) { // names become the names of files
+			return usage(fmt.Sprintf("%q cannot be a profile's name", clip(name)), "use a-z, 0-9, dot, underscore and hyphen")
+		}
 	}
 	return checkTimeouts(c.lockTimeout)
 }
@@ -109,9 +116,6 @@ func (c *stateCommand) do(ctx context.Context, p *program, r *flow.Runner) error
 		return nil
 	case "mv":
 		p.guard()
-		if !config.IsProfileName(c.names[1]) {
-			return usage(fmt.Sprintf("%q cannot be a profile's name", clip(c.names[1])), "use a-z, 0-9, dot, underscore and hyphen")
-		}
 		if err := r.Move(ctx, dir, c.names[0], c.names[1]); err != nil {
 			return err
 		}

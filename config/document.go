@@ -52,14 +52,12 @@ func (d *document) profile(root *node, single bool) (p Profile, ok bool) {
 	own := fs
 	fs = d.inherit(fs)
 	d.unselected = !d.selects(fs, single)
+	undeclared := false // .env counts without being declared
 	if f := fs.get("env_file"); f != nil {
 		p.envFiles = d.envFiles(f) // first, because every other key may need its variables
 	} else if !fs.has("env_file") {
-		defer func(path string) {
-			if d.envs[path] != nil {
-				p.envFiles = []string{path}
-			}
-		}(d.defaultEnvFile())
+		undeclared = true
+		d.defaultEnvFile()
 	}
 	p.Pos = d.file.at(root)
 	p.path, p.Dir = d.file.path, d.file.dir
@@ -99,6 +97,11 @@ func (d *document) profile(root *node, single bool) (p Profile, ok bool) {
 	}
 	if f := fs.get("outputs"); f != nil {
 		p.Outputs = d.outputs(f, p)
+	}
+	if undeclared && len(d.envs) > 0 {
+		if path := d.file.envPath(); d.envs[path] != nil { // a variable was looked for in it
+			p.envFiles = []string{path}
+		}
 	}
 	return p, true
 }

@@ -67,16 +67,15 @@ func (d *document) variable(file *envFile, name string) (string, bool) {
 // defaultEnvFile makes the variables of .env beside the profile known to d. The file
 // is read if a variable is not in the process environment: a secret manager may have
 // made it a pipe, and asks its user whenever the pipe is read.
-func (d *document) defaultEnvFile() (path string) {
+func (d *document) defaultEnvFile() {
 	if d.file.path == "" {
-		return "" // standard input is beside nothing
+		return // standard input is beside nothing
 	}
-	path = filepath.Join(d.file.dir, ".env")
 	d.lookup = func(name string) (string, bool) {
 		if s, ok := d.src.Env(name); ok {
 			return s, true
 		}
-		file := d.dotenv(path, filepath.Join(filepath.Dir(d.file.shown), ".env"))
+		file := d.dotenv(d.file.envPath(), filepath.Join(filepath.Dir(d.file.shown), ".env"))
 		if file.err != nil && !errors.Is(file.err, fs.ErrNotExist) {
 			d.loader.report(Pos{File: file.shown}, "make it readable, or set env_file: [] in the profile", fmt.Sprintf("cannot read it for the variable %s: %s", name, cause(file.err)))
 		}
@@ -86,8 +85,10 @@ func (d *document) defaultEnvFile() (path string) {
 		}
 		return d.variable(file, name)
 	}
-	return path
 }
+
+// envPath returns the path of .env beside the file.
+func (f *file) envPath() string { return filepath.Join(f.dir, ".env") }
 
 // checkEncoding reports that a file is no text in UTF-8.
 func (d *document) checkEncoding(file *envFile) {

@@ -20,9 +20,9 @@ func Decode(name string, b []byte) (*Token, error) {
 
 const repair = "restore the file from a backup, or delete it and log in again"
 
-// maxSerial bounds serial numbers: a login that were stored once a second would need a
-// thousand years to get there. The next number must never overflow, and look older.
-const maxSerial = 1 << 35
+// maxSerial bounds serial numbers: a login that is stored once a second needs
+// thirty years to get there. The next number must never overflow, and look older.
+const maxSerial = 1 << 30
 
 // decode decodes the content of the state file at path. For any doubtful content,
 // decode returns an error that names the file: starting over would throw a login away.

@@ -37,16 +37,19 @@ func (d *document) client(root *node, fs fields) Client {
 // clientValue is value, but for the stand-in of --sandbox invents what a variable, a file
 // or a command would give: somebody who tries tokenform may not have an app yet.
 func (d *document) clientValue(f *field, name string) *Value {
+	if !d.src.Sandbox {
+		return d.value(f, name)
+	}
 	if f.node.kind == scalar {
 		_, _, flaws := expand(f.node.value, d.lookup)
-		if !d.src.Sandbox || len(flaws) == 0 || !strings.Contains(flaws[0].message, " is not set") {
+		if len(flaws) == 0 || !strings.Contains(flaws[0].message, " is not set") {
 			return d.value(f, name)
 		}
 		f.node.secret = true
 		return Literal("sandbox")
 	}
 	v := d.value(f, name)
-	if v != nil && d.src.Sandbox {
+	if v != nil {
 		v.text, v.done = "sandbox", true // the origin stays: no output may overwrite it
 	}
 	return v

@@ -5,11 +5,9 @@ import (
 	"context"
 	"slices"
 	"sync"
-	"time"
 
 	"tokenform/config"
 	"tokenform/config/fault"
-	"tokenform/flow/state"
 )
 
 // Apply brings every profile to its declared state, at most Options.Parallelism of them
@@ -185,7 +183,7 @@ func (r *Runner) applyUnderLock(ctx context.Context, forecast Outcome, o *Outcom
 		n, err := s.carryOut(ctx, &o.Decision)
 		if n != nil {
 			o.Token, o.Done = n, true
-			s.entry.Log(state.Event{Time: s.now().UTC().Truncate(time.Second), Action: string(o.Decision.Action), Serial: n.Serial, Command: s.options.Command})
+			s.log(o.Decision.Action, n)
 		}
 		if err != nil {
 			return err

@@ -78,6 +78,11 @@ func (s *session) read() (err error) {
 
 func (s *session) unlock() { s.entry.Unlock() }
 
+// log notes in the event log what was done to the login, of which t is the result.
+func (s *session) log(a Action, t *state.Token) {
+	s.entry.Log(state.Event{Time: s.now().UTC().Truncate(time.Second), Action: string(a), Serial: t.Serial, Command: s.options.Command})
+}
+
 // holder describes this process to others that wait for its lock.
 func (r *Runner) holder() state.Holder {
 	// UTC, because another zone in the lock file would need that zone's rules.

@@ -111,7 +111,7 @@ func (r *Runner) finishLogin(ctx context.Context, o *Outcome, address string) er
 	n, err := s.exchange(ctx, app, &asking{login: login, code: code})
 	if n != nil {
 		o.Token, o.Done = n, true
-		s.entry.Log(state.Event{Time: s.now().UTC().Truncate(time.Second), Action: string(Login), Serial: n.Serial, Command: s.options.Command})
+		s.log(Login, n)
 	}
 	if err != nil {
 		return err

@@ -54,8 +54,7 @@ func (r *Runner) notify(ctx context.Context, o Outcome) {
 	entry.Unlock() // no process must wait for a notifier
 	notices := r.notices(o, &told)
 	for _, n := range notices {
-		now := r.now()
-		if now.Sub(told.Last[n.Event]) < tellAgain || now.Sub(told.Tried[n.Event]) < tellTried {
+		if n.Time.Sub(told.Last[n.Event]) < tellAgain || n.Time.Sub(told.Tried[n.Event]) < tellTried {
 			continue
 		}
 		var errs []error
@@ -69,10 +68,10 @@ func (r *Runner) notify(ctx context.Context, o Outcome) {
 		switch err := errors.Join(errs...); {
 		case !asked:
 		case err != nil:
-			told.Tried[n.Event] = now.UTC().Truncate(time.Second)
+			told.Tried[n.Event] = n.Time
 			r.warn(p.Name, "notify: "+err.Error(), "run the command by hand to see why; tokenform tries again in an hour")
 		default:
-			told.Last[n.Event] = now.UTC().Truncate(time.Second)
+			told.Last[n.Event] = n.Time
 			delete(told.Tried, n.Event)
 		}
 	}

@@ -9,6 +9,7 @@ import (
 func (l *loader) conflicts(ps []Profile) {
 	var (
 		names  = map[string]Pos{}
+		moved  = map[[2]string]Pos{} // by state directory and former name
 		states = map[string]bool{}
 		owners = map[string]*Output{} // the first output of each file
 		vars   = map[[2]string]Pos{}  // by file and variable
@@ -50,6 +51,14 @@ func (l *loader) conflicts(ps []Profile) {
 			l.report(p.namePos, "give each profile its own name", fmt.Sprintf("the profile %s is already declared at %s", p.Name, first))
 		} else if p.Name != "" {
 			names[p.Name] = p.namePos
+		}
+		if p.MovedFrom != "" && !p.MovedByName {
+			former := [2]string{l.real.File(p.State), p.MovedFrom}
+			if first, taken := moved[former]; taken {
+				l.report(p.namePos, "only one profile can take over a login: remove moved_from from the others", fmt.Sprintf("the profile at %s already takes over the state of %s", first, p.MovedFrom))
+			} else {
+				moved[former] = p.namePos
+			}
 		}
 		for j := range p.Outputs {
 			o := &p.Outputs[j]

@@ -500,8 +500,11 @@ func TestDefaults(t *testing.T) {
 			t.Errorf("%s: %s\nwant %s", args, got, want)
 		}
 	}
-	if !Declares(filepath.Join(dir, "one.yaml"), "one") || Declares(filepath.Join(dir, "apps", "defaults.yaml"), "defaults") {
-		t.Error("Declares counts defaults as a profile")
+	if ok, err := Declares(filepath.Join(dir, "one.yaml"), "one"); !ok || err != nil {
+		t.Errorf("one.yaml: %v, %v", ok, err)
+	}
+	if ok, err := Declares(filepath.Join(dir, "apps", "defaults.yaml"), "defaults"); ok || err != nil {
+		t.Errorf("Declares counts defaults as a profile: %v, %v", ok, err)
 	}
 	_, problems := Load(t.Context(), Sources{Dir: dir, Env: testEnv}, []string{"apps/defaults.yaml"})
 	if got := show(problems); !strings.Contains(got, "the file contains no profile, only the defaults of its directory") {

@@ -213,11 +213,22 @@ func (d *document) outputPath(o *Output, n *node, fs fields) {
 	o.Path, o.Shown = path, f.node.value
 }
 
+// DefaultKeys are the variables of an env output without keys, of the formats env and
+// export, and of exec.
+var DefaultKeys = []Key{
+	{Field: "access_token", Variable: "SPOTIFY_ACCESS_TOKEN"},
+	{Field: "expires_at", Variable: "SPOTIFY_TOKEN_EXPIRES_AT"},
+}
+
 // keys decodes which field goes to which variable.
 func (d *document) keys(o *Output, n *node, fs fields, p Profile) {
 	const example = "for example keys: {access_token: SPOTIFY_ACCESS_TOKEN}"
 	f := fs.get("keys")
 	if f == nil {
+		if !fs.has("keys") && o.Type == EnvOutput {
+			o.Keys, o.keyPos = DefaultKeys, []Pos{o.Pos, o.Pos}
+			return
+		}
 		if !fs.has("keys") {
 			d.report(n, example, "the output has no keys")
 		}

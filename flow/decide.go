@@ -107,7 +107,11 @@ func decideClientCredentials(p config.Profile, t *state.Token, now time.Time) De
 	case clientChanged(p, t):
 		return Decision{Action: Request, Reason: "client id changed"}
 	case t.Grant != string(p.Grant):
-		return Decision{Action: Request, Reason: fmt.Sprintf("grant changed from %s to %s", t.Grant, p.Grant)}
+		reason := fmt.Sprintf("grant changed from %s to %s", t.Grant, p.Grant)
+		if t.Refresh != "" {
+			reason += ", which discards the stored login"
+		}
+		return Decision{Action: Request, Reason: reason}
 	case t.Expires.Sub(now) < p.MinTTL || implausible(t, now) != "":
 		return Decision{Action: Request, Reason: cmp.Or(implausible(t, now), expiry(t, now))}
 	}

@@ -55,7 +55,7 @@ func TestDecide(t *testing.T) {
 		{"client credentials: other client id", machine(), token(machineToken(), func(t *state.Token) { t.ClientID = "old" }),
 			Decision{Action: Request, Reason: "client id changed"}},
 		{"client credentials: grant changed", machine(), good(),
-			Decision{Action: Request, Reason: "grant changed from authorization_code to client_credentials"}},
+			Decision{Action: Request, Reason: "grant changed from authorization_code to client_credentials, which discards the stored login"}},
 		{"client credentials: less than min_ttl left", machine(), token(machineToken(), func(t *state.Token) { t.Expires = noon.Add(4*time.Minute + 59*time.Second) }),
 			Decision{Action: Request, Reason: "expires in 4m"}},
 		{"client credentials: expired", machine(), token(machineToken(), func(t *state.Token) { t.Expires = noon.Add(-2 * time.Hour) }),

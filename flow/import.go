@@ -37,6 +37,7 @@ func (r *Runner) importToken(ctx context.Context, p config.Profile, seed config.
 	if s.token != nil {
 		return nil, &fault.Error{Message: "a login already exists", Hint: "to replace it, run " + r.command(p, "destroy") + " first"}
 	}
+	s.warnOfServer("the imported refresh token")
 	from, err := s.seeded(seed, seedDigest(p))
 	if err != nil {
 		return nil, err

@@ -49,7 +49,7 @@ func Orphans(declared []config.Profile, dirs, named []string, every bool, realm 
 			}
 			source := sourceFile(t, dir)
 			switch {
-			case every && (source == "" || !config.Declares(source, name)):
+			case every && gone(source, name):
 			case source == "" && slices.Contains(named, name):
 			case source != "" && (files[cache.File(source)] || left(source, dirs, &cache)):
 			default:
@@ -63,6 +63,16 @@ func Orphans(declared []config.Profile, dirs, named []string, every bool, realm 
 		}
 	}
 	return orphans
+}
+
+// gone reports whether the file that declared the profile declares it no longer. If
+// nobody can tell, because the file exists and cannot be read, gone is false.
+func gone(source, name string) bool {
+	if source == "" {
+		return true
+	}
+	declared, err := config.Declares(source, name)
+	return !declared && err == nil
 }
 
 // left reports whether a profile's file was in one of dirs and is gone.
@@ -115,11 +125,10 @@ func (r *Runner) checkOwner(p config.Profile, t *state.Token) error {
 	if t == nil {
 		return nil
 	}
-	// The stand-in of --sandbox has another port in each run.
-	if here := r.world.Endpoints.Accounts; r.world.Realm != state.Sandbox && t.Server != "" && t.Server != here {
+	if there := r.elsewhere(t); there != "" {
 		return &fault.Error{
 			Kind:    fault.Failed,
-			Message: fmt.Sprintf("the login in %s was granted by %s, and is never sent to %s", p.State, t.Server, here),
+			Message: fmt.Sprintf("the login in %s was granted by %s, and is never sent to %s", p.State, there, r.world.Endpoints.Accounts),
 			Hint:    "set or unset TOKENFORM_ACCOUNTS_URL to reach the server that granted it, or move the state file away and log in again",
 		}
 	}
@@ -127,7 +136,15 @@ func (r *Runner) checkOwner(p config.Profile, t *state.Token) error {
 		return nil
 	}
 	other := sourceFile(t, p.State)
-	if !config.Declares(other, p.Name) {
+	declared, err := config.Declares(other, p.Name)
+	if err != nil {
+		return &fault.Error{
+			Kind:    fault.Invalid,
+			Message: fmt.Sprintf("the login in %s belongs to a profile %s in %s, which cannot be read: %s", p.State, p.Name, other, fault.Cause(err)),
+			Hint:    "mend that file, or delete it if nobody needs it; tokenform then takes the login over",
+		}
+	}
+	if !declared {
 		return nil
 	}
 	return &fault.Error{
@@ -135,6 +152,20 @@ func (r *Runner) checkOwner(p config.Profile, t *state.Token) error {
 		Message: fmt.Sprintf("the login in %s belongs to the profile %s in %s, not to the one in %s", p.State, p.Name, other, p.File()),
 		Hint:    "rename one of the two (profile: NAME), or give it another state directory (state: DIR, --state DIR)",
 	}
+}
+
+// elsewhere returns the accounts server that granted t, or "" if this run reaches that
+// server.
+func (r *Runner) elsewhere(t *state.Token) string {
+	switch {
+	case r.world.Realm == state.Sandbox: // the stand-in has another port in each run
+		return ""
+	case t.Server == "" && r.world.Realm != state.Real:
+		return "Spotify"
+	case t.Server == "" || t.Server == r.world.Endpoints.Accounts:
+		return ""
+	}
+	return t.Server
 }
 
 // SuggestMoves warns about each profile without a login if an orphan has a login of the

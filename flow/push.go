@@ -30,11 +30,15 @@ func (r *Runner) Push(ctx context.Context, dir, name string, t *state.Token, for
 	if err != nil {
 		return err
 	}
-	if now != nil && now.Serial >= t.Serial && !force {
+	switch {
+	case now == nil || force:
+	case now.ClientID != t.ClientID || !t.Had(now.Refresh):
+		return &fault.Error{Message: name + " has a login that the pushed one does not descend from", Hint: "--force replaces it and discards its refresh token"}
+	case now.Serial >= t.Serial:
 		return &fault.Error{Message: name + " already has a login that is as new or newer", Hint: "--force replaces it and discards its refresh token"}
 	}
-	if here := r.world.Endpoints.Accounts; r.world.Realm != state.Sandbox && t.Server != "" && t.Server != here {
-		return &fault.Error{Message: "the login was granted by " + t.Server + ", and is never sent to " + here, Hint: "set or unset TOKENFORM_ACCOUNTS_URL to reach the server that granted it"}
+	if there := r.elsewhere(t); there != "" {
+		return &fault.Error{Message: "the login was granted by " + there + ", and is never sent to " + r.world.Endpoints.Accounts, Hint: "set or unset TOKENFORM_ACCOUNTS_URL to reach the server that granted it"}
 	}
 	return entry.Save(t)
 }

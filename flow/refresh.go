@@ -28,14 +28,20 @@ func (s *session) refreshSource(ctx context.Context, d Decision) (refreshSource,
 	case err != nil:
 		return refreshSource{}, err
 	case d.Seed:
-		if s.world.Realm != state.Real && s.world.Realm != state.Sandbox {
-			s.warn(s.profile.Name, "the profile's refresh_token is sent to "+s.world.Endpoints.Accounts+", which is not Spotify", "unset TOKENFORM_ACCOUNTS_URL, unless that server issued it")
-		}
+		s.warnOfServer("the profile's refresh_token")
 		return s.seeded(config.ParseSeed(seed), state.Digest(seed))
 	case seed != "" && config.ParseSeed(seed).Refresh == s.token.Refresh:
 		return refreshSource{refresh: s.token.Refresh, base: s.token, seed: state.Digest(seed)}, nil
 	}
 	return refreshSource{refresh: s.token.Refresh, base: s.token}, nil
+}
+
+// warnOfServer warns that a refresh token, of which nobody knows who granted it, is sent
+// to a server other than Spotify's.
+func (s *session) warnOfServer(what string) {
+	if s.world.Realm != state.Real && s.world.Realm != state.Sandbox {
+		s.warn(s.profile.Name, what+" is sent to "+s.world.Endpoints.Accounts+", which is not Spotify", "unset TOKENFORM_ACCOUNTS_URL, unless that server issued it")
+	}
 }
 
 // seeded returns the refreshSource of a seed. digest is the digest of the profile's
@@ -51,6 +57,10 @@ func (s *session) seeded(seed config.Seed, digest string) (refreshSource, error)
 	base.Authorized, base.Scopes = seed.Authorized, seed.Scopes
 	if base.Authorized.IsZero() {
 		base.Authorized = s.profile.AuthorizedAt
+	}
+	if base.Authorized.After(s.now().Add(maxSkew)) {
+		s.warn(s.profile.Name, "authorized_at "+day(base.Authorized)+" is in the future: tokenform does not know when this login ends", "correct authorized_at, or the clock of this machine")
+		base.Authorized = time.Time{}
 	}
 	if seed.Account != "" && s.profile.Account == "" { // else the Web API must name the account
 		base.Account = &state.Account{ID: seed.Account}

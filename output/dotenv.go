@@ -39,6 +39,9 @@ func mergeDotenv(content []byte, set []assignment, drop []string) ([]byte, error
 	for s := range dotenv.Scan(content) {
 		i := slices.IndexFunc(set, func(a assignment) bool { return a.name == s.Name })
 		switch {
+		case s.Name != "" && (i >= 0 || slices.Contains(drop, s.Name)) && assignsMore(string(content[s.From:s.To])):
+			n := 1 + bytes.Count(content[:s.From], []byte("\n"))
+			return nil, &fault.Error{Message: fmt.Sprintf("line %d: assigns another variable behind %s, which would be lost", n, s.Name), Hint: "put each assignment on a line of its own"}
 		case s.Name != "" && i >= 0:
 			found[i] = found[i] || !hidden
 			if err := m.set(s.Start, s.End, content[s.Start:s.From], set[i], s.Comment, dotenv.LineEnding(content[s.To:s.End])); err != nil {
@@ -85,6 +88,37 @@ func mergeDotenv(content []byte, set []assignment, drop []string) ([]byte, error
 		return b[len(dotenv.BOM(b)):], nil
 	}
 	return m.bytes(), nil
+}
+
+// assignsMore reports whether a shell finds another assignment behind the first word of
+// the value, as in `A=1 B=2` and `A=1; B=2`. All other readers take it for a part of the
+// value.
+func assignsMore(value string) bool {
+	if value == "" {
+		return false
+	}
+	switch quote := value[0]; quote {
+	case '\'', '"', '`':
+		end := 1
+		for end < len(value) && value[end] != quote {
+			if quote == '"' && value[end] == '\\' {
+				end++
+			}
+			end++
+		}
+		if end >= len(value) {
+			return false // an open quote
+		}
+		value = value[end:]
+	}
+	words := strings.FieldsFunc(value, func(r rune) bool { return strings.ContainsRune(" \t;&", r) })
+	for _, word := range words[min(1, len(words)):] {
+		name, _, assigned := strings.Cut(word, "=")
+		if assigned && name != "" && !unicode.IsDigit(rune(name[0])) && strings.IndexFunc(name, func(r rune) bool { return r != '_' && !unicode.IsLetter(r) && !unicode.IsDigit(r) }) < 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // merger replaces pieces of content, in their order. merger copies nothing until a

@@ -74,7 +74,7 @@ func variables(p config.Profile) []config.Key {
 		}
 	}
 	if keys == nil {
-		return stdoutKeys[:]
+		return config.DefaultKeys
 	}
 	return keys
 }

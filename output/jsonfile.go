@@ -37,6 +37,9 @@ func (jsonSink) edit(x target, old *file) (edit, error) {
 			if x.unseen(found, old) {
 				return edit{}, x.holdsLogin()
 			}
+			if last := x.last(); last != nil && last.Digest != old.digest() && found.From == "" && whole(old.data) {
+				return edit{}, x.errForeign()
+			}
 		case !strings.Contains(found.From, o.Format):
 			return edit{}, x.errNotOurs()
 		default:
@@ -51,6 +54,13 @@ func (jsonSink) edit(x target, old *file) (edit, error) {
 		e.change.Reason = "not tokenform's; kept as " + filepath.Base(o.Shown) + ".before"
 	}
 	return e, nil
+}
+
+// whole reports whether data is more than the beginning of a JSON object, which is what a
+// killed client leaves of a token file.
+func whole(data []byte) bool {
+	data = bytes.TrimSpace(data)
+	return len(data) > 0 && (data[0] != '{' || json.Valid(data))
 }
 
 // unseen reports whether a file that was ours has a refresh token that tokenform never

@@ -40,6 +40,15 @@ func (x target) errNotOurs() error {
 	}
 }
 
+// errForeign is the error for a file at the path of one of ours with a content that is
+// no token: somebody has put a file of their own there.
+func (x target) errForeign() error {
+	return &fault.Error{
+		Message: "its content is no longer a token, so it is not overwritten",
+		Hint:    "move it away, or name another path in the profile",
+	}
+}
+
 // made reports whether tokenform makes the file, or has made it. takesOver reports
 // whether our file replaces one that is not ours.
 func (x target) made(takesOver func(old *file) bool) bool {

@@ -23,13 +23,6 @@ func (stdoutSink) print(f *Files, x target) error {
 	return WriteToken(f.Out, x.profile, x.token, x.output.Format)
 }
 
-// stdoutKeys are the variables of the formats env and export, because a stdout output
-// has no keys of its own.
-var stdoutKeys = [...]config.Key{
-	{Field: "access_token", Variable: "SPOTIFY_ACCESS_TOKEN"},
-	{Field: "expires_at", Variable: "SPOTIFY_TOKEN_EXPIRES_AT"},
-}
-
 // WriteToken prints t in one of the formats of the stdout output, in one write:
 //
 //   - token: the access token and a newline
@@ -60,7 +53,7 @@ func WriteToken(w io.Writer, p config.Profile, t *state.Token, format string) er
 	case "json":
 		b.Write(tokenJSON(p, t, false, ""))
 	case "env", "export", "fish", "powershell":
-		for _, k := range stdoutKeys {
+		for _, k := range config.DefaultKeys {
 			text, _ := value(p, t, k.Field) // both are always known
 			switch format {
 			case "export":

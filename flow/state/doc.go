@@ -13,7 +13,7 @@
 // An entry, which is a login with its lock, belongs to a profile: to a name, and to the
 // file that declares that name. The login says which file (source). Two files that
 // declare one name in one state directory are two profiles: the second one is
-// refused while the first one still declares the name.
+// refused while the first one still declares the name, or exists and cannot be read.
 //
 // An output record is about one file, and says what tokenform wrote there last (digests,
 // never values) and whether tokenform made the file. The records of a profile are a
@@ -29,6 +29,8 @@
 //
 //   - Ours, made by tokenform and unchanged since: updated and deleted.
 //   - Ours, but changed since: updated, with a reason shown, and never deleted.
+//   - Ours before, with a content now that is no token at all: somebody's own file. A json
+//     output refuses it. An env file's line that assigns a second variable is refused too.
 //   - Not ours: an env file is merged, and only our variables are ever touched; a
 //     whole file (json, template) is refused.
 //   - The target of a link is updated and emptied, never deleted. If an output of a whole

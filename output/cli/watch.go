@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"slices"
+	"sync"
 	"syscall"
 	"time"
 
@@ -59,8 +60,15 @@ func (c *watch) run(ctx context.Context, p *program) int {
 	for _, w := range append(j.problems, p.inspect(ctx, j.profiles)...) {
 		said[w.Error()] = true
 	}
+	manager := p.supervisor()
+	living, end := context.WithCancel(ctx)
+	var telling sync.WaitGroup
+	telling.Go(func() { manager.live(living) })
+	defer telling.Wait()
+	defer end()
 	j.Watch(ctx, j.profiles, flow.Watch{
 		Load: func() ([]config.Profile, error) {
+			manager.tell("RELOADING=1") // Idle follows
 			again, err := p.read(ctx, c.selection)
 			if err != nil {
 				return nil, err
@@ -78,7 +86,10 @@ func (c *watch) run(ctx context.Context, p *program) int {
 			return stamp.Changed(before)
 		},
 		Wake: hangups,
-		Idle: func(next time.Time, profiles int) { p.voice.Idle(profiles, next) },
+		Idle: func(next time.Time, profiles int) {
+			p.voice.Idle(profiles, next)
+			manager.idle(profiles, next)
+		},
 		Tell: p.voice.Watched,
 		Error: func(err error) {
 			if ctx.Err() == nil { // otherwise watch was told to stop while it read the profiles

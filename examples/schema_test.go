@@ -133,7 +133,7 @@ func TestProfileSchema(t *testing.T) {
 	}
 	for _, wrong := range []string{
 		"scopes: [1]", "defaults: {profile: a}", "defaults: {min_ttl: 1m}\nclient: {id: a}", "client: {id: a, key: b}", "client: {id: a}\nscope: [a]", "client: {id: a}\ngrant: implicit", "client: {id: a}\nmin_ttl: 5",
-		"client: {id: a}\noutputs: [{type: env, path: .env}]", "client: {id: a}\noutputs: [{type: json, path: a, format: xml}]",
+		"client: {id: a}\noutputs: [{type: env}]", "client: {id: a}\noutputs: [{type: json, path: a, format: xml}]",
 		"client: {id: a}\noutputs: [{type: command, command: []}]", "client: {id: {env: A, file: B}}",
 	} {
 		if errs := check(wrong); len(errs) != 1 || errs[0] == nil {

@@ -57,6 +57,9 @@ func look(at place, plan func(*file) (edit, error)) (edit, *file, error) {
 	if err != nil {
 		return edit{}, nil, at.wrap(err)
 	}
+	if e.change.Action != flow.KeepOutput && atomicfile.Planted(at.path) {
+		return edit{}, nil, &fault.Error{Message: at.shown + ": is a link that another user has put into a directory of everybody", Hint: "remove the link, or name another path in the profile"}
+	}
 	if e.change.Action == flow.Create {
 		if dir, err := os.Stat(filepath.Dir(at.path)); err == nil && !dir.IsDir() {
 			return edit{}, nil, at.homeless()

@@ -180,6 +180,18 @@ func OfAnother(path string) bool {
 	return err == nil && os.Geteuid() != 0 && !mine(info)
 }
 
+// Planted reports whether path is a link that another user has put into a directory in
+// which everybody can put files, such as /tmp. Linux does not follow such a link
+// (fs.protected_symlinks, proc(5)), but cannot protect a program that resolves links itself.
+func Planted(path string) bool {
+	info, err := os.Lstat(path)
+	if err != nil || info.Mode()&fs.ModeSymlink == 0 || mine(info) {
+		return false
+	}
+	dir, err := os.Stat(filepath.Dir(path))
+	return err == nil && dir.Mode()&fs.ModeSticky != 0 && dir.Mode().Perm()&0o002 != 0
+}
+
 // ErrNotMine says that a file belongs to another user.
 var ErrNotMine = errors.New("belongs to another user")
 

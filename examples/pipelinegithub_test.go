@@ -119,10 +119,10 @@ func TestPipelineGitHubWarns(t *testing.T) {
 	if code := r.job(actions); code != 0 {
 		t.Fatalf("exit %d\n%s", code, &r.log)
 	}
-	if want := regexp.MustCompile(`^github: the login ends on 20[0-9-]+, in \d+d%0Ahint: log in again before that: tokenform apply --renew -p github`); len(r.warnings) != 1 || !want.MatchString(r.warnings[0]) {
+	if want := regexp.MustCompile(`^github: the login ends on 20[0-9-]+, in \d+d%0Ahint: log in again before that, on a machine with a browser: tokenform apply --renew -p github`); len(r.warnings) != 1 || !want.MatchString(r.warnings[0]) {
 		t.Errorf("the annotations are %q, want one like %s", r.warnings, want)
 	}
-	if want := "hint: log in again before that: tokenform apply --renew -p github"; !strings.Contains(r.log.String(), want) {
+	if want := "hint: log in again before that, on a machine with a browser: tokenform apply --renew -p github"; !strings.Contains(r.log.String(), want) {
 		t.Errorf("the log does not have %q:\n%s", want, &r.log)
 	}
 }

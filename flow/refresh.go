@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"tokenform/config"
@@ -47,6 +48,9 @@ func (s *session) warnOfServer(what string) {
 // seeded returns the refreshSource of a seed. digest is the digest of the profile's
 // refresh_token, or "" if the profile has none.
 func (s *session) seeded(seed config.Seed, digest string) (refreshSource, error) {
+	if strings.HasPrefix(seed.Refresh, "eyJ") { // base64 of {", and no refresh token
+		return refreshSource{}, &fault.Error{Kind: fault.Invalid, Message: "the refresh token looks like a seed, but a part of it is missing", Hint: "copy the whole line that tokenform token --format seed prints"}
+	}
 	if id, known := s.profile.Client.ID.Known(); known && seed.ClientID != "" && seed.ClientID != id {
 		return refreshSource{}, &fault.Error{Kind: fault.Invalid, Message: "the refresh token belongs to the app " + seed.ClientID + ", and the profile to " + id, Hint: "a refresh token works only with the app it was issued for: correct client.id"}
 	}

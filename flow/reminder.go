@@ -2,6 +2,7 @@ package flow
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"tokenform/config"
@@ -41,7 +42,14 @@ func (r *Runner) Reminders(outcomes []Outcome, within time.Duration, needed bool
 func (r *Runner) reminder(o *Outcome, within time.Duration, needed bool) (m Reminder, ok bool) {
 	t, now := o.Token, r.now()
 	m.Profile = o.Profile.Name
-	again := func(start string) string { return start + r.command(o.Profile, "apply", "--renew") }
+	again := func(start string) string {
+		if line := r.options.Invocation; line.CI {
+			line = line.Elsewhere()
+			return strings.TrimSuffix(start, ": ") + ", on a machine with a browser: " + line.Command("apply", "--renew", "-p", m.Profile) +
+				"\nthen store its login here as a secret: " + line.Command("token", "-p", m.Profile, "--format", "seed")
+		}
+		return start + r.command(o.Profile, "apply", "--renew")
+	}
 	switch {
 	case !o.Profile.Grant.User() || o.Decision.Action == Delete || o.Decision.Action == Leave:
 		return m, false

@@ -249,6 +249,14 @@ func (f *Files) takeBack(ctx context.Context, p config.Profile, recorded []state
 // for what might be taken back.
 func (f *Files) others(p config.Profile, path string) ownedByOther {
 	return func(variable string) bool {
+		// A value such as the profile's name is the same in all realms.
+		for _, realm := range f.Realm.Others(p.State) {
+			if realm != state.Sandbox && slices.ContainsFunc(recordOf(realm, p), func(w state.Written) bool {
+				return w.Vars[variable] != "" && paths.Same(w.Path, path)
+			}) {
+				return true
+			}
+		}
 		if f.Declared == nil {
 			return false
 		}

@@ -57,7 +57,8 @@ func (x target) made(takesOver func(old *file) bool) bool {
 	if i := slices.IndexFunc(x.recorded, func(w state.Written) bool { return w.Path == x.output.Path }); i >= 0 {
 		return x.recorded[i].Made || missing
 	}
-	return missing || x.madeByNeighbour(x.output.Path) || takesOver != nil && takesOver(x.present())
+	elsewhere := func(w state.Written) bool { return w.Made && paths.Same(w.Path, x.output.Path) }
+	return missing || x.madeByNeighbour(x.output.Path) || slices.ContainsFunc(x.otherRealms(), elsewhere) || takesOver != nil && takesOver(x.present())
 }
 
 // madeByNeighbour reports whether tokenform made the file for another profile in the

@@ -2,8 +2,10 @@ package flow
 
 import (
 	"context"
+	"slices"
 
 	"tokenform/config"
+	"tokenform/flow/state"
 )
 
 // PlanDestroy says what state has of each profile, and what [Runner.Destroy] would do
@@ -48,5 +50,22 @@ func (r *Runner) destroy(ctx context.Context, p config.Profile) (made []Change, 
 	if made, err = r.world.Outputs.TakeBack(ctx, p, s.recorded); err != nil {
 		return made, err
 	}
+	s.warnOfRest()
 	return made, s.entry.Delete()
+}
+
+// warnOfRest names the declared files that still hold the login's tokens: without its
+// record, which may be lost, an output is not taken back.
+func (s *session) warnOfRest() {
+	if s.token == nil {
+		return
+	}
+	for _, o := range s.profile.Outputs {
+		if o.Path == "" || slices.ContainsFunc(s.recorded, func(w state.Written) bool { return w.Path == o.Path }) {
+			continue
+		}
+		if s.world.Outputs.Holds(o, s.token) {
+			s.warn(s.profile.Name, o.Shown+" still holds the token: tokenform has no record of having written it", "delete it if you do not need it")
+		}
+	}
 }

@@ -70,4 +70,7 @@ type Outputs interface {
 
 	// TakeBack removes every recorded output that is as tokenform left it.
 	TakeBack(ctx context.Context, p config.Profile, recorded []state.Written) ([]Change, error)
+
+	// Holds reports whether the file of an output has one of t's tokens in it.
+	Holds(o config.Output, t *state.Token) bool
 }

@@ -1,6 +1,7 @@
 package output
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -194,6 +195,14 @@ func (f *Files) Leftovers(p config.Profile, recorded []state.Written) ([]flow.Ch
 // TakeBack implements [flow.Outputs].
 func (f *Files) TakeBack(ctx context.Context, p config.Profile, recorded []state.Written) ([]flow.Change, error) {
 	return f.takeBack(ctx, p, recorded, "")
+}
+
+// Holds implements [flow.Outputs].
+func (f *Files) Holds(o config.Output, t *state.Token) bool {
+	b, _, err := atomicfile.Read(o.Path, maxFile)
+	return err == nil && slices.ContainsFunc([]string{t.Access, t.Refresh}, func(secret string) bool {
+		return secret != "" && bytes.Contains(b, []byte(secret))
+	})
 }
 
 // takingBack returns the jobs of taking back the files in recorded. Nothing can be

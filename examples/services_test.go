@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"gopkg.in/yaml.v3"
+
 	"tokenform/flow/sandbox"
 )
 
@@ -124,6 +126,86 @@ func TestServiceUnits(t *testing.T) {
 		out, err := cmd.CombinedOutput()
 		if err != nil || args[0] == "verify" && strings.Contains(string(out), "tokenform") {
 			t.Errorf("systemd-analyze %s: %v\n%s", args[0], err, out)
+		}
+	}
+}
+
+// TestServiceCronJob checks the fields of the CronJob on which its safety depends, against a
+// misspelt name too: the decoder knows no others.
+func TestServiceCronJob(t *testing.T) {
+	t.Parallel()
+	f, err := os.Open("services/cronjob.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	type named struct{ Name string }
+	var job struct {
+		APIVersion string `yaml:"apiVersion"`
+		Kind       string
+		Metadata   named
+		Spec       struct {
+			Schedule                   string
+			ConcurrencyPolicy          string `yaml:"concurrencyPolicy"`
+			SuccessfulJobsHistoryLimit int    `yaml:"successfulJobsHistoryLimit"`
+			FailedJobsHistoryLimit     int    `yaml:"failedJobsHistoryLimit"`
+			JobTemplate                struct {
+				Spec struct {
+					BackoffLimit          int `yaml:"backoffLimit"`
+					ActiveDeadlineSeconds int `yaml:"activeDeadlineSeconds"`
+					Template              struct {
+						Spec struct {
+							RestartPolicy                string `yaml:"restartPolicy"`
+							AutomountServiceAccountToken bool   `yaml:"automountServiceAccountToken"`
+							SecurityContext              struct {
+								RunAsNonRoot   bool                  `yaml:"runAsNonRoot"`
+								RunAsUser      int                   `yaml:"runAsUser"`
+								FSGroup        int                   `yaml:"fsGroup"`
+								SeccompProfile struct{ Type string } `yaml:"seccompProfile"`
+							} `yaml:"securityContext"`
+							Containers []struct {
+								Name, Image     string
+								Args            []string
+								Env             []any
+								SecurityContext struct {
+									AllowPrivilegeEscalation *bool `yaml:"allowPrivilegeEscalation"`
+									ReadOnlyRootFilesystem   bool  `yaml:"readOnlyRootFilesystem"`
+									Capabilities             struct{ Drop []string }
+								} `yaml:"securityContext"`
+								VolumeMounts []struct {
+									Name      string
+									MountPath string `yaml:"mountPath"`
+									ReadOnly  bool   `yaml:"readOnly"`
+								} `yaml:"volumeMounts"`
+							}
+							Volumes []map[string]any
+						}
+					}
+				}
+			} `yaml:"jobTemplate"`
+		}
+	}
+	decoder := yaml.NewDecoder(f)
+	decoder.KnownFields(true)
+	if err := decoder.Decode(&job); err != nil {
+		t.Fatal(err)
+	}
+	pod := job.Spec.JobTemplate.Spec.Template.Spec
+	if job.APIVersion != "batch/v1" || job.Kind != "CronJob" || job.Spec.ConcurrencyPolicy != "Forbid" || pod.RestartPolicy != "Never" || !pod.SecurityContext.RunAsNonRoot || len(pod.Containers) != 1 {
+		t.Fatalf("%+v", job)
+	}
+	c := pod.Containers[0]
+	if escalates := c.SecurityContext.AllowPrivilegeEscalation; escalates == nil || *escalates || !c.SecurityContext.ReadOnlyRootFilesystem || strings.Join(c.SecurityContext.Capabilities.Drop, "") != "ALL" {
+		t.Errorf("%+v", c.SecurityContext)
+	}
+	mounted := map[string]bool{}
+	for _, v := range pod.Volumes {
+		name, _ := v["name"].(string)
+		mounted[name] = true
+	}
+	for _, m := range c.VolumeMounts {
+		if !mounted[m.Name] {
+			t.Errorf("no volume %s", m.Name)
 		}
 	}
 }

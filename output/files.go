@@ -211,7 +211,7 @@ func (f *Files) takingBack(p config.Profile, recorded []state.Written) []fileJob
 	var jobs []fileJob
 	for _, w := range recorded {
 		if sink, ok := sinkOf(config.OutputType(w.Type)).(fileSink); ok {
-			jobs = append(jobs, fileJob{placeOf(w, p), func(old *file) (edit, error) { return sink.takeBack(w, old, f.others(p, w.Path)) }, f.stagingDir(p)})
+			jobs = append(jobs, fileJob{placeOf(w, p), func(old *file) (edit, error) { return sink.takeBack(w, old, f.othersOf(p, w)) }, f.stagingDir(p)})
 		}
 	}
 	return jobs
@@ -258,14 +258,6 @@ func (f *Files) takeBack(ctx context.Context, p config.Profile, recorded []state
 // for what might be taken back.
 func (f *Files) others(p config.Profile, path string) ownedByOther {
 	return func(variable string) bool {
-		// A value such as the profile's name is the same in all realms.
-		for _, realm := range f.Realm.Others(p.State) {
-			if realm != state.Sandbox && slices.ContainsFunc(recordOf(realm, p), func(w state.Written) bool {
-				return w.Vars[variable] != "" && paths.Same(w.Path, path)
-			}) {
-				return true
-			}
-		}
 		if f.Declared == nil {
 			return false
 		}
@@ -282,6 +274,22 @@ func (f *Files) others(p config.Profile, path string) ownedByOther {
 				return false
 			})
 		})
+	}
+}
+
+// othersOf is others for what is taken back. A variable also belongs to another realm that
+// has written the same value: the profile's name, say, is the same in all realms.
+func (f *Files) othersOf(p config.Profile, w state.Written) ownedByOther {
+	others := f.others(p, w.Path)
+	return func(variable string) bool {
+		for _, realm := range f.Realm.Others(p.State) {
+			if realm != state.Sandbox && slices.ContainsFunc(recordOf(realm, p), func(x state.Written) bool {
+				return w.Vars[variable] != "" && x.Vars[variable] == w.Vars[variable] && paths.Same(x.Path, w.Path)
+			}) {
+				return true
+			}
+		}
+		return others(variable)
 	}
 }
 

@@ -293,7 +293,14 @@ func TestA7PortOfAnotherLogin(t *testing.T) {
 	w.options.LockTimeout = 10 * time.Second
 	time.AfterFunc(400*time.Millisecond, func() { other.Close() })
 	p.RedirectURI = "http://" + other.Address() + "/callback"
-	w.must(p, flow.Login)
+	o := w.apply(p)
+	for tries := 0; tries < 20 && o.Err != nil && strings.Contains(o.Err.Error(), "in use by another program"); tries++ {
+		time.Sleep(100 * time.Millisecond) // a connection of another test got the port in the moment in which it was free
+		o = w.apply(p)
+	}
+	if o.Err != nil || o.Decision.Action != flow.Login {
+		t.Fatalf("apply = %s, %v", o.Decision.Action, o.Err)
+	}
 	if said := strings.Join(w.warnings(), "\n"); !strings.Contains(said, "waiting for that login to end") {
 		t.Errorf("warned %q", said)
 	}

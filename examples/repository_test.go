@@ -62,11 +62,12 @@ func (s source) imports() []string {
 func TestImports(t *testing.T) {
 	allowed := map[string][]string{
 		".":                   {"output/cli"},
-		"output/cli":          {"config", "config/fault", "config/help", "flow", "flow/oauth", "flow/sandbox", "flow/state", "output", "output/terminal"},
+		"output/cli":          {"config", "config/fault", "config/help", "flow", "flow/oauth", "flow/sandbox", "flow/state", "flow/state/keeper", "output", "output/terminal"},
 		"output/terminal":     {"config", "config/fault", "flow", "flow/state"},
 		"output":              {"config", "config/dotenv", "config/fault", "config/paths", "flow", "flow/atomicfile", "flow/state"},
-		"flow":                {"config", "config/fault", "config/paths", "flow/oauth", "flow/state"},
-		"flow/state":          {"config/fault", "config/paths", "flow/atomicfile"},
+		"flow":                {"config", "config/fault", "config/paths", "flow/oauth", "flow/state", "flow/state/keeper"},
+		"flow/state":          {"config/fault", "config/paths", "flow/atomicfile", "flow/state/keeper"},
+		"flow/state/keeper":   {"config", "config/fault", "flow/oauth"},
 		"flow/oauth":          {"config/fault"},
 		"flow/sandbox":        {},
 		"flow/sandbox/faults": {"flow/sandbox"}, // and only tests may import faults

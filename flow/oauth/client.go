@@ -40,33 +40,43 @@ type Options struct {
 
 	UserAgent string
 
-	CertFile string // SSL_CERT_FILE
-	Parallel int    // calls at once, for which connections are kept open; zero means 10
+	CertFile string      // SSL_CERT_FILE
+	TLS      *tls.Config // replaces the defaults, but not the lowest version; nil means the defaults
+	Parallel int         // calls at once, for which connections are kept open; zero means 10
 
 	// Now gives the time for a Retry-After that is a date in an answer without a Date,
 	// and for the durations in Debug. nil means to go without both.
 	Now func() time.Time
 }
 
-// NewHTTP returns the client for every request. NewHTTP is cheap: the system's
+// NewHTTP returns a client for every request, to Spotify or to a store of logins. NewHTTP is cheap: the system's
 // certificates are read when the first TLS connection is made.
 func NewHTTP(o Options) *http.Client {
 	o.RetryWaitMin = cmp.Or(o.RetryWaitMin, 500*time.Millisecond)
 	o.RetryWaitMax = cmp.Or(o.RetryWaitMax, 5*time.Second)
 	o.AttemptTimeout = cmp.Or(o.AttemptTimeout, 10*time.Second)
+	config := &tls.Config{}
+	if o.TLS != nil {
+		config = o.TLS.Clone()
+	}
+	config.MinVersion = tls.VersionTLS12
+	transport := &http.Transport{
+		Proxy:                  proxyFromEnvironment,
+		OnProxyConnectResponse: proxyAnswered,
+		DialContext:            (&net.Dialer{Timeout: connectTimeout}).DialContext,
+		TLSClientConfig:        config,
+		TLSHandshakeTimeout:    connectTimeout,
+		MaxIdleConnsPerHost:    cmp.Or(o.Parallel, 10),
+		IdleConnTimeout:        90 * time.Second,
+		MaxResponseHeaderBytes: maxHeader,
+	}
 	inner := &http.Client{
-		Transport: trust(&http.Transport{
-			Proxy:                  proxyFromEnvironment,
-			OnProxyConnectResponse: proxyAnswered,
-			DialContext:            (&net.Dialer{Timeout: connectTimeout}).DialContext,
-			TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12},
-			TLSHandshakeTimeout:    connectTimeout,
-			MaxIdleConnsPerHost:    cmp.Or(o.Parallel, 10),
-			IdleConnTimeout:        90 * time.Second,
-			MaxResponseHeaderBytes: maxHeader,
-		}, o.CertFile),
+		Transport:     trust(transport, o.CertFile),
 		CheckRedirect: neverFollow,
 		Timeout:       o.AttemptTimeout,
+	}
+	if config.RootCAs != nil {
+		inner.Transport = transport
 	}
 	return &http.Client{Transport: &retrying{o, inner}, CheckRedirect: neverFollow}
 }
@@ -177,7 +187,7 @@ func (c *call) check(ctx context.Context, resp *http.Response, err error) (bool,
 		c.seen.reached++
 		c.seen.retryAfter = retryAfter(resp.Header, c.Now)
 		again = slices.Contains([]int{408, 429, 500, 502, 503, 504}, resp.StatusCode) ||
-			resp.StatusCode == http.StatusUnauthorized && resp.Request.Method == http.MethodGet && !strings.Contains(resp.Header.Get("WWW-Authenticate"), `"invalid_token"`)
+			resp.StatusCode == http.StatusUnauthorized && resp.Request.Method == http.MethodGet && strings.HasPrefix(resp.Request.Header.Get("Authorization"), "Bearer ") && !strings.Contains(resp.Header.Get("WWW-Authenticate"), `"invalid_token"`)
 	}
 	c.wait = c.nextWait()
 	// The context ends by the machine's own clock, whatever Now says.

@@ -139,6 +139,12 @@ func reason(err error) string {
 	return "the connection failed"
 }
 
+// Explain says in our own words why a request got no answer, whether the request may
+// succeed when sent again, and what to do. The words quote neither URL nor server.
+func Explain(err error) (why, hint string, temporary bool) {
+	return reason(err), networkHint(err), passing(err)
+}
+
 func timedOut(err error) bool {
 	wait, ok := errors.AsType[net.Error](err)
 	return ok && wait.Timeout()

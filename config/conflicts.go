@@ -8,12 +8,13 @@ import (
 // conflicts reports profiles and outputs that want the same name, file or variable.
 func (l *loader) conflicts(ps []Profile) {
 	var (
-		names  = map[string]Pos{}
-		moved  = map[[2]string]Pos{} // by state directory and former name
-		states = map[string]bool{}
-		owners = map[string]*Output{} // the first output of each file
-		vars   = map[[2]string]Pos{}  // by file and variable
-		files  = make(map[string]bool, len(l.files))
+		names     = map[string]Pos{}
+		moved     = map[[2]string]Pos{} // by state directory and former name
+		states    = map[string]bool{}
+		addresses = map[string]Pos{}     // of stores that keep one login
+		owners    = map[string]*Output{} // the first output of each file
+		vars      = map[[2]string]Pos{}  // by file and variable
+		files     = make(map[string]bool, len(l.files))
 	)
 	for _, f := range l.files {
 		if f.path != "" {
@@ -34,7 +35,7 @@ func (l *loader) conflicts(ps []Profile) {
 	}
 	read := map[string]string{} // what each path is to the profile that reads it
 	for i := range ps {
-		for _, v := range []*Value{ps[i].Client.ID, ps[i].Client.Secret, ps[i].RefreshToken} {
+		for _, v := range ps[i].values() {
 			if v != nil && v.origin != nil && v.file != "" {
 				read[l.real.File(v.file)] = "the file that " + v.Key + " comes from"
 			}
@@ -51,6 +52,13 @@ func (l *loader) conflicts(ps []Profile) {
 			l.report(p.namePos, "give each profile its own name", fmt.Sprintf("the profile %s is already declared at %s", p.Name, first))
 		} else if p.Name != "" {
 			names[p.Name] = p.namePos
+		}
+		if s := p.Store; s != nil && !s.Shared() {
+			if first, taken := addresses[s.Address]; taken {
+				l.report(s.Pos, "give each profile its own address, or write {profile} in the address for the profile's name, in quotes", fmt.Sprintf("the login of the profile at %s is already kept at this address", first))
+			} else {
+				addresses[s.Address] = p.namePos
+			}
 		}
 		if p.MovedFrom != "" && !p.MovedByName {
 			former := [2]string{l.real.File(p.State), p.MovedFrom}

@@ -17,7 +17,7 @@ import (
 var profileKeys = []string{
 	"profile", "moved_from", "client", "grant", "scopes", "redirect_uri", "show_dialog",
 	"min_ttl", "login_lifetime", "login_warning", "refresh_token", "authorized_at", "env_file",
-	"verify", "account", "listen", "state", "notify", "outputs",
+	"verify", "account", "listen", "state", "encrypt", "notify", "outputs",
 }
 
 // document decodes one document of a file, and adds the problems found in it to the
@@ -91,7 +91,10 @@ func (d *document) profile(root *node, single bool) (p Profile, ok bool) {
 		d.report(fs.get("min_ttl").node, "for example 5m; a longer min_ttl would refresh the token on every run", "min_ttl must be less than 1h, the lifetime of an access token")
 	}
 	p.Verify = d.boolean(fs, "verify")
-	p.State = d.state(fs)
+	p.State, p.Store = d.state(fs)
+	if f := fs.get("encrypt"); f != nil {
+		p.Encrypt = d.encrypt(f)
+	}
 	if f := fs.get("notify"); f != nil {
 		p.Notify = d.notifiers(f)
 	}
@@ -313,18 +316,21 @@ func (d *document) lifetime(p *Profile, fs fields) {
 	}
 }
 
-// state returns the directory for tokens. --state wins over the key state.
-func (d *document) state(fs fields) string {
-	dir := filepath.Join(d.file.dir, DefaultState)
-	if f := fs.get("state"); f != nil {
+// state returns the state directory and, if the profile names one, the store of its
+// login. --state wins over a directory in the profile.
+func (d *document) state(fs fields) (dir string, store *Store) {
+	dir = filepath.Join(d.file.dir, DefaultState)
+	if f := fs.get("state"); f != nil && f.node.kind == mapping {
+		store = d.store(f.node)
+	} else if f != nil {
 		if s, ok := d.path(f.node, "state"); ok {
 			dir = s
 		}
 	}
 	if d.src.State != "" {
-		return absolute(d.src.Dir, d.src.State)
+		dir = absolute(d.src.Dir, d.src.State)
 	}
-	return dir
+	return dir, store
 }
 
 // path returns the path of n, absolute. A relative path starts at the directory of

@@ -29,6 +29,9 @@ func Inspect(ctx context.Context, ps []Profile) Problems {
 				tracked.add(p.fileOf(v))
 			}
 		}
+		if p.Store != nil && p.Encrypt == nil {
+			in.warn(p.Store.Pos, "add encrypt: {recipients: [age1…], identity: {env: TOKENFORM_IDENTITY}}", "whoever can read the %s store can use the login: it is not encrypted", p.Store.Type)
+		}
 		for j := range p.Outputs {
 			in.published(&p.Outputs[j])
 			if path := p.Outputs[j].Path; path != "" {
@@ -58,10 +61,22 @@ func Inspect(ctx context.Context, ps []Profile) Problems {
 // secrets are the values of a profile that nobody else may know.
 func (p *Profile) secrets() []*Value {
 	var vs []*Value
-	for _, v := range []*Value{p.Client.Secret, p.RefreshToken} {
-		if v != nil {
+	for _, v := range p.values() {
+		if v != nil && v != p.Client.ID {
 			vs = append(vs, v)
 		}
+	}
+	return vs
+}
+
+// values are all values of a profile. Any may be nil.
+func (p *Profile) values() []*Value {
+	vs := []*Value{p.Client.ID, p.Client.Secret, p.RefreshToken}
+	if s := p.Store; s != nil {
+		vs = append(vs, s.Password, s.AccessKey, s.SecretKey, s.SessionToken)
+	}
+	if p.Encrypt != nil {
+		vs = append(vs, p.Encrypt.Identity)
 	}
 	return vs
 }

@@ -52,6 +52,8 @@ type Profile struct {
 	Account       string // id or account_id of the only account that may log in; empty means any account
 	Listen        string // host:port to bind; empty means the host and port of RedirectURI
 	State         string // absolute path of the state directory
+	Store         *Store // where the login is kept; nil means in the state directory
+	Encrypt       *Encryption
 	Dir           string // absolute path of the project: the directory of the profile's file
 	Outputs       []Output
 	Notify        []Notifier

@@ -140,8 +140,15 @@ var schemaValues = map[string][]string{
 	"verify":         {"true", "'False'", "perhaps", "''"},
 	"account":        {"somebody", "1234", "'a b'", "''", "'${A:-b}'", "é"},
 	"listen":         {"0.0.0.0:8888", "'[::]:80'", "localhost:80", "0.0.0.0", "127.0.0.1:0", "127.0.0.256:80", "'${L:-0.0.0.0:80}'"},
-	"state":          {".tokenform", "../elsewhere", "~/x", "''", "'${S:-x}'", "7"},
-	"notify":         {"[]", "[{command: [a, '']}]", "[{on: [failing], command: [a]}]", "[{command: ['']}]", "[{command: []}]", "[{on: [fail], command: [a]}]", "[{on: [failing]}]", "[a]"},
+	"state": {
+		".tokenform", "../elsewhere", "~/x", "''", "'${S:-x}'", "7",
+		"{type: http, address: 'https://a.example/b/{profile}'}", "{type: http, address: https://a.example/b, username: u, password: {env: P}, lock_method: PUT, lock_ttl: 30s}", "{type: http, address: http://127.0.0.1:1/a}", "{type: http, address: http://a.example/b}", "{type: http, address: https://u:p@a.example/}", "{type: http}", "{type: http, address: ftp://a}", "{type: http, address: https://a.example/, password: p}", "{type: http, address: https://a.example/, lock_method: lock}", "{type: http, bucket: b}",
+		"{type: s3, bucket: b, prefix: p/, region: r, endpoint: https://a.example, path_style: true}", "{type: s3, bucket: b, access_key: a, secret_key: {file: b}}", "{type: s3, bucket: b, access_key: a}", "{type: s3, bucket: ''}", "{type: s3}",
+		"{type: etcd, endpoints: [https://a:1, https://b:1], prefix: /p/, ca: ca.pem, cert: c.pem, key: k.pem}", "{type: etcd, endpoints: []}", "{type: etcd, endpoints: https://a:1}", "{type: etcd, endpoints: [https://a:1], cert: c}",
+		"{type: command, command: [a, b]}", "{type: command, command: ['']}", "{type: command}", "{type: consul}", "{}",
+	},
+	"encrypt": {"{recipients: [age1abc]}", "{recipients: [age1abc, ssh-ed25519 AAAA], identity: {env: I}}", "{recipients: []}", "{recipients: age1abc}", "{identity: {file: k}}", "{recipients: [AGE-SECRET-KEY-1ABC]}", "{recipients: [age1abc], identity: ''}", "age1abc"},
+	"notify":  {"[]", "[{command: [a, '']}]", "[{on: [failing], command: [a]}]", "[{command: ['']}]", "[{command: []}]", "[{on: [fail], command: [a]}]", "[{on: [failing]}]", "[a]"},
 }
 
 // schemaOutputs are outputs as YAML.

@@ -57,3 +57,10 @@ type Store struct {
 	Command []string // the program and its first arguments
 	Dir     string   // where the program runs, the profile's directory
 }
+
+// Encryption says for whom a login is encrypted where it is kept (age-encryption.org).
+type Encryption struct {
+	Recipients []string // public keys
+	Identity   *Value   // the secret key that reads the login; nil means that this machine cannot
+	Pos        Pos
+}

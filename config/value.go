@@ -22,6 +22,7 @@ type Value struct {
 	Pos     Pos
 	Key     string // "client.id", for messages
 	literal bool   // at least a part of the text is written in the profile
+	free    bool   // the text need not look like one of Spotify's credentials
 	names   string // the variables in the text, for From
 	*origin        // nil if nothing needs to be fetched
 
@@ -133,7 +134,7 @@ func (v *Value) fetch(ctx context.Context) error {
 	if s == "" {
 		return v.problem("the value is empty", "")
 	}
-	if wrong := blemish(s); wrong != nil {
+	if wrong := blemish(s); wrong != nil && !v.free {
 		return v.problem(wrong.message, wrong.hint)
 	}
 	v.text, v.done = s, true

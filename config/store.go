@@ -1,6 +1,10 @@
 package config
 
-import "time"
+import (
+	"strconv"
+	"strings"
+	"time"
+)
 
 // StoreType is an engine that keeps logins for many machines, by its name in a profile.
 type StoreType string
@@ -58,9 +62,48 @@ type Store struct {
 	Dir     string   // where the program runs, the profile's directory
 }
 
+// String names s in messages, without credentials.
+func (s *Store) String() string {
+	switch s.Type {
+	case HTTPStore:
+		return "the http store " + s.Address
+	case S3Store:
+		return "the s3 bucket " + s.Bucket
+	case EtcdStore:
+		return "etcd at " + strings.Join(s.Endpoints, ", ")
+	}
+	return "the store of " + strings.Join(s.Command[:min(1, len(s.Command))], "")
+}
+
+// Identity is equal for stores that can share connections: all that s declares. Identity
+// may hold secrets.
+func (s *Store) Identity() string {
+	return strings.Join(append(append([]string{
+		string(s.Type), s.LockTTL.String(), s.Address, s.LockAddress, s.UnlockAddress, s.UpdateMethod, s.LockMethod, s.UnlockMethod,
+		s.Username, s.Password.identity(), s.Bucket, s.Region, s.Endpoint, strconv.FormatBool(s.PathStyle),
+		s.AccessKey.identity(), s.SecretKey.identity(), s.SessionToken.identity(), s.Prefix, s.CA, s.Cert, s.Key, s.Dir,
+	}, s.Endpoints...), s.Command...), "\n")
+}
+
 // Encryption says for whom a login is encrypted where it is kept (age-encryption.org).
 type Encryption struct {
 	Recipients []string // public keys
 	Identity   *Value   // the secret key that reads the login; nil means that this machine cannot
 	Pos        Pos
+}
+
+// Key is equal for encryptions with the same recipients and the same identity. Key may
+// hold secrets.
+func (e *Encryption) Key() string {
+	return strings.Join(append([]string{e.Identity.identity()}, e.Recipients...), "\n")
+}
+
+// identity is equal for values that are the same: where v comes from, and its text as far
+// as that is known.
+func (v *Value) identity() string {
+	if v == nil {
+		return ""
+	}
+	text, _ := v.Known()
+	return v.Pos.String() + " " + v.From() + " " + text
 }

@@ -66,7 +66,7 @@ func TestImports(t *testing.T) {
 		"output/terminal":     {"config", "config/fault", "flow", "flow/state"},
 		"output":              {"config", "config/dotenv", "config/fault", "config/paths", "flow", "flow/atomicfile", "flow/state"},
 		"flow":                {"config", "config/fault", "config/paths", "flow/oauth", "flow/state", "flow/state/keeper"},
-		"flow/state":          {"config/fault", "config/paths", "flow/atomicfile", "flow/state/keeper"},
+		"flow/state":          {"config", "config/fault", "config/paths", "flow/atomicfile", "flow/state/keeper"},
 		"flow/state/keeper":   {"config", "config/fault", "flow/oauth"},
 		"flow/oauth":          {"config/fault"},
 		"flow/sandbox":        {},

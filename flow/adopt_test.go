@@ -75,7 +75,7 @@ func (w *world) clientRefreshes() theirs {
 // request for another one, and that everything agrees with that token.
 func (w *world) adopts(p config.Profile, want theirs) {
 	w.Helper()
-	plan := w.runner().Plan([]config.Profile{p})[0]
+	plan := w.runner().Plan(w.Context(), []config.Profile{p})[0]
 	if plan.Err != nil || plan.Decision.Action != flow.Adopt || !strings.HasPrefix(plan.Decision.Reason, "newer token in token.json, valid for ") {
 		w.Fatalf("planned %s (%s), %v", plan.Decision.Action, plan.Decision.Reason, plan.Err)
 	}
@@ -261,7 +261,7 @@ func TestNotAdopted(t *testing.T) {
 		if err := os.WriteFile(path, b, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if plan := w.runner().Plan([]config.Profile{p})[0]; plan.Decision.Action != flow.Keep || plan.Outputs[0].Reason != "its refresh token is missing" {
+		if plan := w.runner().Plan(w.Context(), []config.Profile{p})[0]; plan.Decision.Action != flow.Keep || plan.Outputs[0].Reason != "its refresh token is missing" {
 			t.Errorf("planned %s, %q", plan.Decision.Action, plan.Outputs[0].Reason)
 		}
 		if tok := w.must(p, flow.Keep); tok.Access != before.Access {

@@ -106,13 +106,13 @@ func (r *Runner) forecastAll(ctx context.Context, profiles []config.Profile) (ou
 		outcomes[i] = f
 	}
 	if r.options.Verify {
-		forecasts := r.Plan(profiles)
+		forecasts := r.Plan(ctx, profiles)
 		r.Check(ctx, forecasts)
 		for i, f := range forecasts {
 			take(i, f)
 		}
 	} else {
-		each(len(profiles), func(i int) { take(i, r.forecast(profiles[i])) })
+		r.each(profiles, func(i int) { take(i, r.forecast(ctx, profiles[i])) })
 	}
 	slices.SortFunc(due, func(a, b dueForecast) int { return cmp.Compare(a.index, b.index) })
 	return outcomes, due
@@ -162,7 +162,7 @@ func (r *Runner) applyUnderLock(ctx context.Context, forecast Outcome, o *Outcom
 			return err
 		}
 	}
-	s, err := r.lock(ctx, o.Profile, yield)
+	s, err := r.lock(ctx, o.Profile, forecast.Decision.changes(), yield)
 	if err != nil {
 		return err
 	}
@@ -170,6 +170,14 @@ func (r *Runner) applyUnderLock(ctx context.Context, forecast Outcome, o *Outcom
 
 	if err := s.decide(ctx, forecast, o); err != nil {
 		return err
+	}
+	if o.Decision.changes() && !s.entry.Leased() { // not as forecast
+		if err := s.lease(ctx); err != nil {
+			return err
+		}
+		if err := s.decide(ctx, forecast, o); err != nil {
+			return err
+		}
 	}
 	if o.Decision.Action == Login && forecast.Err != nil {
 		return forecast.Err // nobody is asked to log in for an output that cannot be written

@@ -301,7 +301,7 @@ func TestScopes(t *testing.T) {
 		if w.env() != env {
 			t.Error("a token with too few scopes was written")
 		}
-		if f := w.runner().Plan([]config.Profile{p})[0]; f.Decision.Reason != "scopes added: streaming" {
+		if f := w.runner().Plan(w.Context(), []config.Profile{p})[0]; f.Decision.Reason != "scopes added: streaming" {
 			t.Errorf("the next plan says %+v", f.Decision)
 		}
 	})
@@ -459,7 +459,7 @@ func TestPlanTellsTheTruth(t *testing.T) {
 	w := newWorld(t, sandbox.Options{})
 	p := w.profile()
 	plan := func() string {
-		f := w.runner().Plan([]config.Profile{p})[0]
+		f := w.runner().Plan(w.Context(), []config.Profile{p})[0]
 		if f.Err != nil {
 			t.Fatal(f.Err)
 		}
@@ -663,7 +663,7 @@ func TestLitter(t *testing.T) {
 	if err := os.Rename(filepath.Join(p.State, "dev.json"), litter); err != nil {
 		t.Fatal(err)
 	}
-	done := w.runner().Destroy(w.Context(), w.runner().PlanDestroy([]config.Profile{p}))
+	done := w.runner().Destroy(w.Context(), w.runner().PlanDestroy(w.Context(), []config.Profile{p}))
 	if _, err := os.Lstat(litter); !done[0].Stored() || !os.IsNotExist(err) {
 		t.Errorf("destroyed %v, and %v", done[0].Stored(), err)
 	}
@@ -680,7 +680,7 @@ func TestDestroy(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.must(p, flow.Login)
-	remains := w.runner().PlanDestroy([]config.Profile{p})
+	remains := w.runner().PlanDestroy(w.Context(), []config.Profile{p})
 	if !remains[0].Stored() {
 		t.Fatal("nothing remains after a login")
 	}

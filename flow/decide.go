@@ -37,6 +37,12 @@ func (d Decision) grants() bool {
 	return d.Action == Refresh || d.Action == Login || d.Action == Request
 }
 
+// changes reports whether the decision changes the stored token before a person is
+// waited for.
+func (d Decision) changes() bool {
+	return d.Action == Refresh || d.Action == Request || d.Action == Adopt || d.Action == Verify
+}
+
 // Decide compares what p declares with t, the token in state, and says what to do. A
 // nil t means that state has no token. Decide depends on nothing but its arguments, and
 // the first rule that applies decides. Decide assumes that a value which only a command

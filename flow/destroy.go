@@ -10,11 +10,11 @@ import (
 
 // PlanDestroy says what state has of each profile, and what [Runner.Destroy] would do
 // to the profile's outputs.
-func (r *Runner) PlanDestroy(profiles []config.Profile) []Outcome {
+func (r *Runner) PlanDestroy(ctx context.Context, profiles []config.Profile) []Outcome {
 	outcomes := make([]Outcome, len(profiles))
 	for i, p := range profiles {
 		o := Outcome{Profile: p, Litter: r.stateOf(p).Littered(p.Name)}
-		if o.Token, o.recorded, o.Err = r.readState(p); o.Err == nil && (o.Token != nil || o.recorded != nil) {
+		if o.Token, o.recorded, o.Err = r.readState(ctx, p); o.Err == nil && (o.Token != nil || o.recorded != nil) {
 			if o.Outputs, o.Err = r.world.Outputs.Leftovers(p, o.recorded); o.Err != nil {
 				o.Outputs = nil // nothing will be done
 			}
@@ -42,7 +42,7 @@ func (r *Runner) destroy(ctx context.Context, p config.Profile) (made []Change, 
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	s, err := r.lock(ctx, p, func() {})
+	s, err := r.lock(ctx, p, true, func() {})
 	if err != nil {
 		return nil, err
 	}

@@ -29,7 +29,7 @@ func (r *Runner) importToken(ctx context.Context, p config.Profile, seed config.
 	if err != nil {
 		return nil, err
 	}
-	s, err := r.lock(ctx, p, func() {})
+	s, err := r.lock(ctx, p, true, func() {})
 	if err != nil {
 		return nil, err
 	}

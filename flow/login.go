@@ -30,6 +30,7 @@ func (s *session) login(ctx context.Context, app oauth.App, reason string) (*sta
 		return nil, err
 	}
 	s.entry.Release()
+	s.entry.Unlease()
 	s.yield()
 	select {
 	case s.logins <- struct{}{}:
@@ -50,6 +51,9 @@ func (s *session) login(ctx context.Context, app oauth.App, reason string) (*sta
 
 // exchange turns the code into a stored token.
 func (s *session) exchange(ctx context.Context, app oauth.App, ask *asking) (*state.Token, error) {
+	if err := s.lease(ctx); err != nil {
+		return nil, err
+	}
 	p, t := s.profile, s.token
 	if err := s.reserve(); err != nil {
 		return nil, err

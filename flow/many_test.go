@@ -59,7 +59,7 @@ func TestApplyMany(t *testing.T) {
 	for i := range profiles {
 		profiles[i].MinTTL = config.DefaultMinTTL
 	}
-	for i, f := range w.runner().Plan(profiles) {
+	for i, f := range w.runner().Plan(w.Context(), profiles) {
 		if f.Profile.Name != profiles[i].Name || f.Err != nil || f.Due() {
 			t.Errorf("plan: at %d: %+v", i, f)
 		}

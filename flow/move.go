@@ -11,13 +11,13 @@ import (
 
 // readMoved is [Runner.read] for a profile whose state is still kept under its former
 // name.
-func (r *Runner) readMoved(p config.Profile) (t *state.Token, recorded []state.Written, err error) {
+func (r *Runner) readMoved(ctx context.Context, p config.Profile) (t *state.Token, recorded []state.Written, err error) {
 	former := p
 	former.Name, former.MovedFrom = p.MovedFrom, ""
-	if t, err = r.stateOf(former).Read(former.Name); err == nil && p.MovedByName && r.checkOwner(former, t) != nil {
+	if t, err = r.stateOf(former).Read(ctx, former.Name); err == nil && p.MovedByName && r.checkOwner(former, t) != nil {
 		return nil, nil, nil // another profile has that name, and declares it
 	}
-	if t, recorded, err = r.readState(former); err != nil {
+	if t, recorded, err = r.readState(ctx, former); err != nil {
 		return nil, nil, &fault.Error{Message: "moved_from: " + p.MovedFrom, Err: err}
 	}
 	return t, recorded, nil
@@ -29,10 +29,10 @@ func (r *Runner) readMoved(p config.Profile) (t *state.Token, recorded []state.W
 func (s *session) takeOver() error {
 	former := s.profile
 	former.Name, former.MovedFrom = s.profile.MovedFrom, ""
-	if t, err := s.stateOf(former).Read(former.Name); t == nil && err == nil {
+	if t, err := s.stateOf(former).Read(s.entry.Context(), former.Name); t == nil && err == nil {
 		return nil
 	}
-	old, err := s.stateOf(former).Lock(context.Background(), former.Name, s.holder(), state.Waiting{Timeout: s.options.LockTimeout})
+	old, err := s.stateOf(former).Lock(s.entry.Context(), former.Name, s.holder(), state.Waiting{Timeout: s.options.LockTimeout})
 	if err != nil {
 		return err
 	}

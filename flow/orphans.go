@@ -23,7 +23,7 @@ import (
 // declares the profile. A profile from standard input is an orphan only if named has
 // its name. If every is set, all profiles that no file declares any more are orphans,
 // whatever file they came from.
-func Orphans(declared []config.Profile, dirs, named []string, every bool, realm state.Realm) []config.Profile {
+func Orphans(ctx context.Context, declared []config.Profile, dirs, named []string, every bool, realm state.Realm) []config.Profile {
 	var cache paths.Cache
 	files, names, stores := map[string]bool{}, map[[2]string]bool{}, []string{}
 	for _, p := range declared {
@@ -39,11 +39,11 @@ func Orphans(declared []config.Profile, dirs, named []string, every bool, realm 
 	var orphans []config.Profile
 	for _, dir := range stores {
 		store := realm.Open(dir)
-		for _, name := range store.Names() {
+		for _, name := range store.LocalNames() {
 			if names[[2]string{dir, name}] {
 				continue
 			}
-			t, err := store.Read(name)
+			t, err := store.Read(ctx, name)
 			if err != nil || t == nil {
 				continue // not the state of a profile
 			}
@@ -104,6 +104,9 @@ func sourceDir(t *state.Token, dir string) string {
 // declaredIn returns the file that declares p, in the form that state remembers. moved
 // reports whether t remembers another file.
 func declaredIn(p config.Profile, t *state.Token) (source string, moved bool) {
+	if p.Store != nil {
+		return "", false // the files of other machines mean nothing here
+	}
 	if p.File() == "" {
 		return t.Source, false
 	}
@@ -128,7 +131,7 @@ func (r *Runner) checkOwner(p config.Profile, t *state.Token) error {
 	if there := r.elsewhere(t); there != "" {
 		return &fault.Error{
 			Kind:    fault.Failed,
-			Message: fmt.Sprintf("the login in %s was granted by %s, and is never sent to %s", p.State, there, r.world.Endpoints.Accounts),
+			Message: fmt.Sprintf("the login in %s was granted by %s, and is never sent to %s", r.stateOf(p).Where(), there, r.world.Endpoints.Accounts),
 			Hint:    "set or unset TOKENFORM_ACCOUNTS_URL to reach the server that granted it, or move the state file away and log in again",
 		}
 	}
@@ -170,7 +173,7 @@ func (r *Runner) elsewhere(t *state.Token) string {
 
 // SuggestMoves warns about each profile without a login if an orphan has a login of the
 // same app: the profile may have been renamed.
-func (r *Runner) SuggestMoves(outcomes []Outcome, orphans []config.Profile) {
+func (r *Runner) SuggestMoves(ctx context.Context, outcomes []Outcome, orphans []config.Profile) {
 	line := r.options.Invocation
 	line.Files = nil // state takes none
 	for _, o := range outcomes {
@@ -179,7 +182,7 @@ func (r *Runner) SuggestMoves(outcomes []Outcome, orphans []config.Profile) {
 			continue
 		}
 		for _, old := range orphans {
-			if t, err := r.stateOf(old).Read(old.Name); err == nil && t != nil && t.ClientID == id && old.State == o.Profile.State {
+			if t, err := r.stateOf(old).Read(ctx, old.Name); err == nil && t != nil && t.ClientID == id && old.State == o.Profile.State {
 				r.warn(o.Profile.Name, "the login of "+old.Name+", which no file declares, is of the same app", "if the profile was renamed: moved_from: "+old.Name+" in it, or "+line.Command("state", "mv", old.Name, o.Profile.Name))
 				break
 			}
@@ -211,8 +214,8 @@ const NotDeclared = "no longer declared"
 
 // PlanOrphans says what becomes of profiles that are no longer declared. If prune is
 // set, they are deleted as [Runner.Destroy] does; else they are left.
-func (r *Runner) PlanOrphans(orphans []config.Profile, prune bool) []Outcome {
-	outcomes := r.PlanDestroy(orphans)
+func (r *Runner) PlanOrphans(ctx context.Context, orphans []config.Profile, prune bool) []Outcome {
+	outcomes := r.PlanDestroy(ctx, orphans)
 	for i := range outcomes {
 		o := &outcomes[i]
 		if prune {
@@ -230,5 +233,5 @@ func (r *Runner) PlanOrphans(orphans []config.Profile, prune bool) []Outcome {
 
 // Prune deletes profiles that are no longer declared.
 func (r *Runner) Prune(ctx context.Context, orphans []config.Profile) []Outcome {
-	return r.Destroy(ctx, r.PlanOrphans(orphans, true))
+	return r.Destroy(ctx, r.PlanOrphans(ctx, orphans, true))
 }

@@ -1,6 +1,7 @@
 package flow
 
 import (
+	"context"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -14,11 +15,32 @@ import (
 )
 
 // Plan says what [Runner.Apply] would do, from state and outputs as they are
-// now. Plan takes no lock, runs no command and sends nothing.
-func (r *Runner) Plan(profiles []config.Profile) []Outcome {
+// now. Plan takes no lock, sends nothing to Spotify, and runs no command but that of a
+// store.
+func (r *Runner) Plan(ctx context.Context, profiles []config.Profile) []Outcome {
 	outcomes := make([]Outcome, len(profiles))
-	each(len(profiles), func(i int) { outcomes[i] = r.forecast(profiles[i]) })
+	r.each(profiles, func(i int) { outcomes[i] = r.forecast(ctx, profiles[i]) })
 	return outcomes
+}
+
+// each calls do with the index of each profile: at once as many as there are processors
+// if state is on disk, and as many as Options.Parallelism says if state is in stores.
+func (r *Runner) each(profiles []config.Profile, do func(i int)) {
+	if !slices.ContainsFunc(profiles, func(p config.Profile) bool { return p.Store != nil }) {
+		each(len(profiles), do)
+		return
+	}
+	var wg sync.WaitGroup
+	slots := make(chan struct{}, max(r.options.Parallelism, 1))
+	for i := range profiles {
+		slots <- struct{}{}
+		wg.Go(func() {
+			defer fault.Crash()
+			defer func() { <-slots }()
+			do(i)
+		})
+	}
+	wg.Wait()
 }
 
 // each calls do with every number below n, on several processors if n is large.
@@ -42,9 +64,9 @@ func each(n int, do func(i int)) {
 	wg.Wait()
 }
 
-func (r *Runner) forecast(p config.Profile) Outcome {
+func (r *Runner) forecast(ctx context.Context, p config.Profile) Outcome {
 	o := Outcome{Profile: p}
-	if o.Token, o.recorded, o.Err = r.readState(p); o.Err != nil {
+	if o.Token, o.recorded, o.Err = r.readState(ctx, p); o.Err != nil {
 		return o
 	}
 	o.Decision = r.decide(p, o.Token)
@@ -66,11 +88,11 @@ func (r *Runner) forecast(p config.Profile) Outcome {
 }
 
 // readState returns the state of p: the login and the record of outputs.
-func (r *Runner) readState(p config.Profile) (t *state.Token, recorded []state.Written, err error) {
+func (r *Runner) readState(ctx context.Context, p config.Profile) (t *state.Token, recorded []state.Written, err error) {
 	store := r.stateOf(p)
-	if t, err = store.Read(p.Name); err == nil {
+	if t, err = store.Read(ctx, p.Name); err == nil {
 		if t == nil && p.MovedFrom != "" {
-			return r.readMoved(p)
+			return r.readMoved(ctx, p)
 		}
 		err = r.checkOwner(p, t)
 	}

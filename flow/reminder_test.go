@@ -23,7 +23,7 @@ func TestReminders(t *testing.T) {
 	said := func(within time.Duration, needed bool) string {
 		t.Helper()
 		var lines []string
-		for _, m := range w.runner().Reminders(w.runner().Plan([]config.Profile{p}), within, needed) {
+		for _, m := range w.runner().Reminders(w.runner().Plan(w.Context(), []config.Profile{p}), within, needed) {
 			lines = append(lines, fmt.Sprintf("%s %s %.0fd: %s", m.Code, m.Profile, m.Left.Hours()/24, m.Text))
 		}
 		return strings.Join(lines, "\n")

@@ -17,7 +17,8 @@ type World struct {
 	HTTP      *http.Client
 	Now       func() time.Time
 	Realm     state.Realm
-	Outputs   Outputs // may be nil if Options.Outputs is IgnoreOutputs
+	Stores    *state.Stores // nil keeps all state in directories
+	Outputs   Outputs       // may be nil if Options.Outputs is IgnoreOutputs
 	Voice     Voice
 
 	// Browse opens an address in a browser. Pasted returns a channel with the lines
@@ -76,7 +77,7 @@ func (r *Runner) command(p config.Profile, words ...string) string {
 }
 
 // stateOf returns the state that holds p's token.
-func (r *Runner) stateOf(p config.Profile) *state.Store { return r.world.Realm.Open(p.State) }
+func (r *Runner) stateOf(p config.Profile) *state.Store { return r.world.Stores.Of(r.world.Realm, p) }
 
 // attended reports whether there is a person who can log in.
 func (r *Runner) attended() bool { return r.world.Browse != nil || r.world.Pasted != nil }

@@ -32,15 +32,23 @@ type session struct {
 // noticeable is how long a wait for a lock lasts before people are told of the wait.
 const noticeable = 500 * time.Millisecond
 
-// lock takes p's lock and reads p's token. The caller must unlock the session.
-func (r *Runner) lock(ctx context.Context, p config.Profile, yield func()) (*session, error) {
+// lock takes p's lock and reads p's token. If lease is set, lock also takes the lock of a
+// shared login, as [session.lease] does. The caller must unlock the session.
+func (r *Runner) lock(ctx context.Context, p config.Profile, lease bool, yield func()) (*session, error) {
 	entry, err := r.stateOf(p).Lock(ctx, p.Name, r.holder(), state.Waiting{
 		Timeout: r.options.LockTimeout,
 		After:   noticeable,
 		Tell:    func(h state.Holder) { r.world.Voice.Waiting(p.Name, h) },
+		Warn:    func(text, hint string) { r.warn(p.Name, text, hint) },
 	})
 	if err != nil {
 		return nil, err
+	}
+	if lease {
+		if err := entry.Lease(ctx); err != nil {
+			entry.Unlock()
+			return nil, err
+		}
 	}
 	if dir := r.stateOf(p).Dir(); entry.Made && paths.WithoutPermissions(dir) {
 		r.warn(p.Name, config.LooseText(dir), config.LooseHint)
@@ -77,6 +85,18 @@ func (s *session) read() (err error) {
 }
 
 func (s *session) unlock() { s.entry.Unlock() }
+
+// lease takes the lock of a shared login, and reads the login again: another machine may
+// have changed it. Nothing is granted without the lease.
+func (s *session) lease(ctx context.Context) error {
+	if s.entry.Leased() {
+		return nil
+	}
+	if err := s.entry.Lease(ctx); err != nil {
+		return err
+	}
+	return s.read()
+}
 
 // log notes in the event log what was done to the login, of which t is the result.
 func (s *session) log(a Action, t *state.Token) {
@@ -252,7 +272,16 @@ func (s *session) store(n *state.Token, loss string) error {
 	if s.token != nil {
 		n.Retire(s.token.Refresh)
 	}
-	if err := s.entry.Save(n); err != nil {
+	err := s.entry.Save(n)
+	if kept, aside := errors.AsType[*state.AsideError](err); aside {
+		return &fault.Error{
+			Kind:    fault.Temporary,
+			Message: "the token was granted and is kept in " + kept.Path + ", because it cannot be stored in " + s.stateOf(s.profile).Where(),
+			Err:     kept.Err,
+			Hint:    "run the command again on this machine: it stores that token first",
+		}
+	}
+	if err != nil {
 		return &fault.Error{Kind: fault.Failed, Message: "the token was granted but cannot be stored", Err: err, Hint: "free some space or make it writable, then apply again; " + loss}
 	}
 	return nil

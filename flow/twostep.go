@@ -26,7 +26,7 @@ func (r *Runner) BeginLogin(ctx context.Context, p config.Profile) (address stri
 	if err := resolveValues(ctx, p); err != nil {
 		return "", until, err
 	}
-	s, err := r.lock(ctx, p, func() {})
+	s, err := r.lock(ctx, p, false, func() {})
 	if err != nil {
 		return "", until, err
 	}
@@ -70,7 +70,7 @@ func (r *Runner) finishLogin(ctx context.Context, o *Outcome, address string) er
 	if r.world.BeforeFirstChange != nil {
 		r.world.BeforeFirstChange([]config.Profile{p})
 	}
-	s, err := r.lock(ctx, p, func() {})
+	s, err := r.lock(ctx, p, false, func() {})
 	if err != nil {
 		return err
 	}

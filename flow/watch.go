@@ -157,7 +157,7 @@ func (x *watcher) due(profiles []config.Profile) []config.Profile {
 		if x.busy[p.Name] {
 			continue
 		}
-		f, w := x.forecast(p), x.waits[p.Name]
+		f, w := x.forecast(x.ctx, p), x.waits[p.Name]
 		if f.Err == nil {
 			x.remind(f)
 		}
@@ -246,7 +246,7 @@ func (x *watcher) next(profiles []config.Profile) (next time.Time) {
 		if w := x.waits[p.Name]; w != nil && now.Before(w.until) {
 			earlier(w.until)
 		} else if w == nil || !w.token.IsZero() {
-			if t, err := x.stateOf(p).Read(p.Name); err == nil && t != nil {
+			if t, err := x.stateOf(p).Read(x.ctx, p.Name); err == nil && t != nil {
 				earlier(t.Expires.Add(-p.MinTTL + time.Second))
 			}
 		}

@@ -146,7 +146,7 @@ func (w *world) must(p config.Profile, want flow.Action) *state.Token {
 
 func (w *world) stored(p config.Profile) *state.Token {
 	w.Helper()
-	t, err := state.Real.Open(p.State).Read(p.Name)
+	t, err := state.Real.Open(p.State).Read(w.Context(), p.Name)
 	if err != nil {
 		w.Fatal(err)
 	}

@@ -297,7 +297,7 @@ func (f *Files) othersOf(p config.Profile, w state.Written) ownedByOther {
 // read counts as empty: p's own run reports the error.
 func recordOf(realm state.Realm, p config.Profile) []state.Written {
 	store := realm.Open(p.State)
-	t, err := store.Read(p.Name)
+	t, err := store.Read(context.Background(), p.Name)
 	if err != nil {
 		return nil
 	}

@@ -65,7 +65,7 @@ func (x target) made(takesOver func(old *file) bool) bool {
 // state directory, or for this profile under another name.
 func (f *Files) madeByNeighbour(p config.Profile, path string) bool {
 	store := f.Realm.Open(p.State)
-	for _, name := range store.Names() {
+	for _, name := range store.LocalNames() {
 		list, _, _ := store.Outputs(name, p.Dir, nil)
 		if slices.ContainsFunc(list, func(w state.Written) bool { return w.Made && paths.Same(w.Path, path) }) {
 			return true

@@ -39,7 +39,7 @@ func TestA9AfterSudo(t *testing.T) {
 	if stateDir := os.Getenv("STATE_OF_ROOT"); stateDir != "" {
 		_, err := Real.Open(stateDir).Lock(t.Context(), "dev", Holder{}, Waiting{})
 		t.Logf("%v; hint %s", err, fault.HintOf(err))
-		_, err = Real.Open(stateDir).Read("dev")
+		_, err = Real.Open(stateDir).Read(t.Context(), "dev")
 		t.Logf("%v; hint %s", err, fault.HintOf(err))
 		return
 	}

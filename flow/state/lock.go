@@ -14,6 +14,7 @@ import (
 
 	"tokenform/config/fault"
 	"tokenform/flow/atomicfile"
+	"tokenform/flow/state/keeper"
 )
 
 // Holder says who has a lock, for people who wait for it.
@@ -22,11 +23,22 @@ type Holder struct {
 	Host    string    `json:"host,omitempty"`
 	Command string    `json:"command"` // "apply", never its arguments
 	Since   time.Time `json:"since"`
+
+	By string `json:"-"` // a holder on another machine, in the store's words; replaces all but Since
+}
+
+// who says which process asks a store for a lock.
+func who() string {
+	host, _ := os.Hostname()
+	return fmt.Sprintf("%s (process %d)", host, os.Getpid())
 }
 
 // String is "tokenform apply (process 4711, since 2026-11-23 14:03:05)". String names
 // the host only if the holder runs on another host.
 func (h Holder) String() string {
+	if h.By != "" {
+		return h.By
+	}
 	if h.PID == 0 {
 		return "another process"
 	}
@@ -35,6 +47,9 @@ func (h Holder) String() string {
 
 // Who is String without the time: "tokenform apply (process 4711)".
 func (h Holder) Who() string {
+	if h.By != "" {
+		return h.By
+	}
 	return fmt.Sprintf("tokenform %s (process %d%s)", h.Command, h.PID, h.where())
 }
 
@@ -61,6 +76,14 @@ type Entry struct {
 	lock     *flock.Flock
 	reserved *atomicfile.Pending // for the next Save; nil means none reserved
 	Made     bool                // the state directory was made for this lock
+
+	// An Entry lives no longer than the call that locks it, and has that call's context.
+	ctx     context.Context
+	me      Holder
+	waiting Waiting
+
+	lease    *keeper.Lease // of a shared login; nil means none
+	revision string        // of the shared login as it was read; empty means that there was none
 }
 
 // Waiting says how long to wait for a lock, and whom to tell about the wait.
@@ -68,6 +91,9 @@ type Waiting struct {
 	Timeout time.Duration // zero means one try
 	After   time.Duration // call Tell once, after this long
 	Tell    func(Holder)  // may be nil
+
+	// Warn says what happened to a shared login. Warn may be nil.
+	Warn func(text, hint string)
 }
 
 // Lock takes the profile's lock. The caller must Unlock; the lock also ends with the
@@ -95,9 +121,9 @@ func (s *Store) Lock(ctx context.Context, name string, me Holder, w Waiting) (*E
 			return nil, unusable(path, err, "make the state directory writable, or keep state elsewhere with --state DIR")
 		}
 		if got {
-			e := &Entry{store: s, name: name, lock: lock, Made: missing != nil}
+			e := &Entry{store: s, name: name, lock: lock, Made: missing != nil, ctx: ctx, me: me, waiting: w}
 			e.sign(me)
-			s.mend(name)
+			s.mend(ctx, name)
 			return e, nil
 		}
 		// A random delay keeps a hundred waiting processes from trying at the same
@@ -116,18 +142,27 @@ func (s *Store) Lock(ctx context.Context, name string, me Holder, w Waiting) (*E
 	}
 }
 
+// Context is the context of the call that took the lock.
+func (e *Entry) Context() context.Context { return e.ctx }
+
 // mend completes the Save of a process that was killed during the Save. If the new
 // content was written in full, mend stores it: the refresh token in the old content may
 // be dead. (Without mend, being killed during the sync, which takes milliseconds, would
 // lose a login.)
-func (s *Store) mend(name string) {
+func (s *Store) mend(ctx context.Context, name string) {
+	if s.Shared() {
+		// A login that was to be kept aside is offered to the store, which judges it.
+		path := s.asidePath(name)
+		atomicfile.Rescue(path, func(b []byte) bool { return json.Valid(b) })
+		return
+	}
 	path := s.path(name)
 	atomicfile.Rescue(path, func(b []byte) bool {
-		t, err := decode(path, name, b)
+		t, err := s.decode(ctx, path, name, b)
 		if err != nil {
 			return false
 		}
-		old, err := s.Read(name)
+		old, err := s.Read(ctx, name)
 		return err == nil && (old == nil || t.Serial > old.Serial)
 	})
 }
@@ -135,6 +170,7 @@ func (s *Store) mend(name string) {
 // Unlock releases the lock and the room that Reserve made.
 func (e *Entry) Unlock() {
 	e.Release()
+	e.Unlease()
 	// Close releases the lock. An error changes nothing: the end of the process
 	// releases the lock too.
 	_ = e.lock.Close()

@@ -97,7 +97,7 @@ func TestUpgrade(t *testing.T) {
 	}
 	want := []Written{{Type: "env", Path: "/p/.env", Vars: map[string]string{"T": "sha256:1"}}, {Type: "json", Path: "/p/token.json", Digest: "sha256:2", Made: true}}
 	s := Real.Open(dir)
-	tok, err := s.Read("dev")
+	tok, err := s.Read(t.Context(), "dev")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -114,7 +114,7 @@ func TestUpgrade(t *testing.T) {
 	if b, _ := os.ReadFile(filepath.Join(dir, "dev.json")); strings.Contains(string(b), "outputs") {
 		t.Errorf("the login still has outputs:\n%s", b)
 	}
-	if tok, err = s.Read("dev"); err != nil {
+	if tok, err = s.Read(t.Context(), "dev"); err != nil {
 		t.Fatal(err)
 	}
 	if got, _, err := s.Outputs("dev", "/p", tok); err != nil || !reflect.DeepEqual(got, want) {

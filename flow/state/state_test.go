@@ -82,7 +82,7 @@ func token() *Token {
 
 func TestSaveAndRead(t *testing.T) {
 	s := Real.Open(filepath.Join(t.TempDir(), "a", "state"))
-	if got, err := s.Read("dev"); got != nil || err != nil {
+	if got, err := s.Read(t.Context(), "dev"); got != nil || err != nil {
 		t.Fatalf("Read of nothing = %v, %v", got, err)
 	}
 	e := lock(t, s, "dev")
@@ -98,7 +98,7 @@ func TestSaveAndRead(t *testing.T) {
 		if err := e.Save(n); err != nil {
 			t.Fatal(err)
 		}
-		got, err := s.Read("dev")
+		got, err := s.Read(t.Context(), "dev")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -124,7 +124,7 @@ func TestSaveAndRead(t *testing.T) {
 	if err := e.Delete(); err != nil {
 		t.Fatal(err)
 	}
-	if got, err := s.Read("dev"); got != nil || err != nil {
+	if got, err := s.Read(t.Context(), "dev"); got != nil || err != nil {
 		t.Errorf("Read after Delete = %v, %v", got, err)
 	}
 }
@@ -149,7 +149,7 @@ func TestBrokenFile(t *testing.T) {
 			if err := os.WriteFile(path, []byte(c.content), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			got, err := Real.Open(dir).Read("dev")
+			got, err := Real.Open(dir).Read(t.Context(), "dev")
 			fe, ok := errors.AsType[*fault.Error](err)
 			if got != nil || !ok || !strings.Contains(err.Error(), c.want) || !strings.HasPrefix(err.Error(), path) || fe.Hint == "" {
 				t.Errorf("Read = %v, %v; want an error with %q", got, err, c.want)
@@ -277,7 +277,7 @@ func TestForeignDirectory(t *testing.T) {
 	}
 	refuse := func(t *testing.T, dir, want string) {
 		t.Helper()
-		_, readErr := Real.Open(dir).Read("dev")
+		_, readErr := Real.Open(dir).Read(t.Context(), "dev")
 		_, lockErr := Real.Open(dir).Lock(context.Background(), "dev", Holder{}, Waiting{})
 		for _, err := range []error{readErr, lockErr} {
 			if fe, ok := errors.AsType[*fault.Error](err); !ok || !strings.Contains(fe.Err.Error(), want) || fe.Hint == "" {
@@ -326,7 +326,7 @@ func TestReserve(t *testing.T) {
 	if err := e.Save(token()); err != nil {
 		t.Fatal(err)
 	}
-	if got, err := s.Read("dev"); err != nil || got.Access != "BQ-access" {
+	if got, err := s.Read(t.Context(), "dev"); err != nil || got.Access != "BQ-access" {
 		t.Errorf("read %v, %v", got, err)
 	}
 	if err := e.Reserve(); err != nil {

@@ -2,6 +2,7 @@ package state
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
 	"errors"
 	"io/fs"
@@ -10,18 +11,28 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	"time"
 
 	"tokenform/config/fault"
 	"tokenform/flow/atomicfile"
+	"tokenform/flow/state/keeper"
 )
 
 // maxBytes bounds a state file: a real one is some KiB.
 const maxBytes = 1 << 20
 
-// Store is a state directory. The first Lock makes the directory.
+// Store is the state of one profile or of several: their logins, and this machine's
+// records. Both are in a state directory, which the first Lock makes; or the logins are in
+// a store that many machines share, and only the records are in the directory.
 type Store struct {
 	dir    string
 	suffix string // what the realm adds to a profile's name in the names of files
+
+	keeper *lazy[keeper.Keeper] // where the login is; nil means in dir
+	where  string               // the name of keeper
+	ttl    time.Duration        // how long a lock in keeper holds
+	now    func() time.Time
+	seal   *lazy[*keeper.Seal] // encrypts the login; nil means that it is not encrypted
 }
 
 // Dir is the state directory's path.
@@ -30,13 +41,23 @@ func (s *Store) Dir() string { return s.dir }
 func (s *Store) path(name string) string { return filepath.Join(s.dir, name+s.suffix+".json") }
 
 // Littered reports whether a killed process has left something that the next Lock would
-// clean up, or another process is saving right now.
-func (s *Store) Littered(name string) bool { return atomicfile.Littered(s.path(name)) }
+// clean up, or another process is saving right now, or a login was kept aside.
+func (s *Store) Littered(name string) bool {
+	if s.Shared() {
+		_, err := os.Lstat(s.asidePath(name))
+		return err == nil || atomicfile.Littered(s.asidePath(name))
+	}
+	return atomicfile.Littered(s.path(name))
+}
 
 // Read returns the profile's token without taking the lock, or nil if there is none.
 // The token is whole, as the last Save left it, but another process may replace it at
 // any time.
-func (s *Store) Read(name string) (*Token, error) {
+func (s *Store) Read(ctx context.Context, name string) (*Token, error) {
+	if s.Shared() {
+		t, _, err := s.readShared(ctx, name)
+		return t, err
+	}
 	path := s.path(name)
 	if err := s.trust(); err != nil {
 		return nil, err
@@ -54,11 +75,11 @@ func (s *Store) Read(name string) (*Token, error) {
 	if err != nil {
 		return nil, unusable(path, err, "make it readable for this user")
 	}
-	return decode(path, name, b)
+	return s.decode(ctx, path, name, b)
 }
 
-// Names are the profiles that have a token here, sorted.
-func (s *Store) Names() []string {
+// LocalNames are the profiles that have a token in the state directory, sorted.
+func (s *Store) LocalNames() []string {
 	entries, err := os.ReadDir(s.dir)
 	if err != nil {
 		return nil // reading a profile's state reports the error
@@ -165,8 +186,8 @@ func (s *Store) stranger() string {
 		switch filepath.Ext(name) {
 		case ".json":
 			_, wrong := decode(name, profile, b)
-			ours = err == nil && wrong == nil
-		case ".outputs", ".told", ".pending":
+			ours = err == nil && (wrong == nil || keeper.Sealed(b))
+		case ".outputs", ".told", ".pending", ".aside":
 			ours = err == nil && shape(b) == damaged // an object
 		case ".jsonl":
 			ours = err == nil && strings.HasPrefix(name, "log") // see Log
@@ -180,17 +201,20 @@ func (s *Store) stranger() string {
 	return ""
 }
 
-// Save makes t the profile's token. A nil error means that t is on disk and survives a
-// power cut. Save sets t's version, profile, and serial.
+// Save makes t the profile's token. A nil error means that t is on disk, or in the store,
+// and survives a power cut. Save sets t's version, profile, and serial. The error is an
+// [*AsideError] if the store did not take t.
 func (e *Entry) Save(t *Token) error {
 	t.Version, t.Profile = Version, e.name
 	t.Serial++
 	slices.Sort(t.Scopes)
-	b, err := json.MarshalIndent(t, "", "  ")
+	if e.store.Shared() {
+		return e.saveShared(t)
+	}
+	b, err := e.encode(context.WithoutCancel(e.ctx), t)
 	if err != nil {
 		return err
 	}
-	b = append(b, '\n')
 	path := e.store.path(e.name)
 	if reserved := e.reserved; reserved != nil {
 		e.reserved = nil
@@ -205,17 +229,33 @@ func (e *Entry) Save(t *Token) error {
 	return nil
 }
 
+// encode returns t as state has it: JSON, encrypted if the profile is.
+func (e *Entry) encode(ctx context.Context, t *Token) ([]byte, error) {
+	b, err := json.MarshalIndent(t, "", "  ")
+	if err != nil {
+		return nil, err
+	}
+	return e.store.sealed(ctx, append(b, '\n'))
+}
+
 // reserveBytes is more than a state file ever takes: some tokens of some hundred bytes.
 const reserveBytes = 16 << 10
 
 // Reserve makes sure, as far as possible, that the next Save will succeed. Call Reserve
-// before a grant that cannot be repeated.
+// before a grant that cannot be repeated. If the login is shared, Reserve makes sure that
+// it is still locked, and makes room for keeping it aside.
 func (e *Entry) Reserve() error {
+	path := e.store.path(e.name)
+	if e.store.Shared() {
+		if err := e.renew(); err != nil {
+			return err
+		}
+		path = e.store.asidePath(e.name)
+	}
 	if e.reserved != nil {
 		return nil
 	}
 	var err error
-	path := e.store.path(e.name)
 	if e.reserved, err = atomicfile.Reserve(path, reserveBytes, 0o600); err != nil {
 		return unusable(path, err, "")
 	}
@@ -231,7 +271,17 @@ func (e *Entry) Release() {
 }
 
 // Token reads the profile's token again, under the lock. nil means that there is none.
-func (e *Entry) Token() (*Token, error) { return e.store.Read(e.name) }
+func (e *Entry) Token() (*Token, error) {
+	if !e.store.Shared() {
+		return e.store.Read(e.ctx, e.name)
+	}
+	t, item, err := e.store.readShared(e.ctx, e.name)
+	if err != nil {
+		return nil, err
+	}
+	e.revision = item.Revision
+	return e.offer(t, item)
+}
 
 // Outputs reads the record of outputs, as [Store.Outputs] does. If an older tokenform
 // has stored the record in the login's file, Outputs makes it a file of its own.
@@ -248,7 +298,12 @@ func (e *Entry) Outputs(project string, t *Token) (list []Written, strayed []str
 
 // Delete removes the profile's token and the record of its outputs.
 func (e *Entry) Delete() error {
-	for _, path := range []string{e.toldPath(), e.pendingPath(), e.store.outputsPath(e.name), e.store.path(e.name)} {
+	if e.store.Shared() {
+		if err := e.deleteShared(); err != nil {
+			return err
+		}
+	}
+	for _, path := range []string{e.toldPath(), e.pendingPath(), e.store.asidePath(e.name), e.store.outputsPath(e.name), e.store.path(e.name)} {
 		if err := atomicfile.Remove(path); err != nil {
 			return unusable(path, err, "")
 		}

@@ -43,7 +43,7 @@ func (c *destroy) run(ctx context.Context, p *program) int {
 	}
 	defer j.end()
 	p.guard()
-	planned := j.PlanDestroy(append(j.profiles, j.orphans...))
+	planned := j.PlanDestroy(ctx, append(j.profiles, j.orphans...))
 	if !c.yes && slices.ContainsFunc(planned, flow.Outcome.Stored) {
 		p.voice.WillDestroy(planned)
 		if err := p.confirm(ctx, "destroy asks before it deletes", "Delete all this? The logins cannot be recovered."); err != nil {

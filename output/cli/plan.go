@@ -39,9 +39,9 @@ func (c *plan) run(ctx context.Context, p *program) int {
 	}
 	defer j.end()
 	p.inspect(ctx, j.profiles)
-	outcomes := append(p.forecast(ctx, j, c.verify), j.PlanOrphans(j.orphans, c.prune)...)
+	outcomes := append(p.forecast(ctx, j, c.verify), j.PlanOrphans(ctx, j.orphans, c.prune)...)
 	changes := slices.ContainsFunc(outcomes, flow.Outcome.Due)
-	j.SuggestMoves(outcomes, j.orphans)
+	j.SuggestMoves(ctx, outcomes, j.orphans)
 	j.Remind(outcomes)
 	p.voice.Planned(outcomes, changes)
 	if code := outcomesCode(outcomes); code != 0 || !changes || !c.detailedExitcode {

@@ -114,7 +114,7 @@ func (p *program) read(ctx context.Context, s selection) (selected, error) {
 		if err != nil {
 			return selected{problems: problems}, err
 		}
-		found.orphans = flow.Orphans(all, config.Directories(p.sources(), s.files), s.patterns, s.every, realm)
+		found.orphans = flow.Orphans(ctx, all, config.Directories(p.sources(), s.files), s.patterns, s.every, realm)
 	}
 	others := names(found.orphans)
 	found.orphans, _ = config.Select(found.orphans, s.patterns, names(all)...) // the selection of all profiles below reports a wrong pattern

@@ -91,7 +91,7 @@ func (c *stateCommand) do(ctx context.Context, p *program, r *flow.Runner) error
 	case "list":
 		var names []string
 		for _, dir := range dirs {
-			names = append(names, realm.Open(dir).Names()...)
+			names = append(names, realm.Open(dir).LocalNames()...)
 		}
 		slices.Sort(names)
 		p.voice.Listed(slices.Compact(names))
@@ -99,7 +99,7 @@ func (c *stateCommand) do(ctx context.Context, p *program, r *flow.Runner) error
 	case "push":
 		return c.push(ctx, p, r, dirs)
 	}
-	dir, t, err := find(realm, dirs, c.names[0])
+	dir, t, err := find(ctx, realm, dirs, c.names[0])
 	if err != nil {
 		return err
 	}
@@ -129,7 +129,7 @@ func (c *stateCommand) do(ctx context.Context, p *program, r *flow.Runner) error
 		}
 	}
 	for _, name := range c.names {
-		dir, _, err := find(realm, dirs, name)
+		dir, _, err := find(ctx, realm, dirs, name)
 		if err == nil {
 			err = r.Forget(ctx, dir, name)
 		}
@@ -163,9 +163,9 @@ func (c *stateCommand) push(ctx context.Context, p *program, r *flow.Runner, dir
 }
 
 // find returns the token that state has of a profile, and the state directory with it.
-func find(realm state.Realm, dirs []string, name string) (dir string, t *state.Token, err error) {
+func find(ctx context.Context, realm state.Realm, dirs []string, name string) (dir string, t *state.Token, err error) {
 	for _, d := range dirs {
-		found, err := realm.Open(d).Read(name)
+		found, err := realm.Open(d).Read(ctx, name)
 		switch {
 		case err != nil:
 			return "", nil, err

@@ -55,8 +55,8 @@ func (c *status) run(ctx context.Context, p *program) int {
 		return code
 	}
 	defer j.end()
-	outcomes := append(p.forecast(ctx, j, c.verify), j.PlanOrphans(j.orphans, false)...)
-	j.SuggestMoves(outcomes, j.orphans)
+	outcomes := append(p.forecast(ctx, j, c.verify), j.PlanOrphans(ctx, j.orphans, false)...)
+	j.SuggestMoves(ctx, outcomes, j.orphans)
 	reminders := j.Reminders(outcomes, c.within, true)
 	if c.format == "prometheus" {
 		return c.prometheus(p, outcomes, reminders)
@@ -74,7 +74,7 @@ func (c *status) run(ctx context.Context, p *program) int {
 
 // forecast plans and, if verify is set, asks the Web API about the tokens.
 func (p *program) forecast(ctx context.Context, j work, verify bool) []flow.Outcome {
-	outcomes := j.Plan(j.profiles)
+	outcomes := j.Plan(ctx, j.profiles)
 	if verify {
 		p.guard()
 		j.Check(ctx, outcomes)

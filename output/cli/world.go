@@ -2,6 +2,8 @@ package cli
 
 import (
 	"context"
+	"crypto/tls"
+	"net/http"
 	"sync"
 
 	"tokenform/config"
@@ -10,6 +12,7 @@ import (
 	"tokenform/flow/oauth"
 	"tokenform/flow/sandbox"
 	"tokenform/flow/state"
+	"tokenform/flow/state/keeper"
 	"tokenform/output"
 )
 
@@ -38,13 +41,22 @@ func (p *program) realWorld(s selection, l loginFlags, o flow.Options) (w flow.W
 		return flow.World{}, nil, err
 	}
 	certFile, _ := p.Env("SSL_CERT_FILE")
-	http := oauth.Options{UserAgent: "tokenform", Now: p.Now, CertFile: certFile, Parallel: o.Parallelism}
+	options := oauth.Options{UserAgent: "tokenform", Now: p.Now, CertFile: certFile, Parallel: o.Parallelism}
 	if p.debug {
-		http.Debug = p.voice.Debug
+		options.Debug = p.voice.Debug
 	}
 	realm := state.RealmOf(endpoints.Accounts, oauth.DefaultAccounts)
+	client := oauth.NewHTTP(options)
 	w = flow.World{
-		Endpoints: endpoints, HTTP: oauth.NewHTTP(http), Now: p.Now, Realm: realm, Voice: p.voice,
+		Endpoints: endpoints, HTTP: client, Now: p.Now, Realm: realm, Voice: p.voice,
+		Stores: state.NewStores(keeper.Options{Now: p.Now, Env: p.Env, HTTP: func(c *tls.Config) *http.Client {
+			if c == nil {
+				return client
+			}
+			own := options
+			own.TLS = c
+			return oauth.NewHTTP(own)
+		}}),
 		Outputs: &output.Files{
 			Out: p.Out, Err: p.Err, Env: p.Env, Warn: p.voice.Warn, Realm: realm,
 			Declared: func() []config.Profile { return *p.declared.Load() },

@@ -53,7 +53,7 @@ func (l *loader) conflicts(ps []Profile) {
 		} else if p.Name != "" {
 			names[p.Name] = p.namePos
 		}
-		if s := p.Store; s != nil && !s.Shared() {
+		if s := p.Store; s != nil && s.Single() {
 			if first, taken := addresses[s.Address]; taken {
 				l.report(s.Pos, "give each profile its own address, or write {profile} in the address for the profile's name, in quotes", fmt.Sprintf("the login of the profile at %s is already kept at this address", first))
 			} else {

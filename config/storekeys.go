@@ -225,10 +225,10 @@ func (d *document) addressAt(n *node, name string) string {
 // name.
 const ProfilePlaceholder = "{profile}"
 
-// Shared reports whether s keeps each profile at an address of its own. Only the address
-// of type http can be that of a single profile.
-func (s *Store) Shared() bool {
-	return s.Type != HTTPStore || strings.Contains(s.Address, ProfilePlaceholder)
+// Single reports whether s has room for one login: an address of type http that does not
+// have the profile's name in it.
+func (s *Store) Single() bool {
+	return s.Type == HTTPStore && !strings.Contains(s.Address, ProfilePlaceholder)
 }
 
 // encrypt decodes the key encrypt.

@@ -29,6 +29,9 @@ func (r *Runner) readMoved(ctx context.Context, p config.Profile) (t *state.Toke
 func (s *session) takeOver() error {
 	former := s.profile
 	former.Name, former.MovedFrom = s.profile.MovedFrom, ""
+	if s.profile.Store != nil && s.profile.Store.Single() {
+		return nil // the address is the same, whatever the profile is called
+	}
 	if t, err := s.stateOf(former).Read(s.entry.Context(), former.Name); t == nil && err == nil {
 		return nil
 	}
@@ -37,6 +40,9 @@ func (s *session) takeOver() error {
 		return err
 	}
 	defer old.Unlock()
+	if err := old.Lease(s.entry.Context()); err != nil {
+		return err
+	}
 	t, err := old.Token()
 	if err != nil || t == nil {
 		return err
@@ -75,28 +81,32 @@ func move(old, to *state.Entry, t *state.Token, project string) error {
 	return old.Delete()
 }
 
-// Move renames the state of a profile in the directory dir.
-func (r *Runner) Move(ctx context.Context, dir, from, to string) error {
-	store, waiting := r.world.Realm.Open(dir), state.Waiting{Timeout: r.options.LockTimeout}
-	old, err := store.Lock(ctx, from, r.holder(), waiting)
+// Move renames the state of the profile from, in the same place.
+func (r *Runner) Move(ctx context.Context, from config.Profile, to string) error {
+	if from.Store != nil && from.Store.Single() {
+		return &fault.Error{Kind: fault.Invalid, Message: from.Store.String() + " keeps one login", Hint: "change the name in the profile, or migrate the login to another address: tokenform state migrate --from OLD.yaml"}
+	}
+	target := from
+	target.Name = to
+	old, err := r.kept(ctx, from)
 	if err != nil {
 		return err
 	}
 	defer old.Unlock()
-	target, err := store.Lock(ctx, to, r.holder(), waiting)
+	entry, err := r.kept(ctx, target)
 	if err != nil {
 		return err
 	}
-	defer target.Unlock()
+	defer entry.Unlock()
 	t, err := old.Token()
 	if t == nil {
-		return cmp.Or(err, error(&fault.Error{Message: "no state for " + from, Hint: "tokenform state list shows the names"}))
+		return cmp.Or(err, error(&fault.Error{Message: "no state for " + from.Name, Hint: "tokenform state list shows the names"}))
 	}
-	if now, err := target.Token(); err != nil || now != nil {
+	if now, err := entry.Token(); err != nil || now != nil {
 		if err == nil {
 			err = &fault.Error{Message: to + " already has a login", Hint: "tokenform state rm " + to + " removes it"}
 		}
 		return err
 	}
-	return move(old, target, t, sourceDir(t, dir))
+	return move(old, entry, t, sourceDir(t, from.State))
 }

@@ -120,20 +120,12 @@ func declaredIn(p config.Profile, t *state.Token) (source string, moved bool) {
 	return source, t.Source == "" || !paths.Same(sourceFile(t, p.State), p.File())
 }
 
-// checkOwner refuses the login of another server, because a refresh token may only be
-// sent to the server that granted it. checkOwner also refuses the login of another
-// file's profile: two projects that share a state directory must not throw each other's
+// checkOwner refuses the login of another server, as [Runner.checkServer] does.
+// checkOwner also refuses the login of another file's profile: two projects that share a state directory must not throw each other's
 // login away. A profile that the other file no longer declares has moved here.
 func (r *Runner) checkOwner(p config.Profile, t *state.Token) error {
-	if t == nil {
-		return nil
-	}
-	if there := r.elsewhere(t); there != "" {
-		return &fault.Error{
-			Kind:    fault.Failed,
-			Message: fmt.Sprintf("the login in %s was granted by %s, and is never sent to %s", r.stateOf(p).Where(), there, r.world.Endpoints.Accounts),
-			Hint:    "set or unset TOKENFORM_ACCOUNTS_URL to reach the server that granted it, or move the state file away and log in again",
-		}
+	if err := r.checkServer(p, t); err != nil || t == nil {
+		return err
 	}
 	if _, moved := declaredIn(p, t); !moved || t.Source == "" {
 		return nil
@@ -155,6 +147,22 @@ func (r *Runner) checkOwner(p config.Profile, t *state.Token) error {
 		Message: fmt.Sprintf("the login in %s belongs to the profile %s in %s, not to the one in %s", p.State, p.Name, other, p.File()),
 		Hint:    "rename one of the two (profile: NAME), or give it another state directory (state: DIR, --state DIR)",
 	}
+}
+
+// checkServer refuses the login of another server, because a refresh token may only be
+// sent to the server that granted it.
+func (r *Runner) checkServer(p config.Profile, t *state.Token) error {
+	if t == nil {
+		return nil
+	}
+	if there := r.elsewhere(t); there != "" {
+		return &fault.Error{
+			Kind:    fault.Failed,
+			Message: fmt.Sprintf("the login in %s was granted by %s, and is never sent to %s", r.stateOf(p).Where(), there, r.world.Endpoints.Accounts),
+			Hint:    "set or unset TOKENFORM_ACCOUNTS_URL to reach the server that granted it, or move the state file away and log in again",
+		}
+	}
+	return nil
 }
 
 // elsewhere returns the accounts server that granted t, or "" if this run reaches that

@@ -96,6 +96,9 @@ func (r *Runner) readState(ctx context.Context, p config.Profile) (t *state.Toke
 		}
 		err = r.checkOwner(p, t)
 	}
+	if err == nil && t == nil && p.Store != nil && slices.Contains(r.world.Realm.Open(p.State).LocalNames(), p.Name) {
+		err = &fault.Error{Kind: fault.Failed, Message: "the login is still in " + p.State + ", not in " + store.Where(), Hint: "tokenform state migrate moves it"}
+	}
 	if err != nil || r.options.Outputs == IgnoreOutputs {
 		return t, nil, err
 	}

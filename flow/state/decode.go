@@ -8,14 +8,19 @@ import (
 
 // Decode decodes a state file from another machine as the state of the profile name.
 func Decode(name string, b []byte) (*Token, error) {
+	return decode("standard input", name, renamed(name, b)) // the profile has another name on that machine
+}
+
+// renamed returns the content of a state file as that of the profile name.
+func renamed(name string, b []byte) []byte {
 	var t Token
-	if json.Unmarshal(b, &t) == nil && t.Profile != "" { // the profile has another name on that machine
+	if json.Unmarshal(b, &t) == nil && t.Profile != "" {
 		t.Profile = name
 		if again, err := json.Marshal(t); err == nil {
-			b = again
+			return again
 		}
 	}
-	return decode("standard input", name, b)
+	return b
 }
 
 const repair = "restore the file from a backup, or delete it and log in again"

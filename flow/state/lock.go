@@ -167,10 +167,22 @@ func (s *Store) mend(ctx context.Context, name string) {
 	})
 }
 
+// Beside locks the same profile in another place. If both have one state directory, the
+// lock of e is the lock of both.
+func (e *Entry) Beside(ctx context.Context, s *Store) (*Entry, error) {
+	if s.dir != e.store.dir || s.suffix != e.store.suffix {
+		return s.Lock(ctx, e.name, e.me, e.waiting)
+	}
+	return &Entry{store: s, name: e.name, ctx: ctx, me: e.me, waiting: e.waiting}, nil
+}
+
 // Unlock releases the lock and the room that Reserve made.
 func (e *Entry) Unlock() {
 	e.Release()
 	e.Unlease()
+	if e.lock == nil { // see Beside
+		return
+	}
 	// Close releases the lock. An error changes nothing: the end of the process
 	// releases the lock too.
 	_ = e.lock.Close()

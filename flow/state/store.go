@@ -33,6 +33,9 @@ type Store struct {
 	ttl    time.Duration        // how long a lock in keeper holds
 	now    func() time.Time
 	seal   *lazy[*keeper.Seal] // encrypts the login; nil means that it is not encrypted
+
+	tolerant bool // see Tolerant
+	single   bool // keeper has room for one login
 }
 
 // Dir is the state directory's path.
@@ -296,17 +299,24 @@ func (e *Entry) Outputs(project string, t *Token) (list []Written, strayed []str
 	return list, strayed, e.SaveOutputs(list, project)
 }
 
+// DeleteLogin removes the profile's token alone.
+func (e *Entry) DeleteLogin() error {
+	if e.store.Shared() {
+		return e.deleteShared()
+	}
+	path := e.store.path(e.name)
+	if err := atomicfile.Remove(path); err != nil {
+		return unusable(path, err, "")
+	}
+	return nil
+}
+
 // Delete removes the profile's token and the record of its outputs.
 func (e *Entry) Delete() error {
-	if e.store.Shared() {
-		if err := e.deleteShared(); err != nil {
-			return err
-		}
-	}
-	for _, path := range []string{e.toldPath(), e.pendingPath(), e.store.asidePath(e.name), e.store.outputsPath(e.name), e.store.path(e.name)} {
+	for _, path := range []string{e.toldPath(), e.pendingPath(), e.store.asidePath(e.name), e.store.outputsPath(e.name)} {
 		if err := atomicfile.Remove(path); err != nil {
 			return unusable(path, err, "")
 		}
 	}
-	return nil
+	return e.DeleteLogin()
 }

@@ -38,7 +38,7 @@ func (x *Stores) Of(r Realm, p config.Profile) *Store {
 	defer x.mu.Unlock()
 	s.now = x.options.Now
 	if of := p.Store; of != nil {
-		s.where, s.ttl = of.String(), of.LockTTL
+		s.where, s.ttl, s.single = of.String(), of.LockTTL, of.Single()
 		s.keeper = once(x.keepers, of.Identity(), func(ctx context.Context) (keeper.Keeper, error) {
 			return keeper.Open(ctx, *of, x.options)
 		})
@@ -85,6 +85,12 @@ func (l *lazy[T]) get(ctx context.Context) (T, error) {
 // records of outputs are this machine's own in any case.
 func (s *Store) Shared() bool { return s.keeper != nil }
 
+// Tolerant makes s read a login that is not encrypted although the profile says so.
+func (s *Store) Tolerant() *Store {
+	s.tolerant = true
+	return s
+}
+
 // Where says where the login is, for messages: the state directory, or the store.
 func (s *Store) Where() string {
 	if s.Shared() {
@@ -117,6 +123,7 @@ func (s *Store) readShared(ctx context.Context, name string) (*Token, keeper.Ite
 // encrypted. path names the place in messages.
 func (s *Store) decode(ctx context.Context, path, name string, b []byte) (*Token, error) {
 	switch {
+	case s.seal != nil && s.tolerant && !keeper.Sealed(b): // about to be encrypted
 	case s.seal != nil:
 		seal, err := s.seal.get(ctx)
 		if err != nil {
@@ -127,6 +134,9 @@ func (s *Store) decode(ctx context.Context, path, name string, b []byte) (*Token
 		}
 	case keeper.Sealed(b):
 		return nil, &fault.Error{Kind: fault.Invalid, Message: path, Err: errors.New("encrypted, but the profile has no encrypt"), Hint: "add encrypt: {recipients: [age1…], identity: {env: TOKENFORM_IDENTITY}} to the profile"}
+	}
+	if s.single { // the address says whose login it is, whatever the profile was called
+		b = renamed(name, b)
 	}
 	return decode(path, name, b)
 }

@@ -31,7 +31,11 @@ func (c *logCommand) run(ctx context.Context, p *program) int {
 		return p.refuse(err)
 	}
 	var events []state.Event
-	for _, dir := range p.stateDirs(ctx) {
+	at, err := p.places(ctx, nil, false)
+	if err != nil {
+		return p.refuse(err)
+	}
+	for _, dir := range at.dirs {
 		events = append(events, realm.Open(dir).Events()...)
 	}
 	events = slices.DeleteFunc(events, func(e state.Event) bool { return len(c.names) > 0 && !slices.Contains(c.names, e.Profile) })

@@ -1,0 +1,99 @@
+package flow
+
+import (
+	"cmp"
+	"context"
+
+	"tokenform/config"
+	"tokenform/config/fault"
+	"tokenform/flow/state"
+)
+
+// Migrate moves the login of p to where p keeps it now, and encrypts it as p says now.
+// from declares where the login was; nil means in p's state directory. The login is never
+// in neither place: Migrate stores the login, reads it back, and only then deletes it
+// where it was. If Migrate is killed in between, call it again. done says what was done;
+// empty means that there was nothing to do.
+func (r *Runner) Migrate(ctx context.Context, p config.Profile, from *config.Profile) (done string, err error) {
+	old := p
+	if from != nil {
+		old = *from
+	} else {
+		old.Store = nil
+	}
+	target, source := r.stateOf(p).Tolerant(), r.stateOf(old).Tolerant()
+	waiting := state.Waiting{Timeout: r.options.LockTimeout, After: noticeable, Tell: func(h state.Holder) { r.world.Voice.Waiting(p.Name, h) }}
+	to, err := target.Lock(ctx, p.Name, r.holder(), waiting)
+	if err != nil {
+		return "", err
+	}
+	defer to.Unlock()
+	if err := to.Lease(ctx); err != nil {
+		return "", err
+	}
+	now, err := to.Token()
+	if err != nil {
+		return "", err
+	}
+	if err := r.checkServer(p, now); err != nil {
+		return "", err
+	}
+	samePlace := p.State == old.State && (p.Store == nil) == (old.Store == nil) && (p.Store == nil || p.Store.Identity() == old.Store.Identity())
+	if samePlace && from == nil {
+		return r.reencrypt(to, now, p)
+	}
+	if samePlace { // the same place, which from declares with other keys
+		if now, err = source.Read(ctx, p.Name); err != nil || now == nil {
+			return "", err
+		}
+		return r.reencrypt(to, now, p)
+	}
+	away, err := to.Beside(ctx, source)
+	if err != nil {
+		return "", err
+	}
+	defer away.Unlock()
+	if err := away.Lease(ctx); err != nil {
+		return "", err
+	}
+	was, err := away.Token()
+	if err != nil {
+		return "", err
+	}
+	if err := r.checkServer(old, was); err != nil {
+		return "", err
+	}
+	switch {
+	case was == nil && now == nil:
+		return "", nil
+	case was == nil:
+		return r.reencrypt(to, now, p)
+	case now == nil:
+		moved := *was
+		moved.Source, _ = declaredIn(p, &moved)
+		if err := to.Save(&moved); err != nil {
+			return "", err
+		}
+		if now, err = to.Token(); err != nil || now == nil || !now.Had(was.Refresh) {
+			return "", cmp.Or(err, error(&fault.Error{Message: target.Where() + " does not have the login that was just stored", Hint: "the login is still in " + source.Where()}))
+		}
+	case now.ClientID != was.ClientID || !now.Had(was.Refresh):
+		return "", &fault.Error{
+			Message: "two logins: " + target.Where() + " has another one than " + source.Where(),
+			Hint:    "decide which one stays: tokenform state show " + p.Name + " shows that of the store; tokenform state rm deletes one",
+		}
+	}
+	return "moved from " + source.Where() + " to " + target.Where(), away.DeleteLogin()
+}
+
+// reencrypt stores t again, for p's recipients, if they are not the ones that t is
+// encrypted for.
+func (r *Runner) reencrypt(to *state.Entry, t *state.Token, p config.Profile) (string, error) {
+	if t == nil {
+		return "", nil
+	}
+	if p.Encrypt == nil {
+		return "", to.Save(t)
+	}
+	return "encrypted for the recipients in the profile", to.Save(t)
+}

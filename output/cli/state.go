@@ -26,15 +26,15 @@ tokenform.yaml, or in --state DIR. destroy removes outputs, too.
   rm NAME...       forget it; outputs stay as they are
   pull NAME        print it with its secrets
   push NAME        store what pull printed, from standard input
-  migrate [NAME...]  move logins to where the profiles keep them now, and encrypt them as
-                   the profiles say now; --from FILE declares where they were
+  migrate [NAME...] move logins to where the profiles keep them now, and encrypt
+                   them as the profiles say; --from FILE declares where they were
   unlock ID        take a lock in a store away from a machine that is gone`
 
 const examplesState = `tokenform state list
 tokenform state mv old new
 tokenform state pull dev | ssh host 'cd project && tokenform state push dev'
-tokenform state migrate                      # from .tokenform to the store in the profile
-tokenform state migrate --from before.yaml   # from the store in another file`
+tokenform state migrate               # from .tokenform to the store
+tokenform state migrate --from b.yaml  # from the store that b.yaml declares`
 
 const stateWords = "one of list, show, mv, rm, pull, push, migrate, unlock"
 

@@ -1,6 +1,7 @@
 package flow
 
 import (
+	"cmp"
 	"context"
 	"path/filepath"
 	"runtime"
@@ -24,14 +25,14 @@ func (r *Runner) Plan(ctx context.Context, profiles []config.Profile) []Outcome 
 }
 
 // each calls do with the index of each profile: at once as many as there are processors
-// if state is on disk, and as many as Options.Parallelism says if state is in stores.
+// if state is on disk, and as many as Options.Parallelism says (default: 10) if state is in stores.
 func (r *Runner) each(profiles []config.Profile, do func(i int)) {
 	if !slices.ContainsFunc(profiles, func(p config.Profile) bool { return p.Store != nil }) {
 		each(len(profiles), do)
 		return
 	}
 	var wg sync.WaitGroup
-	slots := make(chan struct{}, max(r.options.Parallelism, 1))
+	slots := make(chan struct{}, cmp.Or(r.options.Parallelism, 10))
 	for i := range profiles {
 		slots <- struct{}{}
 		wg.Go(func() {

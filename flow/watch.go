@@ -16,6 +16,7 @@ const (
 	longRetry   = 5 * time.Minute
 	personRetry = time.Hour // for a failure that only a person can mend
 	glance      = 15 * time.Second
+	storeGlance = time.Minute // for a login in a store, where each look is a request
 )
 
 // Watch is what [Runner.Watch] looks after.
@@ -43,7 +44,7 @@ func (r *Runner) Watch(ctx context.Context, profiles []config.Profile, w Watch) 
 	if w.Sleep == nil {
 		w.Sleep = sleep
 	}
-	x := watcher{Runner: r, ctx: ctx, tell: w.Tell, waits: map[string]*wait{}, busy: map[string]bool{}, reminded: map[string]reminded{}}
+	x := watcher{Runner: r, ctx: ctx, tell: w.Tell, waits: map[string]*wait{}, busy: map[string]bool{}, reminded: map[string]reminded{}, looks: map[string]look{}}
 	defer x.people.Wait()
 	for ctx.Err() == nil {
 		x.round(ctx, profiles)
@@ -80,6 +81,13 @@ type watcher struct {
 	waits    map[string]*wait
 	busy     map[string]bool // the profiles that are being applied
 	reminded map[string]reminded
+	looks    map[string]look // of the logins in stores
+}
+
+// look is the last look at a login in a store.
+type look struct {
+	again time.Time // when to look again
+	due   time.Time // when the token must be replaced
 }
 
 // reminded is the last reminder of a profile.
@@ -154,7 +162,7 @@ func (x *watcher) due(profiles []config.Profile) []config.Profile {
 	defer x.mu.Unlock()
 	var due []config.Profile
 	for _, p := range profiles {
-		if x.busy[p.Name] {
+		if x.busy[p.Name] || p.Store != nil && now.Before(x.looks[p.Name].again) {
 			continue
 		}
 		f, w := x.forecast(x.ctx, p), x.waits[p.Name]
@@ -165,6 +173,10 @@ func (x *watcher) due(profiles []config.Profile) []config.Profile {
 		case f.Err == nil && !f.Due():
 			if w != nil && w.token.IsZero() {
 				delete(x.waits, p.Name) // the failure is mended, by this process or another one
+			}
+			if p.Store != nil && f.Token != nil {
+				due := f.Token.Expires.Add(-p.MinTTL + time.Second)
+				x.looks[p.Name] = look{again: earliest(now.Add(storeGlance), due), due: due}
 			}
 			continue
 		case w.holds(f, now):
@@ -227,6 +239,14 @@ func (x *watcher) forget() {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	clear(x.waits)
+	clear(x.looks)
+}
+
+func earliest(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
 }
 
 // next returns when the first profile is due, or zero if that is not known.
@@ -245,6 +265,8 @@ func (x *watcher) next(profiles []config.Profile) (next time.Time) {
 		}
 		if w := x.waits[p.Name]; w != nil && now.Before(w.until) {
 			earlier(w.until)
+		} else if l, looked := x.looks[p.Name]; looked {
+			earlier(l.due)
 		} else if w == nil || !w.token.IsZero() {
 			if t, err := x.stateOf(p).Read(x.ctx, p.Name); err == nil && t != nil {
 				earlier(t.Expires.Add(-p.MinTTL + time.Second))

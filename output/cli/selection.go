@@ -14,6 +14,7 @@ import (
 	"tokenform/flow"
 	"tokenform/flow/oauth"
 	"tokenform/flow/state"
+	"tokenform/flow/state/keeper"
 )
 
 // selection says which profiles a command is about, and on which servers: the
@@ -104,6 +105,13 @@ func (p *program) read(ctx context.Context, s selection) (selected, error) {
 	all, problems := config.Load(ctx, from, s.files)
 	if err := ctx.Err(); err != nil {
 		return selected{}, err
+	}
+	for _, x := range all {
+		if e := x.Encrypt; e != nil {
+			if _, err := keeper.OpenSeal(ctx, e.Recipients, e.Identity); err != nil {
+				problems = append(problems, &config.Problem{Pos: e.Pos, Message: err.Error(), Hint: fault.HintOf(err)})
+			}
+		}
 	}
 	if errs := problems.Errors(); len(errs) > 0 {
 		return selected{problems: problems}, &fault.Error{Kind: fault.Invalid, Err: errs}

@@ -2,8 +2,10 @@ package cli
 
 import (
 	"context"
+	"slices"
 	"time"
 
+	"tokenform/config"
 	"tokenform/config/fault"
 	"tokenform/flow"
 	"tokenform/output"
@@ -74,9 +76,11 @@ func (c *status) run(ctx context.Context, p *program) int {
 
 // forecast plans and, if verify is set, asks the Web API about the tokens.
 func (p *program) forecast(ctx context.Context, j work, verify bool) []flow.Outcome {
+	if verify || slices.ContainsFunc(j.profiles, func(x config.Profile) bool { return x.Store != nil }) {
+		p.guard()
+	}
 	outcomes := j.Plan(ctx, j.profiles)
 	if verify {
-		p.guard()
 		j.Check(ctx, outcomes)
 	}
 	return outcomes

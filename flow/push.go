@@ -32,6 +32,8 @@ func (r *Runner) Push(ctx context.Context, dir, name string, t *state.Token, for
 	}
 	switch {
 	case now == nil || force:
+	case now.Account != nil && t.Account != nil && !sameAccount(now.Account, t.Account):
+		return &fault.Error{Message: name + " has the login of " + accountName(now.Account) + ", and the pushed one is of " + accountName(t.Account), Hint: "--force replaces it and discards its refresh token"}
 	case now.ClientID != t.ClientID || !t.Had(now.Refresh):
 		return &fault.Error{Message: name + " has a login that the pushed one does not descend from", Hint: "--force replaces it and discards its refresh token"}
 	case now.Serial >= t.Serial:

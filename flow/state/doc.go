@@ -8,7 +8,10 @@
 // gave it, so each server is a [Realm] with logins of its own: Spotify's are in the
 // state directory itself, those of --sandbox in its directory sandbox, and those of
 // a server that TOKENFORM_ACCOUNTS_URL names are called NAME@HOST. Within a realm another
-// client id or another account needs a new login.
+// client id or another account needs a new login. A login that may still be good is
+// replaced only by a person who logs in, or by a refresh token that the profile brings
+// for the same app. If the profile declares anything else, such as client_credentials,
+// nothing is done: the login must be moved or destroyed first.
 //
 // An entry, which is a login with its lock, belongs to a profile: to a name, and to the
 // file that declares that name. The login says which file (source). Two files that

@@ -9,8 +9,8 @@ import (
 // Declares reports whether the file at path declares a profile of that name. The
 // file may be wrong otherwise, and none of its variables need be set. A file that does
 // not exist declares nothing. If the file exists, but nobody can tell what it declares,
-// because it cannot be read or parsed, has no profile at all, or takes a name from a
-// variable, Declares returns an error.
+// because it cannot be read or parsed to its end, has no profile at all, or takes a name
+// from a variable, Declares returns an error.
 func Declares(path, name string) (bool, error) {
 	if !isRegular(path) {
 		return false, nil
@@ -19,8 +19,8 @@ func Declares(path, name string) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	documents, named, found, variable, defaults := 0, 0, false, false, false
-	parse(data, func(t tree) {
+	var found, unnamed, unclear, profiles, defaults bool
+	wrong := parse(data, func(t tree) {
 		if t.root == nil {
 			return
 		}
@@ -28,23 +28,49 @@ func Declares(path, name string) (bool, error) {
 			defaults = true
 			return
 		}
-		documents++
-		for i := 0; i+1 < len(t.root.items); i += 2 {
-			if t.root.kind == mapping && t.root.items[i].value == "profile" {
-				named++
-				value := t.root.items[i+1].value
-				found = found || value == name
-				variable = variable || strings.Contains(value, "${")
-			}
-		}
+		profiles = true
+		named := false
+		eachName(t.root, map[*node]bool{}, func(n *node) {
+			named = true
+			found = found || n.value == name
+			unclear = unclear || n.kind != scalar || n.value == "" || strings.Contains(n.value, "${")
+		})
+		unnamed = unnamed || !named
 	})
 	switch {
-	case found || documents == 1 && named == 0 && defaultName(path) == name:
+	case found || unnamed && defaultName(path) == name:
 		return true, nil
-	case variable:
-		return false, errors.New("a variable names a profile")
-	case documents == 0 && !defaults:
+	case wrong != nil:
+		return false, errors.New(wrong.message)
+	case unclear:
+		return false, errors.New("a variable names a profile, or a profile has no name")
+	case !profiles && !defaults:
 		return false, errors.New("no profile can be read from it")
 	}
 	return false, nil
+}
+
+// eachName calls take for each value of the key profile in n, and in the mappings that n
+// merges. seen has the nodes so far: merges may form a graph.
+func eachName(n *node, seen map[*node]bool, take func(*node)) {
+	if seen[n] {
+		return
+	}
+	seen[n] = true
+	if n.kind == list { // of merged mappings
+		for _, m := range n.items {
+			eachName(m, seen, take)
+		}
+	}
+	if n.kind != mapping {
+		return
+	}
+	for i := 0; i+1 < len(n.items); i += 2 {
+		switch key, value := n.items[i], n.items[i+1]; {
+		case key.kind == scalar && key.tag == "!!merge":
+			eachName(value, seen, take)
+		case key.value == "profile":
+			take(value)
+		}
+	}
 }

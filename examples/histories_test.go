@@ -150,7 +150,6 @@ type history struct {
 	tally    *tallyOfHistories
 	projects []string // directories, some of which are links to others
 	profiles map[string]*declared
-	whole    map[string]bool // files that tokenform has written as whole files, and may write again
 	marks    int
 	made     int
 	events   []string
@@ -197,7 +196,7 @@ func liveThrough(r *rapid.T, servers []*spied, tally *tallyOfHistories) {
 	for _, s := range servers {
 		s.issued, s.next = map[string]bool{}, map[string]string{}
 	}
-	h := &history{T: r, root: root, servers: servers, tally: tally, profiles: map[string]*declared{}, whole: map[string]bool{}}
+	h := &history{T: r, root: root, servers: servers, tally: tally, profiles: map[string]*declared{}}
 	defer func() {
 		if r.Failed() {
 			r.Logf("in %s:\n%s", filepath.Base(root), strings.Join(h.events, "\n"))
@@ -320,15 +319,6 @@ func (h *history) free() string {
 	return filepath.Join(h.root, fmt.Sprintf("p%d", h.made))
 }
 
-// remap notes that the files in from are now also in to.
-func (h *history) remap(from, to string) {
-	for path := range h.whole {
-		if rest, ok := strings.CutPrefix(path, from+"/"); ok {
-			h.whole[filepath.Join(to, rest)] = true
-		}
-	}
-}
-
 func (h *history) moves() {
 	from, to := real(h.project()), h.free()
 	if err := os.Rename(from, to); err != nil {
@@ -342,7 +332,6 @@ func (h *history) moves() {
 		return err != nil
 	})
 	h.projects = append(h.projects, to)
-	h.remap(from, to)
 	h.profiles[to] = h.profiles[from]
 	delete(h.profiles, from)
 	h.other("mv %s %s", from, to)
@@ -354,7 +343,6 @@ func (h *history) copies() {
 		h.Fatal(err)
 	}
 	h.projects = append(h.projects, to)
-	h.remap(from, to)
 	same := *h.profiles[from]
 	h.profiles[to] = &same
 	h.other("cp -a %s %s", from, to)
@@ -722,7 +710,7 @@ func (h *history) check(project string, args []string, before, after map[string]
 			h.Errorf("the mode of %s was %v and is %v", path, was.mode, is.mode)
 		}
 		want := someones(was.text)
-		if len(want) == 0 || h.whole[path] && was.link == "" && is.link == "" {
+		if len(want) == 0 {
 			continue
 		}
 		if got := someones(is.text); !slices.EqualFunc(got, want, func(a, b string) bool {
@@ -739,10 +727,7 @@ func (h *history) check(project string, args []string, before, after map[string]
 			}
 		}
 	}
-	for path, is := range after {
-		if was := before[path]; !strings.HasSuffix(path, "env") && is.link == "" && was.text != is.text && !strings.HasPrefix(filepath.Base(path), "target") {
-			h.whole[path] = true
-		}
+	for path := range after {
 		if _, there := before[path]; !there && (looks || h.elsewhere(path, mine)) {
 			h.Errorf("%s made %s", args[0], path)
 		}

@@ -69,7 +69,7 @@ func (r *Runner) clientTokens(p config.Profile, t *state.Token, recorded []state
 		theirs, _, _ := realm.Open(p.State).Outputs(p.Name, p.Dir, nil)
 		theirs = asDeclared(p, theirs)
 		list = slices.DeleteFunc(list, func(f Found) bool {
-			return slices.ContainsFunc(theirs, func(w state.Written) bool { return w.Path == f.Path && w.Digest == f.Digest })
+			return slices.ContainsFunc(theirs, func(w state.Written) bool { return w.Path == f.Path && w.Wrote(f.Digest) })
 		})
 	}
 	return list

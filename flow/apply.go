@@ -179,6 +179,9 @@ func (r *Runner) applyUnderLock(ctx context.Context, forecast Outcome, o *Outcom
 			return err
 		}
 	}
+	if err := s.keepLogin(s.profile, s.token, o.Decision); err != nil {
+		return err
+	}
 	if o.Decision.Action == Login && forecast.Err != nil {
 		return forecast.Err // nobody is asked to log in for an output that cannot be written
 	}

@@ -113,15 +113,43 @@ func decideClientCredentials(p config.Profile, t *state.Token, now time.Time) De
 	case clientChanged(p, t):
 		return Decision{Action: Request, Reason: "client id changed"}
 	case t.Grant != string(p.Grant):
-		reason := fmt.Sprintf("grant changed from %s to %s", t.Grant, p.Grant)
-		if t.Refresh != "" {
-			reason += ", which discards the stored login"
-		}
-		return Decision{Action: Request, Reason: reason}
+		return Decision{Action: Request, Reason: fmt.Sprintf("grant changed from %s to %s", t.Grant, p.Grant)}
 	case t.Expires.Sub(now) < p.MinTTL || implausible(t, now) != "":
 		return Decision{Action: Request, Reason: cmp.Or(implausible(t, now), expiry(t, now))}
 	}
 	return keep(p, t, now)
+}
+
+// discarded returns why the decision d would replace the login of t although nobody has
+// asked for that, or "". A login that a person replaces by another login, a login that has
+// ended, and a login whose app and account stay the same do not count.
+func discarded(p config.Profile, t *state.Token, d Decision, now time.Time) string {
+	switch {
+	case t == nil || !living(p, t, now):
+		return ""
+	case d.Action == Request:
+		return d.Reason
+	case !d.Seed:
+		return ""
+	case clientChanged(p, t):
+		return "client id and refresh_token changed"
+	}
+	text, _ := p.RefreshToken.Known()
+	seed := config.ParseSeed(text)
+	if p.Account == "" && t.Account != nil && seed.Account != "" && seed.Account != t.Account.ID {
+		return "refresh_token changed to a login of " + seed.Account
+	}
+	return ""
+}
+
+// living reports whether t has a login that may still be good.
+func living(p config.Profile, t *state.Token, now time.Time) bool {
+	if t.Refresh == "" || !config.Grant(t.Grant).User() || !t.Rejected.IsZero() {
+		return false
+	}
+	lifetime := cmp.Or(p.LoginLifetime, config.DefaultLoginLifetime) // client credentials declare none
+	since := consent(t)
+	return since.IsZero() || now.Before(since.Add(lifetime))
 }
 
 // implausible says why the times of t cannot be right, or returns "". A token with
@@ -163,10 +191,24 @@ func lacking(declared, granted []string) []string {
 // LoginUntil returns when the refresh token is no longer trusted. Zero means that
 // the time of consent is not known, or that the grant has no login.
 func LoginUntil(p config.Profile, t *state.Token) time.Time {
-	if t.Authorized.IsZero() || !p.Grant.User() {
+	since := consent(t)
+	if since.IsZero() || !p.Grant.User() {
 		return time.Time{}
 	}
-	return t.Authorized.Add(p.LoginLifetime)
+	return since.Add(p.LoginLifetime)
+}
+
+// consent returns when the person behind t consented. Zero means not known. A consent
+// after the token that it led to is a mistake, and would keep a dead login in use.
+func consent(t *state.Token) time.Time {
+	latest := t.Obtained
+	if latest.IsZero() {
+		latest = t.Expires
+	}
+	if t.Authorized.After(latest.Add(maxSkew)) {
+		return time.Time{}
+	}
+	return t.Authorized
 }
 
 // Validity says how long a token and its login last.

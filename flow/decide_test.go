@@ -55,7 +55,7 @@ func TestDecide(t *testing.T) {
 		{"client credentials: other client id", machine(), token(machineToken(), func(t *state.Token) { t.ClientID = "old" }),
 			Decision{Action: Request, Reason: "client id changed"}},
 		{"client credentials: grant changed", machine(), good(),
-			Decision{Action: Request, Reason: "grant changed from authorization_code to client_credentials, which discards the stored login"}},
+			Decision{Action: Request, Reason: "grant changed from authorization_code to client_credentials"}},
 		{"client credentials: less than min_ttl left", machine(), token(machineToken(), func(t *state.Token) { t.Expires = noon.Add(4*time.Minute + 59*time.Second) }),
 			Decision{Action: Request, Reason: "expires in 4m"}},
 		{"client credentials: expired", machine(), token(machineToken(), func(t *state.Token) { t.Expires = noon.Add(-2 * time.Hour) }),
@@ -128,6 +128,10 @@ func TestDecide(t *testing.T) {
 			Decision{Action: Refresh, Reason: "it was issued in the future"}},
 		{"D8: issued in the future, as far as a clock may be off", user(), token(good(), func(t *state.Token) { t.Obtained = noon.Add(time.Minute) }),
 			Decision{Action: Keep, Reason: "valid for 52m; login until 2027-05-21"}},
+		{"D8: a consent after the token", user(), token(good(), func(t *state.Token) { t.Authorized = noon.AddDate(900, 0, 0) }),
+			Decision{Action: Keep, Reason: "valid for 52m"}},
+		{"D8: a consent after the token, which does not say when it was issued", user(), token(good(), func(t *state.Token) { t.Authorized, t.Obtained = noon.AddDate(900, 0, 0), time.Time{} }),
+			Decision{Action: Keep, Reason: "valid for 52m"}},
 		{"D8: a lifetime of years", user(), token(good(), func(t *state.Token) { t.Obtained, t.Expires = noon, noon.AddDate(3, 0, 0) }),
 			Decision{Action: Refresh, Reason: "its lifetime is implausible"}},
 		{"refused, but the access token still lives", user(), token(good(), func(t *state.Token) { t.Rejected = noon }),
@@ -141,6 +145,49 @@ func TestDecide(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			if got := Decide(c.p, c.token, noon); got != c.want {
 				t.Errorf("Decide = %+v, want %+v", got, c.want)
+			}
+		})
+	}
+}
+
+// TestDiscarded checks when a living login would be lost although nobody has asked for
+// that.
+func TestDiscarded(t *testing.T) {
+	seeded := func(p config.Profile, s config.Seed) config.Profile {
+		p.RefreshToken = config.Literal(s.Encode())
+		return p
+	}
+	mine := &state.Account{ID: "me"}
+	for _, c := range []struct {
+		name   string
+		p      config.Profile
+		change func(*config.Profile, *state.Token)
+		want   string
+	}{
+		{"grant", machine(), nil, "grant changed from authorization_code to client_credentials"},
+		{"grant and client id", machine(), func(_ *config.Profile, t *state.Token) { t.ClientID = "old" }, "client id changed"},
+		{"grant, and the login is refused", machine(), func(_ *config.Profile, t *state.Token) { t.Rejected = noon }, ""},
+		{"grant, and the login has ended", machine(), func(p *config.Profile, t *state.Token) {
+			p.LoginLifetime = 0
+			t.Authorized = noon.Add(-config.DefaultLoginLifetime)
+		}, ""},
+		{"grant, and nobody knows when the login ends", machine(), func(_ *config.Profile, t *state.Token) { t.Authorized = time.Time{} }, "grant changed from authorization_code to client_credentials"},
+		{"grant, and there is no refresh token", machine(), func(_ *config.Profile, t *state.Token) { t.Refresh = "" }, ""},
+		{"no login before", machine(), func(p *config.Profile, t *state.Token) { *t, p.Client.ID = *machineToken(), config.Literal("new") }, ""},
+		{"client id, and a person logs in", user(), func(_ *config.Profile, t *state.Token) { t.ClientID = "old" }, ""},
+		{"client id and seed", seeded(user(), config.Seed{Refresh: "AQ-seed"}), func(_ *config.Profile, t *state.Token) { t.ClientID = "old" }, "client id and refresh_token changed"},
+		{"seed", seeded(user(), config.Seed{Refresh: "AQ-seed", Account: "me"}), func(_ *config.Profile, t *state.Token) { t.Account = mine }, ""},
+		{"seed of an account that is not known", seeded(user(), config.Seed{Refresh: "AQ-seed"}), func(_ *config.Profile, t *state.Token) { t.Account = mine }, ""},
+		{"seed of another account", seeded(user(), config.Seed{Refresh: "AQ-seed", Account: "you"}), func(_ *config.Profile, t *state.Token) { t.Account = mine }, "refresh_token changed to a login of you"},
+		{"seed of another account, which is declared", seeded(user(), config.Seed{Refresh: "AQ-seed", Account: "you"}), func(p *config.Profile, t *state.Token) { p.Account, t.Account = "you", mine }, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			token := good()
+			if c.change != nil {
+				c.change(&c.p, token)
+			}
+			if got := discarded(c.p, token, Decide(c.p, token, noon), noon); got != c.want {
+				t.Errorf("discarded = %q, want %q", got, c.want)
 			}
 		})
 	}

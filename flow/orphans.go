@@ -182,8 +182,6 @@ func (r *Runner) elsewhere(t *state.Token) string {
 // SuggestMoves warns about each profile without a login if an orphan has a login of the
 // same app: the profile may have been renamed.
 func (r *Runner) SuggestMoves(ctx context.Context, outcomes []Outcome, orphans []config.Profile) {
-	line := r.options.Invocation
-	line.Files = nil // state takes none
 	for _, o := range outcomes {
 		id, known := o.Profile.Client.ID.Known()
 		if o.Err != nil || o.Token != nil || !known || o.Decision.Action != Login {
@@ -191,7 +189,7 @@ func (r *Runner) SuggestMoves(ctx context.Context, outcomes []Outcome, orphans [
 		}
 		for _, old := range orphans {
 			if t, err := r.stateOf(old).Read(ctx, old.Name); err == nil && t != nil && t.ClientID == id && old.State == o.Profile.State {
-				r.warn(o.Profile.Name, "the login of "+old.Name+", which no file declares, is of the same app", "if the profile was renamed: moved_from: "+old.Name+" in it, or "+line.Command("state", "mv", old.Name, o.Profile.Name))
+				r.warn(o.Profile.Name, "the login of "+old.Name+", which no file declares, is of the same app", "if the profile was renamed: moved_from: "+old.Name+" in it, or "+r.stateCommand(o.Profile, "mv", old.Name, o.Profile.Name))
 				break
 			}
 		}

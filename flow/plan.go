@@ -74,6 +74,9 @@ func (r *Runner) forecast(ctx context.Context, p config.Profile) Outcome {
 	if o.Moves = o.Token != nil && o.Token.Profile != p.Name; o.Moves {
 		o.Decision.Reason += "; moved from " + p.MovedFrom
 	}
+	if o.Err = r.keepLogin(p, o.Token, o.Decision); o.Err != nil {
+		return o
+	}
 	if r.writes() {
 		o.Outputs, o.Err = r.world.Outputs.Stale(p, o.Token, o.recorded, o.Decision.grants())
 	}

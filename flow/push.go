@@ -34,6 +34,8 @@ func (r *Runner) Push(ctx context.Context, p config.Profile, t *state.Token, for
 	}
 	switch {
 	case now == nil || force:
+	case now.Account != nil && t.Account != nil && !sameAccount(now.Account, t.Account):
+		return &fault.Error{Message: p.Name + " has the login of " + accountName(now.Account) + ", and the pushed one is of " + accountName(t.Account), Hint: "--force replaces it and discards its refresh token"}
 	case now.ClientID != t.ClientID || !t.Had(now.Refresh):
 		return &fault.Error{Message: p.Name + " has a login that the pushed one does not descend from", Hint: "--force replaces it and discards its refresh token"}
 	case now.Serial >= t.Serial:

@@ -31,6 +31,11 @@ func (s *session) refreshSource(ctx context.Context, d Decision) (refreshSource,
 	case d.Seed:
 		s.warnOfServer("the profile's refresh_token")
 		return s.seeded(config.ParseSeed(seed), state.Digest(seed))
+	}
+	if !s.token.Authorized.IsZero() && consent(s.token).IsZero() {
+		s.warnOfConsent(s.token.Authorized, "log in again, or correct the clock of this machine")
+	}
+	switch {
 	case seed != "" && config.ParseSeed(seed).Refresh == s.token.Refresh:
 		return refreshSource{refresh: s.token.Refresh, base: s.token, seed: state.Digest(seed)}, nil
 	}
@@ -43,6 +48,11 @@ func (s *session) warnOfServer(what string) {
 	if s.world.Realm != state.Real && s.world.Realm != state.Sandbox {
 		s.warn(s.profile.Name, what+" is sent to "+s.world.Endpoints.Accounts+", which is not Spotify", "unset TOKENFORM_ACCOUNTS_URL, unless that server issued it")
 	}
+}
+
+// warnOfConsent warns that the time of a login is wrong.
+func (s *session) warnOfConsent(at time.Time, cure string) {
+	s.warn(s.profile.Name, "authorized_at "+day(at)+" is in the future: tokenform does not know when this login ends", cure)
 }
 
 // seeded returns the refreshSource of a seed. digest is the digest of the profile's
@@ -63,7 +73,7 @@ func (s *session) seeded(seed config.Seed, digest string) (refreshSource, error)
 		base.Authorized = s.profile.AuthorizedAt
 	}
 	if base.Authorized.After(s.now().Add(maxSkew)) {
-		s.warn(s.profile.Name, "authorized_at "+day(base.Authorized)+" is in the future: tokenform does not know when this login ends", "correct authorized_at, or the clock of this machine")
+		s.warnOfConsent(base.Authorized, "correct authorized_at, or the clock of this machine")
 		base.Authorized = time.Time{}
 	}
 	if seed.Account != "" && s.profile.Account == "" { // else the Web API must name the account

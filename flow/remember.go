@@ -2,6 +2,7 @@ package flow
 
 import (
 	"maps"
+	"slices"
 
 	"tokenform/flow/state"
 )
@@ -12,6 +13,11 @@ func covers(have, want []state.Written) bool {
 		h := state.Find(have, w.Type, w.Path)
 		if h == nil || h.Digest != w.Digest || h.Refresh != w.Refresh || h.Made != w.Made {
 			return false
+		}
+		for _, token := range w.Tokens {
+			if !slices.Contains(h.Tokens, token) {
+				return false
+			}
 		}
 		for v, digest := range w.Vars {
 			if h.Vars[v] != digest {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"tokenform/config"
+	"tokenform/config/fault"
 	"tokenform/flow/oauth"
 	"tokenform/flow/state"
 )
@@ -92,6 +93,35 @@ func (r *Runner) decide(p config.Profile, t *state.Token) Decision {
 		return Decision{Action: Login, Reason: "new login requested"}
 	}
 	return d
+}
+
+// keepLogin returns an error if the decision d about p would lose the login of t although
+// nobody has asked for that.
+func (r *Runner) keepLogin(p config.Profile, t *state.Token, d Decision) error {
+	reason := discarded(p, t, d, r.now())
+	if reason == "" {
+		return nil
+	}
+	whose := ""
+	if t.Account != nil {
+		whose = " of " + accountName(t.Account)
+	}
+	return &fault.Error{
+		Kind:    fault.Invalid,
+		Message: reason + ", which would discard the stored login" + whose,
+		Hint: "to keep that login, give this profile a new name (profile: NAME), or save it: " + r.stateCommand(p, "pull", p.Name) +
+			"\nto discard it: " + r.command(p, "destroy"),
+	}
+}
+
+// stateCommand returns the command line for a hint to use tokenform state for p.
+func (r *Runner) stateCommand(p config.Profile, words ...string) string {
+	line := r.options.Invocation
+	if len(line.Files) > 0 && line.State == "" {
+		line.State = p.State // state reads no other files than tokenform.yaml
+	}
+	line.Files = nil
+	return line.Command(append([]string{"state"}, words...)...)
 }
 
 // api returns a client without a secret, for asking the Web API about t.

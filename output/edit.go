@@ -43,7 +43,7 @@ func takeBackWhole(w state.Written, old *file, others ownedByOther) edit {
 	e := edit{change: flow.Change{Type: config.OutputType(w.Type), Path: w.Path, Action: flow.KeepOutput}}
 	switch {
 	case old == nil, others(""):
-	case w.Digest != old.digest():
+	case !w.Wrote(old.digest()):
 		e.left = "it"
 	default:
 		e.change.Action, e.stays = flow.DeleteOutput, !w.Made

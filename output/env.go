@@ -99,7 +99,7 @@ func (x target) wroteWhole(old *file) bool {
 			return false
 		}
 		if w.Vars == nil {
-			return w.Digest == old.digest()
+			return w.Wrote(old.digest())
 		}
 		drop, left := takeable(old.data, &w, nil, x.otherProfiles)
 		rest, err := mergeDotenv(old.data, nil, drop)

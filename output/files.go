@@ -1,7 +1,6 @@
 package output
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -200,9 +199,7 @@ func (f *Files) TakeBack(ctx context.Context, p config.Profile, recorded []state
 // Holds implements [flow.Outputs].
 func (f *Files) Holds(o config.Output, t *state.Token) bool {
 	b, _, err := atomicfile.Read(o.Path, maxFile)
-	return err == nil && slices.ContainsFunc([]string{t.Access, t.Refresh}, func(secret string) bool {
-		return secret != "" && bytes.Contains(b, []byte(secret))
-	})
+	return err == nil && len(tokensIn(b, t)) > 0
 }
 
 // takingBack returns the jobs of taking back the files in recorded. Nothing can be

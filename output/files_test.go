@@ -96,6 +96,15 @@ func (d *disk) holds(name, want string) {
 	}
 }
 
+func (d *disk) read(name string) string {
+	d.Helper()
+	b, err := os.ReadFile(d.path(name))
+	if err != nil {
+		d.Fatal(err)
+	}
+	return string(b)
+}
+
 func (d *disk) lacks(name string) {
 	d.Helper()
 	if _, err := os.Lstat(d.path(name)); !errors.Is(err, fs.ErrNotExist) {

@@ -70,7 +70,7 @@ func (f *Files) ClientTokens(p config.Profile, t *state.Token, recorded []state.
 		}
 		data, _, err := atomicfile.Read(o.Path, maxFile)
 		before := state.Find(recorded, string(o.Type), o.Path)
-		if err != nil || before == nil || before.Digest == state.Digest(string(data)) {
+		if err != nil || before == nil || before.Wrote(state.Digest(string(data))) {
 			continue // the file is as tokenform left it
 		}
 		i := recognise(data)

@@ -37,7 +37,7 @@ func (jsonSink) edit(x target, old *file) (edit, error) {
 			if x.unseen(found, old) {
 				return edit{}, x.holdsLogin()
 			}
-			if last := x.last(); last != nil && last.Digest != old.digest() && found.From == "" && whole(old.data) {
+			if x.changed(old) && whole(old.data) && (found.From == "" || !strings.Contains(found.From, o.Format) && !x.holdsOurs(old)) {
 				return edit{}, x.errForeign()
 			}
 		case !strings.Contains(found.From, o.Format):
@@ -67,10 +67,10 @@ func whole(data []byte) bool {
 // had. If so, a client has refreshed on its own, and our refresh token may be dead.
 func (x target) unseen(found Imported, old *file) bool {
 	last := x.last()
-	if found.RefreshToken == "" || last == nil || last.Digest == old.digest() {
+	if found.RefreshToken == "" || last == nil || last.Wrote(old.digest()) {
 		return false
 	}
-	if slices.ContainsFunc(x.otherRealms(), func(w state.Written) bool { return w.Digest == old.digest() }) {
+	if slices.ContainsFunc(x.otherRealms(), func(w state.Written) bool { return w.Wrote(old.digest()) }) {
 		return false // the token of another realm, which has the token in state
 	}
 	return state.Digest(found.RefreshToken) != last.Refresh && (x.stored == nil || !x.stored.Had(found.RefreshToken))
@@ -100,6 +100,7 @@ func (jsonSink) remembered(x target) (state.Written, bool) {
 	replaces := func(old *file) bool { return old != nil && w.Digest != old.digest() }
 	w.Made = x.made(replaces)
 	old := x.present()
+	x.keepTrace(&w, old, content)
 	return w, old == nil || !replaces(old) || x.owned(old) || strings.Contains(recognise(old.data).From, x.output.Format)
 }
 
@@ -110,7 +111,7 @@ func (jsonSink) takeBack(w state.Written, old *file, others ownedByOther) (edit,
 // writtenSecret returns the client secret in old, if old is as tokenform wrote it, else
 // "". So a plan need not fetch the secret to see whether the rest is the same.
 func writtenSecret(recorded *state.Written, old *file) string {
-	if recorded == nil || old == nil || recorded.Digest != old.digest() {
+	if recorded == nil || old == nil || !recorded.Wrote(old.digest()) {
 		return ""
 	}
 	return recognise(old.data).secret

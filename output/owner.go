@@ -1,11 +1,13 @@
 package output
 
 import (
+	"bytes"
 	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"tokenform/config"
 	"tokenform/config/fault"
@@ -21,7 +23,7 @@ import (
 // output of another type at its path, or in another realm.
 func (x target) owned(old *file) bool {
 	return x.last() != nil && !x.leadsAway(old) || x.wroteWhole(old) || slices.ContainsFunc(x.otherRealms(), func(w state.Written) bool {
-		return w.Digest == old.digest() && paths.Same(w.Path, x.output.Path)
+		return w.Wrote(old.digest()) && paths.Same(w.Path, x.output.Path)
 	})
 }
 
@@ -29,7 +31,7 @@ func (x target) owned(old *file) bool {
 // content that tokenform wrote last nor any token.
 func (x target) leadsAway(old *file) bool {
 	info, err := os.Lstat(x.output.Path)
-	return err == nil && info.Mode()&fs.ModeSymlink != 0 && x.last().Digest != old.digest() && recognise(old.data).From == ""
+	return err == nil && info.Mode()&fs.ModeSymlink != 0 && !x.last().Wrote(old.digest()) && recognise(old.data).From == ""
 }
 
 // errNotOurs is the error for a whole file that tokenform did not make.
@@ -40,12 +42,79 @@ func (x target) errNotOurs() error {
 	}
 }
 
+// changed reports whether somebody has changed the file since tokenform wrote it.
+func (x target) changed(old *file) bool {
+	last := x.last()
+	return last != nil && !last.Wrote(old.digest()) && !x.wroteWhole(old) && !slices.ContainsFunc(x.otherRealms(), func(w state.Written) bool {
+		return w.Wrote(old.digest()) && paths.Same(w.Path, x.output.Path)
+	})
+}
+
+// holdsOurs reports whether the file has a token in it that tokenform wrote there, or that
+// state has. Such a file is one of ours that somebody has edited, and no other file that
+// was put in its place.
+func (x target) holdsOurs(old *file) bool {
+	for _, t := range []*state.Token{x.stored, x.token} {
+		if t != nil && len(tokensIn(old.data, t)) > 0 {
+			return true
+		}
+	}
+	last := x.last()
+	if last == nil || len(last.Tokens) == 0 {
+		return false
+	}
+	known := func(word string) bool { return slices.Contains(last.Tokens, state.Digest(word)) }
+	letter := func(r rune) bool {
+		return r >= '0' && r <= '9' || r >= 'A' && r <= 'Z' || r >= 'a' && r <= 'z' || r == '-' || r == '_'
+	}
+	// Spotify's tokens consist of these letters. Other servers' may have those of RFC
+	// 6750, section 2.1.
+	return slices.ContainsFunc(strings.FieldsFunc(string(old.data), func(r rune) bool { return !letter(r) }), known) ||
+		slices.ContainsFunc(strings.FieldsFunc(string(old.data), func(r rune) bool { return !letter(r) && !strings.ContainsRune(".~+/", r) }), known)
+}
+
+// tokensIn returns the tokens of t that are in the text.
+func tokensIn(text []byte, t *state.Token) (list []string) {
+	for _, secret := range []string{t.Access, t.Refresh} {
+		if secret != "" && bytes.Contains(text, []byte(secret)) {
+			list = append(list, secret)
+		}
+	}
+	return list
+}
+
+// keepTrace adds to w, the record of a whole file, what tokenform wrote before: the
+// content that is still there, and the tokens. content is what the file is to hold.
+func (x target) keepTrace(w *state.Written, old *file, content []byte) {
+	if last := x.last(); last != nil {
+		if w.Tokens = slices.Clone(last.Tokens); old != nil && last.Wrote(old.digest()) && old.digest() != w.Digest {
+			w.Before = old.digest()
+		}
+	}
+	for _, token := range tokensIn(content, x.token) {
+		if digest := state.Digest(token); !slices.Contains(w.Tokens, digest) {
+			w.Tokens = append(w.Tokens, digest)
+		}
+	}
+	const most = 8 // a file that nobody could write for so long is not recognized once it is edited
+	w.Tokens = w.Tokens[max(len(w.Tokens)-most, 0):]
+}
+
 // errForeign is the error for a file at the path of one of ours with a content that is
 // no token: somebody has put a file of their own there.
 func (x target) errForeign() error {
 	return &fault.Error{
 		Message: "its content is no longer a token, so it is not overwritten",
-		Hint:    "move it away, or name another path in the profile",
+		Hint:    "move it away or delete it, or name another path in the profile",
+	}
+}
+
+// errEdited is the error for a text file at the path of one of ours that has none of our
+// tokens: nobody can tell whether it is ours and edited, or somebody's own.
+func (x target) errEdited() error {
+	return &fault.Error{
+		Message: "was changed, and none of tokenform's tokens is in it, so it is not overwritten",
+		Hint:    "move it away or delete it, or name another path in the profile",
 	}
 }
 

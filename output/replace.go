@@ -57,8 +57,10 @@ func look(at place, plan func(*file) (edit, error)) (edit, *file, error) {
 	if err != nil {
 		return edit{}, nil, at.wrap(err)
 	}
-	if e.change.Action != flow.KeepOutput && atomicfile.Planted(at.path) {
-		return edit{}, nil, &fault.Error{Message: at.shown + ": is a link that another user has put into a directory of everybody", Hint: "remove the link, or name another path in the profile"}
+	if e.change.Action != flow.KeepOutput {
+		if err := atomicfile.Planted(at.path); err != nil {
+			return edit{}, nil, at.wrap(err)
+		}
 	}
 	if e.change.Action == flow.Create {
 		if dir, err := os.Stat(filepath.Dir(at.path)); err == nil && !dir.IsDir() {
@@ -292,7 +294,7 @@ func (f *Files) keepBefore(profile string, r replacement) error {
 		return &fault.Error{Message: shown + " already exists, and " + r.shown + " must be kept there", Hint: "move one of the two away"}
 	}
 	if _, err := atomicfile.Write(path, r.old.data, r.old.mode&0o600); err != nil {
-		return err
+		return place{path, shown}.wrap(err)
 	}
 	f.Warn(profile, r.shown+" was not tokenform's: its content is kept as "+shown, "move it to a private place: it may contain a login")
 	return nil
@@ -310,6 +312,12 @@ func occupied(err error) bool {
 	return ok
 }
 
+// planted reports whether err says that another user has planted a link.
+func planted(err error) bool {
+	_, ok := errors.AsType[*atomicfile.PlantedError](err)
+	return ok
+}
+
 // wrap adds the path to an error, and a hint if one is known.
 func (at place) wrap(err error) error {
 	e := &fault.Error{Message: at.shown, Err: fault.Cause(err)}
@@ -322,6 +330,8 @@ func (at place) wrap(err error) error {
 		return err // the error is about a value of the profile and names its own place
 	case errors.Is(err, fs.ErrNotExist):
 		return at.homeless()
+	case planted(err):
+		e.Hint = "remove the link, or name another path in the profile"
 	case occupied(err):
 		e.Hint = "name another path in the profile, or move away what is there"
 	case errors.Is(err, fs.ErrPermission):

@@ -26,11 +26,16 @@ func (templateSink) edit(x target, old *file) (edit, error) {
 	}
 	e.content, e.unknown = content, !known
 	same := old != nil && known && bytes.Equal(old.data, content)
-	if last := x.last(); old != nil && !known && last != nil && last.Digest == old.digest() {
+	if last := x.last(); old != nil && !known && last != nil && last.Wrote(old.digest()) {
 		same = agrees(string(old.data), string(content)) // assume that unknown values have not changed
 	}
-	if old != nil && !same && (atomicfile.OfAnother(x.output.Path) || !x.owned(old)) {
-		return edit{}, x.errNotOurs()
+	if old != nil && !same {
+		switch {
+		case atomicfile.OfAnother(x.output.Path) || !x.owned(old):
+			return edit{}, x.errNotOurs()
+		case len(bytes.TrimSpace(old.data)) > 0 && x.changed(old) && !x.holdsOurs(old):
+			return edit{}, x.errEdited()
+		}
 	}
 	e.setAction(x.token, old, same)
 	return e, nil
@@ -45,6 +50,7 @@ func (templateSink) remembered(x target) (state.Written, bool) {
 		w.Digest = before.Digest
 	}
 	old := x.present()
+	x.keepTrace(&w, old, content)
 	return w, old == nil || w.Digest == old.digest() || x.owned(old)
 }
 

@@ -72,6 +72,9 @@ func Remove(path string) error {
 	if _, err := stat(path); err != nil {
 		return err
 	}
+	if err := Planted(path); err != nil {
+		return &fs.PathError{Op: "remove", Path: path, Err: err}
+	}
 	target, err := paths.Target(path)
 	if err != nil {
 		return err
@@ -180,16 +183,15 @@ func OfAnother(path string) bool {
 	return err == nil && os.Geteuid() != 0 && !mine(info)
 }
 
-// Planted reports whether path is a link that another user has put into a directory in
-// which everybody can put files, such as /tmp. Linux does not follow such a link
-// (fs.protected_symlinks, proc(5)), but cannot protect a program that resolves links itself.
-func Planted(path string) bool {
-	info, err := os.Lstat(path)
-	if err != nil || info.Mode()&fs.ModeSymlink == 0 || mine(info) {
-		return false
+// PlantedError says that a path leads through a link that another user has put into a
+// directory in which everybody can put files, such as /tmp.
+type PlantedError struct{ Path, Link string }
+
+func (e *PlantedError) Error() string {
+	if e.Link == e.Path {
+		return "is a link that another user has put into a directory of everybody"
 	}
-	dir, err := os.Stat(filepath.Dir(path))
-	return err == nil && dir.Mode()&fs.ModeSticky != 0 && dir.Mode().Perm()&0o002 != 0
+	return "leads through " + e.Link + ", a link that another user has put into a directory of everybody"
 }
 
 // ErrNotMine says that a file belongs to another user.
@@ -322,6 +324,9 @@ func begin(path, room string, mode fs.FileMode) (p *Pending, target string, exis
 	old, err := stat(path)
 	if err != nil {
 		return nil, "", false, err
+	}
+	if err := Planted(path); err != nil {
+		return nil, "", false, &fs.PathError{Op: "write", Path: path, Err: err}
 	}
 	if target, err = paths.Target(path); err != nil {
 		return nil, "", false, err

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 
 	"github.com/gofrs/flock"
@@ -90,6 +91,59 @@ const noFollow = syscall.O_NOFOLLOW
 func mine(info fs.FileInfo) bool {
 	sys, ok := info.Sys().(*syscall.Stat_t)
 	return !ok || sys.Uid == 0 || int(sys.Uid) == os.Geteuid()
+}
+
+// Planted returns a [PlantedError] if path, which need not exist, leads through a link that
+// somebody has planted. Linux does not follow such a link (fs.protected_symlinks in
+// proc(5)), but cannot protect a program that resolves links itself. As in Linux, a link
+// may belong to this user, or to the owner of its directory. It may also be root's.
+func Planted(path string) error {
+	full, err := filepath.Abs(path)
+	if err != nil {
+		return nil // using the path reports the error
+	}
+	const root = string(filepath.Separator)
+	at, names := root, strings.Split(full, root) // at has no links
+	for links := 0; len(names) > 0; {
+		name := names[0]
+		names = names[1:]
+		if name == "" || name == "." {
+			continue
+		}
+		next := filepath.Join(at, name) // Join also takes ".." back
+		info, err := os.Lstat(next)
+		if err != nil {
+			return nil // nothing is there yet, or using the path reports the error
+		}
+		if info.Mode()&fs.ModeSymlink == 0 {
+			at = next
+			continue
+		}
+		if !mine(info) && ofEverybody(at, info) {
+			return &PlantedError{full, next}
+		}
+		to, err := os.Readlink(next)
+		if links++; err != nil || links > 40 { // as many as Linux follows
+			return nil
+		}
+		if filepath.IsAbs(to) {
+			at = root
+		}
+		names = append(strings.Split(to, root), names...)
+	}
+	return nil
+}
+
+// ofEverybody reports whether everybody can put files into dir, but only remove their own.
+// If the owner of dir is the owner of the link, ofEverybody reports false.
+func ofEverybody(dir string, link fs.FileInfo) bool {
+	info, err := os.Lstat(dir)
+	if err != nil || info.Mode()&fs.ModeSticky == 0 || info.Mode().Perm()&0o002 == 0 {
+		return false
+	}
+	above, ok := info.Sys().(*syscall.Stat_t)
+	beneath, also := link.Sys().(*syscall.Stat_t)
+	return !ok || !also || above.Uid != beneath.Uid
 }
 
 // lockerOf returns the lock of dir. fallen reports whether the lock is already another one

@@ -48,6 +48,9 @@ const noFollow = 0 // Windows lets only privileged users make links
 
 func mine(fs.FileInfo) bool { return true }
 
+// Planted finds nothing: Windows has no directory such as /tmp.
+func Planted(string) error { return nil }
+
 // lockFile is a file that only one process can have open, and that is gone when it is
 // closed, or when its process ends.
 type lockFile struct {

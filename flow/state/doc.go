@@ -8,7 +8,10 @@
 // gave it, so each server is a [Realm] with logins of its own: Spotify's are in the
 // state directory itself, those of --sandbox in its directory sandbox, and those of
 // a server that TOKENFORM_ACCOUNTS_URL names are called NAME@HOST. Within a realm another
-// client id or another account needs a new login.
+// client id or another account needs a new login. A login that may still be good is
+// replaced only by a person who logs in, or by a refresh token that the profile brings
+// for the same app. If the profile declares anything else, such as client_credentials,
+// nothing is done: the login must be moved or destroyed first.
 //
 // An entry, which is a login with its lock, belongs to a profile: to a name, and to the
 // file that declares that name. The login says which file (source). Two files that
@@ -30,7 +33,12 @@
 //   - Ours, made by tokenform and unchanged since: updated and deleted.
 //   - Ours, but changed since: updated, with a reason shown, and never deleted.
 //   - Ours before, with a content now that is no token at all: somebody's own file. A json
-//     output refuses it. An env file's line that assigns a second variable is refused too.
+//     output refuses it, and so does a template output if none of the tokens that
+//     tokenform wrote is in it (the record has their digests): nobody can tell an edited
+//     file without a token from another one. An env file's line that assigns a second
+//     variable is refused too.
+//   - What tokenform wrote is ours even if a process was killed after it had recorded
+//     the next content, and before it wrote it.
 //   - Not ours: an env file is merged, and only our variables are ever touched; a
 //     whole file (json, template) is refused.
 //   - The target of a link is updated and emptied, never deleted. If an output of a whole

@@ -20,6 +20,16 @@ type Written struct {
 	Vars    map[string]string `json:"variables,omitempty"`      // env: variable to Digest of its value
 	Refresh string            `json:"refresh_digest,omitempty"` // Digest of the refresh token in the file; empty if there is none
 	Made    bool              `json:"made,omitempty"`           // tokenform made the file
+
+	// A whole file is recorded before it is written, and the write may fail, or the
+	// process may be killed. So what tokenform wrote before stays known.
+	Before string   `json:"digest_before,omitempty"` // Digest of the content that tokenform wrote before
+	Tokens []string `json:"token_digests,omitempty"` // Digests of the tokens in the file, and of older ones, the newest last
+}
+
+// Wrote reports whether tokenform wrote the whole file that has this digest.
+func (w *Written) Wrote(digest string) bool {
+	return digest == w.Digest || digest == w.Before && w.Before != ""
 }
 
 // Find returns the entry of list for a type and a path, or nil.

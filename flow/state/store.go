@@ -124,6 +124,9 @@ func unusable(path string, err error, usual string) error {
 // create makes the state directory: private, and ignored by git without an entry in
 // the project's own .gitignore.
 func (s *Store) create() error {
+	if err := atomicfile.Planted(s.dir); err != nil {
+		return broken(s.dir, err.Error(), "remove the link, or keep state elsewhere with --state DIR")
+	}
 	_, before := os.Lstat(s.dir)
 	if err := atomicfile.MkdirAll(s.dir); err != nil {
 		if err := s.trust(); err != nil {

@@ -111,11 +111,11 @@ func (s processSink) run(ctx context.Context, x target) ([]flow.Change, error) {
 	cmd.Dir = o.Dir
 	cmd.WaitDelay = time.Second // a grandchild may hold the pipe open
 	cmd.Stdin = strings.NewReader(text)
-	var errs tail
+	var errs fault.Tail
 	cmd.Stderr = &errs
 	// A background process that keeps standard error open is no failure of the command.
 	if err := cmd.Run(); err != nil && !errors.Is(err, exec.ErrWaitDelay) {
-		return nil, commandError(ctx, o, err, lastLine(errs.String(), text))
+		return nil, commandError(ctx, o, err, fault.LastLine(errs.String(), text))
 	}
 	change.Got = state.Digest(text)
 	return []flow.Change{change}, nil
@@ -137,54 +137,4 @@ func commandError(ctx context.Context, o config.Output, err error, said string) 
 		e.Hint = "the first item of command is the program, the others are its arguments; tokenform uses no shell"
 	}
 	return e
-}
-
-// tail keeps the end of what a command prints, which may be endless.
-type tail struct{ bytes.Buffer }
-
-func (t *tail) Write(b []byte) (int, error) {
-	const most = 64 << 10
-	t.Buffer.Write(b[max(len(b)-most, 0):])
-	if over := t.Len() - most; over > 0 {
-		t.Next(over)
-	}
-	return len(b), nil
-}
-
-// withoutPieces removes every piece of given with 8 or more bytes from line.
-func withoutPieces(line, given string) string {
-	const least = 8
-	var b strings.Builder
-	for i := 0; i < len(line); {
-		n := 0
-		for i+n < len(line) && strings.Contains(given, line[i:i+n+1]) {
-			n++
-		}
-		if n >= least {
-			b.WriteString("[redacted]")
-			i += n
-			continue
-		}
-		b.WriteByte(line[i])
-		i++
-	}
-	return b.String()
-}
-
-// lastLine returns the last line of what a command printed, without any part of what
-// the command was given and without anything that looks like a token.
-func lastLine(printed, given string) string {
-	lines := strings.Split(strings.TrimSpace(printed), "\n")
-	line := strings.TrimSpace(lines[len(lines)-1])
-	line = withoutPieces(line, given)
-	words := strings.Fields(line)
-	for i, w := range words {
-		if len(w) >= 40 {
-			words[i] = "[redacted]"
-		}
-	}
-	if line = strings.Join(words, " "); len([]rune(line)) > 160 {
-		line = string([]rune(line)[:160]) + "…"
-	}
-	return line
 }

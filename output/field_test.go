@@ -9,12 +9,13 @@ import (
 	"testing"
 
 	"tokenform/config"
+	"tokenform/config/fault"
 	"tokenform/flow/atomicfile"
 )
 
 // TestE3BoundedErrors checks that only the end is kept if a command prints without end.
 func TestE3BoundedErrors(t *testing.T) {
-	var kept tail
+	var kept fault.Tail
 	chunk := []byte(strings.Repeat("x", 100_000))
 	for range 50 {
 		if n, err := kept.Write(chunk); n != len(chunk) || err != nil {
@@ -38,7 +39,7 @@ func TestE3Pieces(t *testing.T) {
 		"no such file or directory":   "no such file or directory",
 		"3f9a1c77 and e0b5d2 and BQ3": "[redacted] and e0b5d2 and BQ3",
 	} {
-		if got := lastLine("before\n"+in+"\n", "BQ3f9a1c77e0b5d2"); got != want {
+		if got := fault.LastLine("before\n"+in+"\n", "BQ3f9a1c77e0b5d2"); got != want {
 			t.Errorf("%q: %q, want %q", in, got, want)
 		}
 	}

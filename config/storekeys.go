@@ -142,9 +142,11 @@ func (d *document) commandStore(s *Store, fs fields) {
 		return
 	}
 	for _, item := range d.items(f.node, "command", hint) {
-		if word, ok := d.text(item, "command"); ok {
-			s.Command = append(s.Command, word)
+		word, ok := d.text(item, "command")
+		if !ok {
+			return // reported, or not to be known because the profile is not selected
 		}
+		s.Command = append(s.Command, word)
 	}
 	if f.node.kind == list && (len(s.Command) == 0 || s.Command[0] == "") {
 		d.report(f.node, hint, "command names no program")

@@ -27,13 +27,17 @@ import (
 //	calm                   no file below the directory has changed since the last calm
 func TestStories(t *testing.T) {
 	type key struct{}
+	folder, err := filepath.Abs("testdata/stores/folder")
+	if err != nil {
+		t.Fatal(err)
+	}
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata",
 		Setup: func(e *testscript.Env) error {
 			s, url := spotify(t, sandbox.Options{AnyApp: true})
 			e.Values[key{}] = &story{server: s, counted: map[string]int{}}
 			e.Vars = append(surroundings(e.WorkDir, url,
-				"BROWSER="+robot(t), "WORK="+e.WorkDir,
+				"BROWSER="+robot(t), "WORK="+e.WorkDir, "STORE="+folder,
 				"AT="+at(url), "GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL=/dev/null"), "exe=", "/=/", ":=:", "$=$", "devnull="+os.DevNull)
 			return nil
 		},

@@ -255,9 +255,13 @@ func (s *session) request(ctx context.Context, app oauth.App) (*state.Token, err
 	return n, s.verify(ctx, app, n)
 }
 
-// reserve makes sure that state has room for the answer to a grant. Call reserve before
+// reserve makes sure that a shared login is locked, and that state has room for the answer
+// to a grant. Call reserve before
 // the grant: a rotated refresh token that cannot be stored is a lost login.
 func (s *session) reserve() error {
+	if err := s.entry.Renew(); err != nil {
+		return err
+	}
 	if err := s.entry.Reserve(); err != nil {
 		return &fault.Error{Message: "a token could not be stored", Err: err, Hint: cmp.Or(fault.HintOf(err), "free some space or make it writable, then apply again; no request was sent to Spotify")}
 	}
@@ -276,7 +280,7 @@ func (s *session) store(n *state.Token, loss string) error {
 	if kept, aside := errors.AsType[*state.AsideError](err); aside {
 		return &fault.Error{
 			Kind:    fault.Temporary,
-			Message: "the token was granted and is kept in " + kept.Path + ", because it cannot be stored in " + s.stateOf(s.profile).Where(),
+			Message: "the token was granted and is kept in " + kept.Path + ", because it could not be stored",
 			Err:     kept.Err,
 			Hint:    "run the command again on this machine: it stores that token first",
 		}

@@ -108,9 +108,13 @@ func (e *Entry) errChanged() error {
 	return &fault.Error{Kind: fault.Temporary, Message: "another machine has changed the login in " + e.store.where + " meanwhile; nothing was overwritten", Hint: "run the command again"}
 }
 
-// renew makes sure that the lease holds long enough for a grant, and that the login is
-// still the one that was read: a process may have been asleep.
-func (e *Entry) renew() error {
+// Renew makes sure that the lease of a shared login holds long enough for a grant, and that
+// the login is still the one that was read: a process may have been asleep. Call Renew
+// before a grant.
+func (e *Entry) Renew() error {
+	if !e.store.Shared() {
+		return nil
+	}
 	if e.lease != nil && e.lease.Left(e.store.now()) >= e.store.ttl/2 {
 		return nil
 	}

@@ -222,8 +222,8 @@ func TestSleeperOverwritesNothing(t *testing.T) {
 	awake.Unlock()
 
 	// Before a grant, the sleeper sees that the login has changed.
-	if err := sleeper.Reserve(); fault.KindOf(err) != fault.Temporary || !strings.Contains(err.Error(), "another machine has changed the login") {
-		t.Errorf("Reserve after the sleep: %v", err)
+	if err := sleeper.Renew(); fault.KindOf(err) != fault.Temporary || !strings.Contains(err.Error(), "another machine has changed the login") {
+		t.Errorf("Renew after the sleep: %v", err)
 	}
 	// After a grant from the old refresh token, the sleeper overwrites nothing.
 	late := sharedToken("late")

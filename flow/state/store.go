@@ -248,14 +248,11 @@ func (e *Entry) encode(ctx context.Context, t *Token) ([]byte, error) {
 const reserveBytes = 16 << 10
 
 // Reserve makes sure, as far as possible, that the next Save will succeed. Call Reserve
-// before a grant that cannot be repeated. If the login is shared, Reserve makes sure that
-// it is still locked, and makes room for keeping it aside.
+// before a grant that cannot be repeated. If the login is shared, Reserve makes room for
+// keeping it aside.
 func (e *Entry) Reserve() error {
 	path := e.store.path(e.name)
 	if e.store.Shared() {
-		if err := e.renew(); err != nil {
-			return err
-		}
 		path = e.store.asidePath(e.name)
 	}
 	if e.reserved != nil {

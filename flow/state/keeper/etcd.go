@@ -35,6 +35,9 @@ const (
 	etcdNap      = 250 * time.Millisecond // before the second round; doubles
 	etcdTime     = 20 * time.Second       // for all rounds
 
+	etcdRevokeTime = 5 * time.Second
+	etcdRenewals   = 15 // of a lease, three in each TTL: afterwards its holder hangs
+
 	etcdMaxData   = 700 << 10 // in base64, and with what is around it, an answer is shorter than etcdMaxAnswer
 	etcdMaxAnswer = 1 << 20   // where the HTTP client cuts an answer
 	etcdPage      = 1000      // keys in one answer of Names: at most 450 KB
@@ -58,6 +61,7 @@ type etcd struct {
 	passwordFrom   string
 	http           *http.Client
 	now            func() time.Time
+	nap            time.Duration // etcdNap
 
 	mu    sync.Mutex
 	first int                          // the member that has answered last
@@ -72,7 +76,7 @@ type etcdMember struct {
 }
 
 func openEtcd(ctx context.Context, s config.Store, o Options) (Keeper, error) {
-	e := &etcd{name: s.String(), prefix: s.Prefix, user: s.Username, passwordFrom: s.Password.From(), now: o.Now, alive: map[int64]context.CancelFunc{}}
+	e := &etcd{name: s.String(), prefix: s.Prefix, user: s.Username, passwordFrom: s.Password.From(), now: o.Now, nap: etcdNap, alive: map[int64]context.CancelFunc{}}
 	for _, endpoint := range s.Endpoints {
 		u, err := url.Parse(endpoint)
 		if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
@@ -355,9 +359,7 @@ func (e *etcd) Lock(ctx context.Context, key string, owner Owner) (*Lease, error
 	}
 	if err != nil {
 		// The lock may still be taken, by a request that is on its way.
-		undo, cancel := context.WithTimeout(context.WithoutCancel(ctx), etcdPatience)
-		defer cancel()
-		_ = e.revoke(undo, lease.ID)
+		_ = e.revoke(context.WithoutCancel(ctx), lease.ID)
 		return nil, err
 	}
 	ttl := time.Duration(lease.TTL) * time.Second
@@ -378,13 +380,14 @@ func (e *etcd) Lock(ctx context.Context, key string, owner Owner) (*Lease, error
 }
 
 // keepAlive renews a lease at every third of its time until ctx ends, or the lease: etcd
-// says so, or has not answered until then.
+// says so, or has not answered until then. A holder that hangs does not hold others up
+// for ever.
 func (e *etcd) keepAlive(ctx context.Context, id int64, ttl time.Duration, until time.Time) {
 	defer fault.Crash()
 	defer e.stop(id)
 	tick := time.NewTicker(ttl / 3)
 	defer tick.Stop()
-	for {
+	for range etcdRenewals {
 		select {
 		case <-ctx.Done():
 			return
@@ -416,8 +419,11 @@ func (e *etcd) stop(id int64) {
 	}
 }
 
-// revoke ends a lease, which deletes its lock. A lease that has ended is no error.
+// revoke ends a lease, which deletes its lock. A lease that has ended is no error. Nobody
+// waits long for a cluster that is away: the lease ends by itself.
 func (e *etcd) revoke(ctx context.Context, id int64) error {
+	ctx, cancel := context.WithTimeout(ctx, etcdRevokeTime)
+	defer cancel()
 	_, err := e.call(ctx, "/v3/lease/revoke", etcdID{id}, nil)
 	if f, ok := errors.AsType[*etcdError](err); ok && strings.Contains(f.said, "lease not found") {
 		return nil
@@ -563,7 +569,7 @@ func (e *etcd) ask(ctx context.Context, token, path string, body []byte, out any
 			select {
 			case <-ctx.Done():
 				return lost, last
-			case <-time.After(etcdNap << (round - 1)):
+			case <-time.After(e.nap << (round - 1)):
 			}
 		}
 		for i := range e.members {
@@ -613,54 +619,60 @@ func (e *etcd) try(ctx context.Context, m etcdMember, token, path string, body [
 	}
 	defer resp.Body.Close()
 	data, err := io.ReadAll(resp.Body)
-	failed := &etcdError{next: true, sent: true, why: &fault.Error{Kind: fault.Temporary, Hint: etcdWrongServer}}
-	var answer struct {
-		Header  *struct{} // every answer of success has it
-		Result  json.RawMessage
-		Error   json.RawMessage // a text; of keepalive an object
-		Message string
-		Code    int
-	}
-	damaged := json.Unmarshal(data, &answer)
 	switch {
 	case err != nil:
-		failed.why.Message, failed.why.Hint = e.at(m, "the answer was cut short"), "try again"
-		return failed
+		return &etcdError{next: true, sent: true, why: &fault.Error{Kind: fault.Temporary, Message: e.at(m, "the answer was cut short"), Hint: "try again"}}
 	case len(data) >= etcdMaxAnswer:
-		failed.why.Kind, failed.next, failed.why.Message, failed.why.Hint = fault.Failed, false, e.at(m, "the answer is larger than 1 MiB"), "is there a login under this key?"
-		return failed
-	case resp.StatusCode != http.StatusOK || damaged == nil && (answer.Code != 0 || len(answer.Error) > 2):
-		if json.Unmarshal(answer.Error, &answer.Message) != nil {
-			var inner struct {
-				Message string
-				Code    int `json:"grpc_code"`
-			}
-			if json.Unmarshal(answer.Error, &inner) == nil {
-				answer.Message, answer.Code = inner.Message, cmp.Or(answer.Code, inner.Code)
-			}
-		}
-		return e.refused(m, resp.StatusCode, answer.Code, answer.Message)
+		return &etcdError{why: &fault.Error{Kind: fault.Failed, Message: e.at(m, "the answer is larger than 1 MiB"), Hint: "something else than a login is under the prefix"}}
 	}
-	if answer.Result != nil {
+	return e.decode(m, resp.StatusCode, data, out)
+}
+
+// etcdAnswer is what answers have in common.
+type etcdAnswer struct {
+	Header  *struct{}       // every answer of success has it
+	Result  json.RawMessage // the answer itself, of keepalive
+	Error   any             // a text; of keepalive an object
+	Code    int             // of gRPC
+	Message string
+}
+
+// decode fills out from an answer of success.
+func (e *etcd) decode(m etcdMember, status int, data []byte, out any) *etcdError {
+	var answer etcdAnswer
+	damaged := json.Unmarshal(data, &answer)
+	code, said := answer.Code, answer.Message
+	switch text := answer.Error.(type) {
+	case string:
+		said = cmp.Or(said, text)
+	case map[string]any:
+		number, _ := text["grpc_code"].(float64)
+		code = cmp.Or(code, int(number))
+		inner, _ := text["message"].(string)
+		said = cmp.Or(said, inner)
+	}
+	if damaged == nil && answer.Result != nil {
 		data = answer.Result
-		answer.Header = nil
 		damaged = json.Unmarshal(data, &answer)
 	}
+	wrong := ""
 	switch {
+	case status != http.StatusOK || code != 0 || said != "":
+		return e.refused(m, status, code, said)
 	case len(bytes.TrimSpace(data)) == 0:
-		failed.why.Message = e.at(m, "an empty answer")
+		wrong = "an empty answer"
 	case bytes.HasPrefix(bytes.TrimSpace(data), []byte("<")):
-		failed.why.Message = e.at(m, "an HTML page as the answer")
+		wrong = "an HTML page as the answer"
 	case damaged != nil:
-		failed.why.Message = e.at(m, "the answer is damaged, or not JSON")
+		wrong = "the answer is damaged, or not JSON"
 	case answer.Header == nil:
-		failed.why.Message = e.at(m, "the answer is not etcd's")
+		wrong = "the answer is not etcd's"
 	case out != nil && json.Unmarshal(data, out) != nil:
-		failed.why.Message = e.at(m, "the answer is not as etcd documents it")
+		wrong = "the answer is not as etcd documents it"
 	default:
 		return nil
 	}
-	return failed
+	return &etcdError{next: true, sent: true, why: &fault.Error{Kind: fault.Temporary, Message: e.at(m, wrong), Hint: etcdWrongServer}}
 }
 
 func (e *etcd) at(m etcdMember, what string) string { return "etcd at " + m.host + ": " + what }
@@ -694,9 +706,11 @@ func (e *etcd) noAnswer(m etcdMember, err error) *etcdError {
 func (e *etcd) refused(m etcdMember, status, code int, said string) *etcdError {
 	const (
 		invalidArgument   = 3
+		deadlineExceeded  = 4
 		permissionDenied  = 7
 		resourceExhausted = 8
 		unimplemented     = 12
+		unavailable       = 14
 		dataLoss          = 15
 		unauthenticated   = 16
 	)
@@ -742,7 +756,7 @@ func (e *etcd) refused(m etcdMember, status, code int, said string) *etcdError {
 		f.why.Kind, f.why.Hint = fault.Temporary, "the lease has ended early; try again"
 	case about("learner"):
 		f.why.Kind, f.next = fault.Temporary, true
-	case status >= 500 || code == resourceExhausted:
+	case status >= 500 || slices.Contains([]int{deadlineExceeded, resourceExhausted, unavailable}, code):
 		f.why.Kind, f.next, f.sent = fault.Temporary, true, true
 		f.why.Hint = "see etcdctl endpoint status"
 	case code == invalidArgument:

@@ -152,6 +152,12 @@ func seenIn(ctx context.Context) *callInfo {
 	return new(callInfo)
 }
 
+type onceKey struct{}
+
+// Once returns a context in which the client sends each request once, because the caller
+// knows another server to try.
+func Once(ctx context.Context) context.Context { return context.WithValue(ctx, onceKey{}, true) }
+
 // call is one request with its retries.
 type call struct {
 	*retrying
@@ -194,7 +200,7 @@ func (c *call) check(ctx context.Context, resp *http.Response, err error) (bool,
 	if end, ok := ctx.Deadline(); ok && time.Until(end) < c.wait {
 		again = false
 	}
-	again = again && c.seen.retryAfter <= longestWait && c.try < maxTries-1
+	again = again && c.seen.retryAfter <= longestWait && c.try < maxTries-1 && ctx.Value(onceKey{}) == nil
 	c.report(resp, err, again)
 	return again, nil
 }

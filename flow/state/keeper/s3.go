@@ -215,10 +215,8 @@ func isPage(body []byte) bool { return bytes.HasPrefix(bytes.TrimSpace(body), []
 // ok reports whether the answer is a good one.
 func (a *s3Answer) ok() bool { return a.status >= 200 && a.status < 300 }
 
-// gone reports whether there is no such object.
-func (a *s3Answer) gone() bool {
-	return a.status == http.StatusNotFound && (a.code == "" || a.code == "NoSuchKey")
-}
+// gone reports whether there is no such object. 404 alone may be any web server's.
+func (a *s3Answer) gone() bool { return a.status == http.StatusNotFound && a.code == "NoSuchKey" }
 
 // refused is the error for an answer that nobody asked for.
 func (s *s3Store) refused(a *s3Answer) error {
@@ -226,13 +224,13 @@ func (s *s3Store) refused(a *s3Answer) error {
 	if a.code != "" {
 		what += " (" + a.code + ")"
 	}
-	page := !a.ok() && a.code == "" && isPage(a.body)
+	page := a.code == "" && isPage(a.body)
 	switch a.code {
 	case "NoSuchBucket":
 		return s.failed(fault.Failed, "there is no such bucket at "+s.base.Host, "create the bucket, or correct bucket, region and endpoint")
 	case "InvalidBucketName":
 		return s.failed(fault.Invalid, "no bucket can have this name", "correct bucket")
-	case "InvalidAccessKeyId":
+	case "InvalidAccessKeyId", "XAdminUserNotFound": // the latter is versitygw's word
 		return s.failed(fault.Failed, "it does not know the access key from "+s.from[0], "check the key, and that endpoint is the store that the key is for")
 	case "SignatureDoesNotMatch":
 		return s.failed(fault.Failed, "the secret key from "+s.from[1]+" does not fit the access key from "+s.from[0], "copy both keys again")
@@ -255,12 +253,16 @@ func (s *s3Store) refused(a *s3Answer) error {
 		return s.failed(fault.Failed, what+": it is not in the region "+s.region+", or not at "+s.base.Host, "correct region and endpoint")
 	case wrongRegion:
 		return s.failed(fault.Failed, what+", which leads to another address", "write the final address as endpoint")
+	case page && a.status < 500:
+		kind := fault.Failed
+		if a.ok() { // a proxy may want a person to log in first
+			kind = fault.Temporary
+		}
+		return s.failed(kind, what+" with a page, which no S3 store does", "check endpoint; a proxy or a login page may have answered")
 	case a.status == http.StatusUnauthorized || a.status == http.StatusForbidden:
 		return s.failed(fault.Failed, what+"; the access key was from "+s.from[0], "allow that key s3:GetObject, s3:PutObject and s3:DeleteObject for "+s.Prefix+"* and s3:ListBucket for the bucket: without the last one, S3 answers so for an object that does not exist")
 	case slices.Contains([]int{408, 409, 429, 500, 502, 503, 504}, a.status):
 		return s.failed(fault.Temporary, what, "try again later")
-	case a.ok() || page:
-		return s.failed(fault.Temporary, what+" with a page, which no S3 store does", "check endpoint; a proxy or a login page may have answered")
 	}
 	return s.failed(fault.Failed, what, "check endpoint, bucket and path_style: is an S3 store there?")
 }
@@ -320,7 +322,7 @@ func (s *s3Store) put(ctx context.Context, name string, body []byte, match strin
 			}
 			continue
 		}
-		if err == nil && a.ok() && a.header.Get("Etag") != "" {
+		if err == nil && a.ok() && a.header.Get("Etag") != "" && !isPage(a.body) {
 			return object{body: body, etag: a.header.Get("Etag")}, true, nil
 		}
 		lost := err == nil && (a.status == http.StatusPreconditionFailed || a.gone() && match != absent)

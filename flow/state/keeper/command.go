@@ -5,7 +5,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"os/exec"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -57,7 +59,12 @@ func (s *commandStore) run(ctx context.Context, env []string, data []byte, words
 	cmd := exec.CommandContext(limited, s.Command[0], append(slices.Clone(s.Command[1:]), words...)...)
 	cmd.Dir = s.Dir
 	cmd.Env = append(cmd.Environ(), env...)
-	cmd.Stdin = bytes.NewReader(data)
+	stdin, err := filled(data)
+	if err != nil {
+		return nil, 0, err
+	}
+	defer stdin.Close()
+	cmd.Stdin = stdin
 	cmd.WaitDelay = time.Second // a process that the program started may hold the pipe open
 	var printed capped
 	var said fault.Tail
@@ -83,6 +90,27 @@ func (s *commandStore) run(ctx context.Context, env []string, data []byte, words
 		return nil, 0, &fault.Error{Kind: fault.Failed, Message: s.String() + " cannot be run", Err: fault.Cause(err), Hint: "the first item of command is the program, the others are its arguments; tokenform uses no shell"}
 	}
 	return printed.Bytes(), 0, nil
+}
+
+// filled returns a pipe with data in it. If this process is killed, the program still
+// gets all of data: it must not store a part. A pipe takes 64 KiB on Linux and macOS, and
+// a login is some KiB. On Windows a pipe may take less, and then filled writes while the
+// program reads.
+func filled(data []byte) (*os.File, error) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	fill := func() {
+		_, _ = w.Write(data) // a program that does not read all of it says so by its exit code
+		w.Close()
+	}
+	if len(data) <= 16<<10 && runtime.GOOS != "windows" {
+		fill()
+	} else {
+		go fill()
+	}
+	return r, nil
 }
 
 // capped keeps what a program prints, up to 1 MiB.

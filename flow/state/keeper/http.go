@@ -170,19 +170,16 @@ func (s *httpStore) under(ctx context.Context, key, revision string, lease *Leas
 	return limited, cancel, nil
 }
 
-// Delete implements [Keeper]. Some servers keep a locked login: GitLab deletes one if the
-// request has the lock's ID, which is not a part of the protocol; others refuse, or say
-// that they have deleted.
+// Delete implements [Keeper]. OpenTofu never deletes a locked state, so servers differ:
+// GitLab deletes one if the request has the lock's ID; others refuse, or say that they have
+// deleted. For these, Delete gives the lock back first.
 func (s *httpStore) Delete(ctx context.Context, key, revision string, lease *Lease) error {
 	limited, cancel, err := s.under(ctx, key, revision, lease)
 	if err != nil {
 		return err
 	}
 	defer cancel()
-	remove := func() (*httpAnswer, error) {
-		return s.send(limited, http.MethodDelete, withID(s.place(s.Address, key), lease.ID), nil)
-	}
-	a, err := remove()
+	a, err := s.send(limited, http.MethodDelete, withID(s.place(s.Address, key), lease.ID), nil)
 	if err != nil {
 		return err
 	}
@@ -193,7 +190,7 @@ func (s *httpStore) Delete(ctx context.Context, key, revision string, lease *Lea
 		case !free:
 			return ErrLost
 		}
-		if a, err = remove(); err != nil {
+		if a, err = s.send(limited, http.MethodDelete, s.place(s.Address, key), nil); err != nil {
 			return err
 		}
 	}
@@ -236,9 +233,10 @@ func (s *httpStore) Lock(ctx context.Context, key string, owner Owner) (*Lease, 
 	for try := range 4 {
 		now := s.now().Round(0) // without the monotonic clock, which stands still while the machine sleeps
 		until := now.Add(time.Duration(s.ahead.Load()) + owner.TTL + time.Second).UTC().Truncate(time.Second)
+		id := newLockID(until)
 		info := lockInfo{
-			ID: newLockID(until), Operation: "tokenform " + owner.Command, Who: owner.Who, Created: now.UTC(),
-			Version: "tokenform", Path: s.place(s.Address, key), Info: "ends by itself at " + until.Format(time.RFC3339),
+			ID: id, Operation: "tokenform " + owner.Command, Who: owner.Who, Version: "tokenform", Created: now.UTC(), Path: s.place(s.Address, key),
+			Info: "lock " + id + " ends by itself at " + until.Format(time.RFC3339),
 		}
 		a, err := s.send(ctx, s.LockMethod, s.place(s.LockAddress, key), info.json())
 		if err != nil {

@@ -77,6 +77,8 @@ func TestImports(t *testing.T) {
 		"config/fault":        {},
 		"config/help":         {},
 		"config/paths":        {},
+
+		"flow/state/keeper/keepertest": {}, // and only tests may import keepertest
 	}
 	for _, s := range sources(t) {
 		room := path.Dir(s.path)

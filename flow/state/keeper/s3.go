@@ -422,11 +422,15 @@ func (s *s3Store) Delete(ctx context.Context, key, revision string, lease *Lease
 	return s.remove(ctx, name, revision)
 }
 
-// mostPages bounds a list. A page has a thousand names.
-const mostPages = 1000
+// A list has at most so many pages, each of so many objects: a page must fit into a body
+// even if the names are long.
+const (
+	mostPages = 1000
+	pageSize  = "500"
+)
 
 func (s *s3Store) Names(ctx context.Context) ([]string, error) {
-	query := url.Values{"list-type": {"2"}, "prefix": {s.Prefix}, "delimiter": {"/"}}
+	query := url.Values{"list-type": {"2"}, "prefix": {s.Prefix}, "delimiter": {"/"}, "max-keys": {pageSize}}
 	var names []string
 	for range mostPages {
 		a, err := s.send(ctx, s3Request{method: http.MethodGet, query: query})
@@ -435,8 +439,11 @@ func (s *s3Store) Names(ctx context.Context) ([]string, error) {
 		}
 		page := string(a.body)
 		truncated, _, ok := element(page, "IsTruncated")
-		if a.status != http.StatusOK || !ok || !strings.HasSuffix(strings.TrimSpace(page), "</ListBucketResult>") {
+		switch {
+		case a.status != http.StatusOK || !strings.Contains(page, "<ListBucketResult"):
 			return nil, s.refused(a)
+		case !ok || !strings.HasSuffix(strings.TrimSpace(page), "</ListBucketResult>"):
+			return nil, s.failed(fault.Temporary, "its list of logins is cut off", "try again later")
 		}
 		next, _, _ := element(page, "NextContinuationToken")
 		for {

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -61,8 +62,9 @@ func openS3(ctx context.Context, s config.Store, o Options) (Keeper, error) {
 		return nil, k.failed(fault.Invalid, "its endpoint is not an address", "write for example endpoint: https://minio.example.com")
 	}
 	k.base = url.URL{Scheme: base.Scheme, Host: base.Host, Path: strings.TrimRight(base.Path, "/")}
-	// The certificate of *.HOST does not fit a bucket with a dot, and an IP has no subdomains.
-	if s.PathStyle || strings.Contains(s.Bucket, ".") && base.Scheme == "https" || net.ParseIP(base.Hostname()) != nil {
+	// The certificate of *.HOST does not fit a bucket with a dot, and neither an IP nor
+	// localhost has subdomains.
+	if s.PathStyle || strings.Contains(s.Bucket, ".") && base.Scheme == "https" || net.ParseIP(base.Hostname()) != nil || base.Hostname() == "localhost" {
 		k.base.Path += "/" + s.Bucket
 	} else {
 		k.base.Host = s.Bucket + "." + base.Host
@@ -179,6 +181,9 @@ func (s *s3Store) sendOnce(ctx context.Context, r s3Request) (a *s3Answer, at ti
 	s.sign(req, sum, at)
 	req.Header.Set("Accept-Encoding", "identity") // unsigned: proxies change it. An ETag is of the bytes as they are stored.
 	resp, err := s.client.Do(req)
+	if dns, ok := errors.AsType[*net.DNSError](err); ok && dns.IsNotFound && strings.HasPrefix(s.base.Host, s.Bucket+".") {
+		return nil, at, s.failed(fault.Temporary, "there is no host "+s.base.Hostname(), "check bucket, region and endpoint, and the network connection; if the store has no host for each bucket, write path_style: true")
+	}
 	if err != nil {
 		return nil, at, unanswered(ctx, s.String(), err)
 	}
@@ -190,7 +195,7 @@ func (s *s3Store) sendOnce(ctx context.Context, r s3Request) (a *s3Answer, at ti
 	a = &s3Answer{request: r, status: resp.StatusCode, header: resp.Header, body: body, tooLarge: max(resp.ContentLength, int64(len(body))) >= 1<<20}
 	if a.status >= 300 {
 		a.code, _, _ = element(string(body), "Code")
-		if strings.ContainsFunc(a.code, func(r rune) bool { return r < 'A' || r > 'z' }) || len(a.code) > 40 {
+		if !isWord(a.code) {
 			a.code = ""
 		}
 	}
@@ -247,7 +252,7 @@ func (s *s3Store) refused(a *s3Answer) error {
 	}
 	wrongRegion := a.status >= 300 && a.status < 400 || a.code == "AuthorizationHeaderMalformed" || a.code == "IllegalLocationConstraintException"
 	switch {
-	case wrongRegion && isRegion(region) && region != s.region:
+	case wrongRegion && isWord(region) && region != s.region:
 		return s.failed(fault.Failed, "it is not in the region "+s.region, "write region: "+region)
 	case wrongRegion && a.code != "":
 		return s.failed(fault.Failed, what+": it is not in the region "+s.region+", or not at "+s.base.Host, "correct region and endpoint")
@@ -271,10 +276,11 @@ func (s *s3Store) noConditions(what string) error {
 	return s.failed(fault.Failed, what+": it cannot write under a condition (If-Match, If-None-Match), so machines would overwrite each other's logins", "use a store that can: AWS, MinIO, Ceph, R2 or versitygw of today; or another type of store")
 }
 
-// isRegion reports whether s, which is the server's, is fit for a message.
-func isRegion(s string) bool {
-	return s != "" && len(s) < 32 && !strings.ContainsFunc(s, func(r rune) bool {
-		return r != '-' && (r < 'a' || r > 'z') && (r < '0' || r > '9')
+// isWord reports whether s, which is the server's, is fit for a message: the code of an
+// error, or a region.
+func isWord(s string) bool {
+	return s != "" && len(s) <= 40 && !strings.ContainsFunc(s, func(r rune) bool {
+		return r != '-' && (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z')
 	})
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -339,6 +340,7 @@ func TestS3WrongAnswers(t *testing.T) {
 		"429":                  {plain(429, ""), fault.Temporary, "it answered 429", ""},
 		"slow down":            {xml(503, "SlowDown"), fault.Temporary, "it answered 503 to ", ""},
 		"long code":            {xml(400, strings.Repeat("Hush", 100)), fault.Failed, "it answered 400 to ", ""},
+		"code with digits":     {xml(400, "XAmzContentSHA256Mismatch"), fault.Failed, "(XAmzContentSHA256Mismatch)", ""},
 		"odd code":             {xml(400, "Hush\x1b[31m hush"), fault.Failed, "it answered 400 to ", ""},
 		"405":                  {xml(405, "MethodNotAllowed"), fault.Failed, "(MethodNotAllowed)", ""},
 		"501":                  {xml(501, "NotImplemented"), fault.Failed, "it cannot write under a condition", "write"},
@@ -419,6 +421,12 @@ func (see seeing) RoundTrip(r *http.Request) (*http.Response, error) {
 	return nil, errors.New("not sent")
 }
 
+type noHost struct{}
+
+func (noHost) RoundTrip(*http.Request) (*http.Response, error) {
+	return nil, &net.DNSError{Err: "no such host", IsNotFound: true}
+}
+
 // TestS3Addresses checks where requests go, and that a profile that cannot work says so
 // before any request.
 func TestS3Addresses(t *testing.T) {
@@ -438,7 +446,7 @@ func TestS3Addresses(t *testing.T) {
 		{config.Store{Bucket: "tokens", Endpoint: "https://minio.example:9000/"}, nil, "https://tokens.minio.example:9000/p/a.json"},
 		{config.Store{Bucket: "tokens", Endpoint: "https://minio.example/s3", PathStyle: true}, nil, "https://minio.example/s3/tokens/p/a.json"},
 		{config.Store{Bucket: "tokens", Endpoint: "https://192.0.2.1"}, nil, "https://192.0.2.1/tokens/p/a.json"},
-		{config.Store{Bucket: "my.tokens", Endpoint: "http://localhost:9000"}, nil, "http://my.tokens.localhost:9000/p/a.json"},
+		{config.Store{Bucket: "my.tokens", Endpoint: "http://localhost:9000"}, nil, "http://localhost:9000/my.tokens/p/a.json"},
 	} {
 		c.store.Type, c.store.Prefix, c.store.AccessKey, c.store.SecretKey = config.S3Store, "p/", s3Key("a", 1), s3Key("s", 2)
 		o := s3Options(new(atomic.Int64), time.Second, c.env)
@@ -467,11 +475,24 @@ func TestS3Addresses(t *testing.T) {
 		_, err := Open(t.Context(), c.store, s3Options(new(atomic.Int64), time.Second, c.env))
 		checkWords(t, says, err, fault.Invalid, says)
 	}
+	// A store may have no host for each bucket.
+	k, err := Open(t.Context(), config.Store{Type: config.S3Store, Bucket: "tokens", Endpoint: "https://minio.invalid", AccessKey: s3Key("a", 1), SecretKey: s3Key("s", 2)}, Options{
+		HTTP: func(*tls.Config) *http.Client { return &http.Client{Transport: noHost{}} },
+		Now:  time.Now,
+		Env:  func(string) (string, bool) { return "", false },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = k.Read(t.Context(), "a")
+	checkWords(t, "no host", err, fault.Temporary, "there is no host tokens.minio.invalid")
+	checkWords(t, "no host", err, fault.Temporary, "write path_style: true")
+
 	// All three variables are used.
 	var got http.Header
 	o := s3Options(new(atomic.Int64), time.Second, map[string]string{"AWS_ACCESS_KEY_ID": "AKIDENV", "AWS_SECRET_ACCESS_KEY": "s", "AWS_SESSION_TOKEN": "token"})
 	o.HTTP = httpTo(func(r *http.Request) { got = r.Header })
-	k, err := Open(t.Context(), config.Store{Type: config.S3Store, Bucket: "tokens"}, o)
+	k, err = Open(t.Context(), config.Store{Type: config.S3Store, Bucket: "tokens"}, o)
 	if err != nil {
 		t.Fatal(err)
 	}

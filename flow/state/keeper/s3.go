@@ -102,12 +102,16 @@ func (s *s3Store) credentials(ctx context.Context, env func(string) string) erro
 		}
 	}
 	switch {
-	case missing != nil && s.AccessKey == nil:
-		return s.failed(fault.Invalid, "there are no keys for it: without "+strings.Join(missing, " and "), "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or write access_key and secret_key into the profile")
-	case missing != nil:
+	case missing == nil:
+		return nil
+	case s.AccessKey != nil:
 		return s.failed(fault.Invalid, "the key from "+missing[0]+" is empty", "write the key there")
 	}
-	return nil
+	are := " is"
+	if len(missing) > 1 {
+		are = " are"
+	}
+	return s.failed(fault.Invalid, strings.Join(missing, " and ")+are+" not set", "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or write access_key and secret_key into the profile")
 }
 
 func (s *s3Store) failed(kind fault.Kind, why, hint string) error {

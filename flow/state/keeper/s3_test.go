@@ -465,11 +465,11 @@ func TestS3Addresses(t *testing.T) {
 		store config.Store
 		env   map[string]string
 	}{
-		"without AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY": {config.Store{}, nil},
-		"without AWS_SECRET_ACCESS_KEY":                       {config.Store{}, map[string]string{"AWS_ACCESS_KEY_ID": "a"}},
-		"the key from dev.yaml:2:5 is empty":                  {config.Store{AccessKey: s3Key("a", 1), SecretKey: s3Key("", 2)}, nil},
-		"the key from dev.yaml:1:5 has a blank":               {config.Store{AccessKey: s3Key("hush hush", 1), SecretKey: s3Key("s", 2)}, nil},
-		"its endpoint is not an address":                      {config.Store{Endpoint: "hush", AccessKey: s3Key("a", 1), SecretKey: s3Key("s", 2)}, nil},
+		"AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not set": {config.Store{}, nil},
+		"AWS_SECRET_ACCESS_KEY is not set":                        {config.Store{}, map[string]string{"AWS_ACCESS_KEY_ID": "a"}},
+		"the key from dev.yaml:2:5 is empty":                      {config.Store{AccessKey: s3Key("a", 1), SecretKey: s3Key("", 2)}, nil},
+		"the key from dev.yaml:1:5 has a blank":                   {config.Store{AccessKey: s3Key("hush hush", 1), SecretKey: s3Key("s", 2)}, nil},
+		"its endpoint is not an address":                          {config.Store{Endpoint: "hush", AccessKey: s3Key("a", 1), SecretKey: s3Key("s", 2)}, nil},
 	} {
 		c.store.Type, c.store.Bucket = config.S3Store, "tokens"
 		_, err := Open(t.Context(), c.store, s3Options(new(atomic.Int64), time.Second, c.env))
@@ -499,5 +499,28 @@ func TestS3Addresses(t *testing.T) {
 	_, _ = k.Read(t.Context(), "a")
 	if auth := got.Get("Authorization"); !strings.Contains(auth, "Credential=AKIDENV/") || !strings.Contains(auth, "SignedHeaders=host;x-amz-content-sha256;x-amz-date;x-amz-security-token,") || got.Get("X-Amz-Security-Token") != "token" {
 		t.Errorf("headers: %v", got)
+	}
+}
+
+// TestS3LockOver checks when a lock has ended. The server's two times are cut to seconds, so
+// a lock that seems a second over its time may hold for a moment more.
+func TestS3LockOver(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		ttl  int64
+		age  time.Duration
+		over bool
+	}{
+		{120, 119 * time.Second, false},
+		{120, 120 * time.Second, false},
+		{120, 121 * time.Second, true},
+		{120, 24 * time.Hour, true},
+		{120, -1, false}, // the server has not said when
+		{0, 24 * time.Hour, false},
+		{-5, 24 * time.Hour, false},
+	} {
+		if got := (s3Lock{TTL: c.ttl}).over(object{age: c.age}); got != c.over {
+			t.Errorf("a lock for %ds after %s: over is %t", c.ttl, c.age, got)
+		}
 	}
 }

@@ -87,13 +87,15 @@ type Lease struct {
 	Release func(context.Context) error
 }
 
-// Left returns how long the lease still holds. Zero means that the lease has ended.
+// Left returns how long the lease still holds. Zero means that the lease has ended. Of the
+// two clocks of a machine the one that says less counts: one stands still while the machine
+// sleeps, the other may be set back.
 func (l *Lease) Left(now time.Time) time.Duration {
 	select {
 	case <-l.Lost: // a nil channel is never ready
 		return 0
 	default:
-		return max(l.Until.Sub(now), 0)
+		return max(min(l.Until.Sub(now), l.Until.Round(0).Sub(now.Round(0))), 0)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -61,8 +62,9 @@ func openS3(ctx context.Context, s config.Store, o Options) (Keeper, error) {
 		return nil, k.failed(fault.Invalid, "its endpoint is not an address", "write for example endpoint: https://minio.example.com")
 	}
 	k.base = url.URL{Scheme: base.Scheme, Host: base.Host, Path: strings.TrimRight(base.Path, "/")}
-	// The certificate of *.HOST does not fit a bucket with a dot, and an IP has no subdomains.
-	if s.PathStyle || strings.Contains(s.Bucket, ".") && base.Scheme == "https" || net.ParseIP(base.Hostname()) != nil {
+	// The certificate of *.HOST does not fit a bucket with a dot, and neither an IP nor
+	// localhost has subdomains.
+	if s.PathStyle || strings.Contains(s.Bucket, ".") && base.Scheme == "https" || net.ParseIP(base.Hostname()) != nil || base.Hostname() == "localhost" {
 		k.base.Path += "/" + s.Bucket
 	} else {
 		k.base.Host = s.Bucket + "." + base.Host
@@ -100,12 +102,16 @@ func (s *s3Store) credentials(ctx context.Context, env func(string) string) erro
 		}
 	}
 	switch {
-	case missing != nil && s.AccessKey == nil:
-		return s.failed(fault.Invalid, "there are no keys for it: without "+strings.Join(missing, " and "), "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or write access_key and secret_key into the profile")
-	case missing != nil:
+	case missing == nil:
+		return nil
+	case s.AccessKey != nil:
 		return s.failed(fault.Invalid, "the key from "+missing[0]+" is empty", "write the key there")
 	}
-	return nil
+	are := " is"
+	if len(missing) > 1 {
+		are = " are"
+	}
+	return s.failed(fault.Invalid, strings.Join(missing, " and ")+are+" not set", "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or write access_key and secret_key into the profile")
 }
 
 func (s *s3Store) failed(kind fault.Kind, why, hint string) error {
@@ -179,6 +185,9 @@ func (s *s3Store) sendOnce(ctx context.Context, r s3Request) (a *s3Answer, at ti
 	s.sign(req, sum, at)
 	req.Header.Set("Accept-Encoding", "identity") // unsigned: proxies change it. An ETag is of the bytes as they are stored.
 	resp, err := s.client.Do(req)
+	if dns, ok := errors.AsType[*net.DNSError](err); ok && dns.IsNotFound && strings.HasPrefix(s.base.Host, s.Bucket+".") {
+		return nil, at, s.failed(fault.Temporary, "there is no host "+s.base.Hostname(), "check bucket, region and endpoint, and the network connection; if the store has no host for each bucket, write path_style: true")
+	}
 	if err != nil {
 		return nil, at, unanswered(ctx, s.String(), err)
 	}
@@ -190,7 +199,7 @@ func (s *s3Store) sendOnce(ctx context.Context, r s3Request) (a *s3Answer, at ti
 	a = &s3Answer{request: r, status: resp.StatusCode, header: resp.Header, body: body, tooLarge: max(resp.ContentLength, int64(len(body))) >= 1<<20}
 	if a.status >= 300 {
 		a.code, _, _ = element(string(body), "Code")
-		if strings.ContainsFunc(a.code, func(r rune) bool { return r < 'A' || r > 'z' }) || len(a.code) > 40 {
+		if !isWord(a.code) {
 			a.code = ""
 		}
 	}
@@ -247,7 +256,7 @@ func (s *s3Store) refused(a *s3Answer) error {
 	}
 	wrongRegion := a.status >= 300 && a.status < 400 || a.code == "AuthorizationHeaderMalformed" || a.code == "IllegalLocationConstraintException"
 	switch {
-	case wrongRegion && isRegion(region) && region != s.region:
+	case wrongRegion && isWord(region) && region != s.region:
 		return s.failed(fault.Failed, "it is not in the region "+s.region, "write region: "+region)
 	case wrongRegion && a.code != "":
 		return s.failed(fault.Failed, what+": it is not in the region "+s.region+", or not at "+s.base.Host, "correct region and endpoint")
@@ -271,10 +280,11 @@ func (s *s3Store) noConditions(what string) error {
 	return s.failed(fault.Failed, what+": it cannot write under a condition (If-Match, If-None-Match), so machines would overwrite each other's logins", "use a store that can: AWS, MinIO, Ceph, R2 or versitygw of today; or another type of store")
 }
 
-// isRegion reports whether s, which is the server's, is fit for a message.
-func isRegion(s string) bool {
-	return s != "" && len(s) < 32 && !strings.ContainsFunc(s, func(r rune) bool {
-		return r != '-' && (r < 'a' || r > 'z') && (r < '0' || r > '9')
+// isWord reports whether s, which is the server's, is fit for a message: the code of an
+// error, or a region.
+func isWord(s string) bool {
+	return s != "" && len(s) <= 40 && !strings.ContainsFunc(s, func(r rune) bool {
+		return r != '-' && (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z')
 	})
 }
 
@@ -422,11 +432,15 @@ func (s *s3Store) Delete(ctx context.Context, key, revision string, lease *Lease
 	return s.remove(ctx, name, revision)
 }
 
-// mostPages bounds a list. A page has a thousand names.
-const mostPages = 1000
+// A list has at most so many pages, each of so many objects: a page must fit into a body
+// even if the names are long.
+const (
+	mostPages = 1000
+	pageSize  = "500"
+)
 
 func (s *s3Store) Names(ctx context.Context) ([]string, error) {
-	query := url.Values{"list-type": {"2"}, "prefix": {s.Prefix}, "delimiter": {"/"}}
+	query := url.Values{"list-type": {"2"}, "prefix": {s.Prefix}, "delimiter": {"/"}, "max-keys": {pageSize}}
 	var names []string
 	for range mostPages {
 		a, err := s.send(ctx, s3Request{method: http.MethodGet, query: query})
@@ -435,8 +449,11 @@ func (s *s3Store) Names(ctx context.Context) ([]string, error) {
 		}
 		page := string(a.body)
 		truncated, _, ok := element(page, "IsTruncated")
-		if a.status != http.StatusOK || !ok || !strings.HasSuffix(strings.TrimSpace(page), "</ListBucketResult>") {
+		switch {
+		case a.status != http.StatusOK || !strings.Contains(page, "<ListBucketResult"):
 			return nil, s.refused(a)
+		case !ok || !strings.HasSuffix(strings.TrimSpace(page), "</ListBucketResult>"):
+			return nil, s.failed(fault.Temporary, "its list of logins is cut off", "try again later")
 		}
 		next, _, _ := element(page, "NextContinuationToken")
 		for {

@@ -1,20 +1,17 @@
 package keeper
 
 import (
-	"bytes"
-	"context"
+	"crypto/md5"
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
-	"os"
-	"os/exec"
-	"slices"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
@@ -49,51 +46,6 @@ type counting struct {
 func (c counting) RoundTrip(r *http.Request) (*http.Response, error) {
 	c.n.Add(1)
 	return c.RoundTripper.RoundTrip(r)
-}
-
-// versity starts an S3 store with one bucket, tokens, in a directory.
-func versity(t *testing.T) (endpoint string, process *os.Process) {
-	t.Helper()
-	program, err := exec.LookPath("versitygw")
-	if err != nil {
-		if os.Getenv("TOKENFORM_TEST_STORES") == "require" {
-			t.Fatal("versitygw is not installed; .ci/run installs it")
-		}
-		t.Skip("versitygw is not installed; .ci/run installs it")
-	}
-	dir := t.TempDir()
-	if err := os.Mkdir(dir+"/tokens", 0o755); err != nil {
-		t.Fatal(err)
-	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := l.Addr().String()
-	l.Close()
-	cmd := exec.Command(program, "--quiet", "--keep-alive", "--port", address, "posix", dir)
-	cmd.Env = append(os.Environ(), "ROOT_ACCESS_KEY="+s3Access, "ROOT_SECRET_KEY="+s3Secret)
-	var said bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &said, &said
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-		if t.Failed() {
-			t.Logf("versitygw:\n%s", said.String())
-		}
-	})
-	for range 200 {
-		if c, err := net.Dial("tcp", address); err == nil {
-			c.Close()
-			return "http://" + address, cmd.Process
-		}
-		time.Sleep(50 * time.Millisecond)
-	}
-	t.Fatal("versitygw does not listen")
-	return "", nil
 }
 
 // s3At opens the store at endpoint, as one machine does.
@@ -135,329 +87,6 @@ func release(t *testing.T, lease *Lease) {
 	}
 }
 
-// TestS3 checks the whole life of logins and locks against a real store.
-func TestS3(t *testing.T) {
-	t.Parallel()
-	endpoint, process := versity(t)
-	ctx := t.Context()
-
-	t.Run("life", func(t *testing.T) {
-		k, n := s3At(t, endpoint, nil)
-		cost := func(what string, want int64) {
-			t.Helper()
-			if got := n.Swap(0); got != want {
-				t.Errorf("%s took %d requests, want %d", what, got, want)
-			}
-		}
-		const key = "dev@127.0.0.1:8080+é a" // what is odd in a name is percent-encoded
-		item, err := k.Read(ctx, key)
-		if err != nil || item.Revision != "" {
-			t.Fatalf("a new login: %+v %v", item, err)
-		}
-		cost("Read", 1)
-		lease := s3Lease(t, k, key, "a@one", time.Minute)
-		cost("the first Lock", 2)
-		one, err := k.Write(ctx, key, []byte(`{"serial":1}`), "", lease)
-		if err != nil || one == "" {
-			t.Fatalf("first write: %q %v", one, err)
-		}
-		cost("Write", 1)
-		if _, err := k.Write(ctx, key, []byte(`{"serial":7}`), "", lease); err != ErrChanged {
-			t.Errorf("a second first write: %v", err)
-		}
-		n.Store(0)
-		two, err := k.Write(ctx, key, []byte(`{"serial":2}`), one, lease)
-		if err != nil || two == one {
-			t.Fatalf("second write: %q %v", two, err)
-		}
-		cost("Write", 1)
-		if again, err := k.Write(ctx, key, []byte(`{"serial":2}`), one, lease); err != nil || again != two {
-			t.Errorf("the same write, whose answer was lost: %q %v", again, err)
-		}
-		if _, err := k.Write(ctx, key, []byte(`{"serial":3}`), one, lease); err != ErrChanged {
-			t.Errorf("write over a newer one: %v", err)
-		}
-		item, err = k.Read(ctx, key)
-		if err != nil || string(item.Data) != `{"serial":2}` || item.Revision != two {
-			t.Errorf("read: %+v %v", item, err)
-		}
-		if names, err := k.Names(ctx); err != nil || !slices.Contains(names, key) {
-			t.Errorf("names: %q %v", names, err)
-		}
-		if err := k.Delete(ctx, key, one, lease); err != ErrChanged {
-			t.Errorf("delete of a newer one: %v", err)
-		}
-		n.Store(0)
-		if err := k.Delete(ctx, key, two, lease); err != nil {
-			t.Fatal(err)
-		}
-		cost("Delete", 2)
-		if _, err := k.Write(ctx, key, []byte(`{"serial":3}`), two, lease); err != ErrChanged {
-			t.Errorf("write over a deleted one: %v", err)
-		}
-		if item, err := k.Read(ctx, key); err != nil || item.Revision != "" {
-			t.Errorf("read of a deleted one: %+v %v", item, err)
-		}
-		n.Store(0)
-		release(t, lease)
-		cost("Release", 1)
-		second := s3Lease(t, k, key, "a@one", time.Minute)
-		cost("a later Lock", 1)
-		release(t, lease) // sent again: it must not take the second lock away
-		if _, err := k.Lock(ctx, key, s3Owner("b@two", time.Minute)); err == nil {
-			t.Error("releasing twice took somebody else's lock away")
-		}
-		release(t, second)
-		if _, err := k.Write(ctx, key, []byte(`{"serial":1}`), "", &Lease{Until: time.Now()}); err != ErrLost {
-			t.Errorf("write without a lease: %v", err)
-		}
-	})
-
-	t.Run("lock", func(t *testing.T) {
-		one, _ := s3At(t, endpoint, nil)
-		two, n := s3At(t, endpoint, nil)
-		first := s3Lease(t, one, "dev", "a@one", 2*time.Second)
-		_, err := two.Lock(ctx, "dev", s3Owner("b@two", time.Minute))
-		held, ok := errors.AsType[*HeldError](err)
-		if !ok || held.ID != first.ID || held.By != "tokenform apply by a@one" || time.Since(held.Since).Abs() > 3*time.Second || held.Until.Sub(held.Since) != 2*time.Second {
-			t.Fatalf("held: %#v", err)
-		}
-		if got := n.Swap(0); got != 2 {
-			t.Errorf("a Lock that is held took %d requests, want 2", got)
-		}
-		began := time.Now()
-		var second *Lease
-		for second == nil {
-			second, err = two.Lock(ctx, "dev", s3Owner("b@two", time.Minute))
-			if time.Since(began) > 10*time.Second {
-				t.Fatalf("the lock did not end: %v", err)
-			}
-			time.Sleep(100 * time.Millisecond)
-		}
-		if first.Left(time.Now()) > 0 {
-			t.Error("the lock was taken over while it held")
-		}
-		if b := second.Broken; b == nil || b.ID != first.ID || b.By != "tokenform apply by a@one" {
-			t.Errorf("broken: %+v", second.Broken)
-		}
-		release(t, first) // does nothing: the lock is another machine's
-		if _, err := one.Lock(ctx, "dev", s3Owner("a@one", time.Minute)); err == nil {
-			t.Fatal("the release of a lost lock released another's")
-		}
-		if _, err := one.Write(ctx, "dev", []byte(`{"serial":1}`), "", first); err != ErrLost {
-			t.Errorf("write after the lease: %v", err)
-		}
-		if err := one.Unlock(ctx, "dev", first.ID); err == nil || !strings.Contains(err.Error(), "no lock with this id") {
-			t.Errorf("unlock with an old id: %v", err)
-		}
-		if err := one.Unlock(ctx, "dev", second.ID); err != nil {
-			t.Fatal(err)
-		}
-		third := s3Lease(t, one, "dev", "a@one", time.Minute)
-		if third.Broken != nil {
-			t.Errorf("a free lock was called broken: %+v", third.Broken)
-		}
-		release(t, second) // taken away by hand: the condition of the request must hold the third
-		if _, err := two.Lock(ctx, "dev", s3Owner("b@two", time.Minute)); err == nil {
-			t.Error("the release of an unlocked lock released another's")
-		}
-		release(t, third)
-		if err := one.Unlock(ctx, "dev", third.ID); err == nil {
-			t.Error("a lock that is not there was unlocked")
-		}
-	})
-
-	t.Run("race", func(t *testing.T) {
-		const writers = 20
-		keepers := make([]Keeper, writers)
-		for i := range keepers {
-			keepers[i], _ = s3At(t, endpoint, nil)
-		}
-		for round := range 10 {
-			key := fmt.Sprint("race", round%2) // a new one, then over what is there
-			item, err := keepers[0].Read(ctx, key)
-			if err != nil {
-				t.Fatal(err)
-			}
-			var locks, writes atomic.Int64
-			var wg sync.WaitGroup
-			start := make(chan bool)
-			for i, k := range keepers {
-				wg.Go(func() {
-					<-start
-					lease, err := k.Lock(ctx, key, s3Owner(fmt.Sprint("machine", i), time.Minute))
-					if err == nil && lease.Broken == nil {
-						locks.Add(1)
-					} else if _, held := errors.AsType[*HeldError](err); !held {
-						t.Errorf("lock: %v", err)
-					}
-					// A writer that believes in a lock of its own.
-					_, err = k.Write(ctx, key, fmt.Appendf(nil, `{"serial":%d}`, round*100+i), item.Revision, &Lease{Until: time.Now().Add(time.Minute)})
-					if err == nil {
-						writes.Add(1)
-					} else if err != ErrChanged {
-						t.Errorf("write: %v", err)
-					}
-				})
-			}
-			close(start)
-			wg.Wait()
-			if locks.Load() != 1 || writes.Load() != 1 {
-				t.Errorf("round %d: %d locks and %d writes won, want one of each", round, locks.Load(), writes.Load())
-			}
-			held := &HeldError{}
-			_, err = keepers[0].Lock(ctx, key, s3Owner("end", time.Minute))
-			if !errors.As(err, &held) || keepers[0].Unlock(ctx, key, held.ID) != nil {
-				t.Errorf("the winner's lock: %v", err)
-			}
-		}
-	})
-
-	t.Run("takeover race", func(t *testing.T) {
-		const machines = 20
-		k, _ := s3At(t, endpoint, nil)
-		s3Lease(t, k, "old", "dead@one", time.Second)
-		time.Sleep(3 * time.Second)
-		var won atomic.Int64
-		var wg sync.WaitGroup
-		for i := range machines {
-			k, _ := s3At(t, endpoint, nil)
-			wg.Go(func() {
-				if _, err := k.Lock(ctx, "old", s3Owner(fmt.Sprint(i), time.Minute)); err == nil {
-					won.Add(1)
-				}
-			})
-		}
-		wg.Wait()
-		if won.Load() != 1 {
-			t.Errorf("%d machines took the lock over, want 1", won.Load())
-		}
-	})
-
-	t.Run("names", func(t *testing.T) {
-		k, n := s3At(t, endpoint, func(s *config.Store, _ *Options) { s.Prefix = "many & <odd>/" })
-		lease := &Lease{ID: "all", Until: time.Now().Add(time.Hour)}
-		var want []string
-		var wg sync.WaitGroup
-		limit := make(chan bool, 8)
-		for i := range 1100 {
-			key := fmt.Sprintf("p%04d", i)
-			want = append(want, key)
-			wg.Go(func() {
-				limit <- true
-				defer func() { <-limit }()
-				if _, err := k.Write(ctx, key, []byte(`{"serial":1}`), "", lease); err != nil {
-					t.Error(err)
-				}
-			})
-		}
-		wg.Wait()
-		s3Lease(t, k, "p0000", "a@one", time.Minute) // a lock is no login
-		n.Store(0)
-		names, err := k.Names(ctx)
-		if err != nil || !slices.Equal(names, want) {
-			t.Errorf("%d names, want %d: %v", len(names), len(want), err)
-		}
-		if n.Load() != 2 {
-			t.Errorf("%d requests, want 2", n.Load())
-		}
-		outer, _ := s3At(t, endpoint, func(s *config.Store, _ *Options) { s.Prefix = "" })
-		if names, err := outer.Names(ctx); err != nil || len(names) != 0 {
-			t.Errorf("names without a prefix has logins of prefixes: %d, %v", len(names), err)
-		}
-		none, _ := s3At(t, endpoint, func(s *config.Store, _ *Options) { s.Prefix = "none/" })
-		if names, err := none.Names(ctx); err != nil || len(names) != 0 {
-			t.Errorf("names of nothing: %q, %v", names, err)
-		}
-	})
-
-	t.Run("wrong", func(t *testing.T) {
-		for name, c := range map[string]struct {
-			change func(*config.Store, *Options)
-			kind   fault.Kind
-			says   string
-		}{
-			"bucket": {func(s *config.Store, _ *Options) { s.Bucket = "nowhere" }, fault.Failed, "the s3 bucket nowhere: there is no such bucket at 127.0.0.1"},
-			"secret": {func(s *config.Store, _ *Options) { s.SecretKey = s3Key("hush-hush-wrong", 8) }, fault.Failed, "the secret key from dev.yaml:8:5 does not fit the access key from dev.yaml:7:5"},
-			"key":    {func(s *config.Store, _ *Options) { s.AccessKey = s3Key("AKIDHUSH", 7) }, fault.Failed, "it does not know the access key from dev.yaml:7:5"},
-			"region": {func(s *config.Store, _ *Options) { s.Region = "eu-north-1" }, fault.Failed, "it is not in the region eu-north-1"},
-		} {
-			k, _ := s3At(t, endpoint, c.change)
-			_, readErr := k.Read(ctx, "dev")
-			_, lockErr := k.Lock(ctx, "dev", s3Owner("a@one", time.Minute))
-			_, namesErr := k.Names(ctx)
-			_, writeErr := k.Write(ctx, "dev", []byte(`{"serial":1}`), `"old"`, &Lease{Until: time.Now().Add(time.Minute)})
-			for call, err := range map[string]error{"read": readErr, "lock": lockErr, "names": namesErr, "write": writeErr} {
-				checkWords(t, name+", "+call, err, c.kind, c.says)
-			}
-			t.Logf("%s: %v\n\thint: %s", name, readErr, fault.HintOf(readErr))
-		}
-	})
-
-	for _, off := range []time.Duration{-10 * time.Minute, 10 * time.Minute, 30 * time.Minute, -time.Hour} {
-		t.Run("clock off by "+off.String(), func(t *testing.T) {
-			now := func() time.Time { return time.Now().Add(off) }
-			k, n := s3At(t, endpoint, func(_ *config.Store, o *Options) { o.Now = now })
-			right, _ := s3At(t, endpoint, nil)
-			key := "clock" + off.String()
-			lease := s3Lease(t, k, key, "a@wrong", time.Minute)
-			if left := lease.Left(now()); left < 50*time.Second || left > time.Minute {
-				t.Errorf("the lease holds for %s", left)
-			}
-			n.Store(0)
-			if _, err := k.Write(ctx, key, []byte(`{"serial":1}`), "", lease); err != nil || n.Load() != 1 {
-				t.Errorf("write: %v, %d requests", err, n.Load())
-			}
-			_, err := right.Lock(ctx, key, s3Owner("b@right", time.Minute))
-			if held, ok := errors.AsType[*HeldError](err); !ok || time.Since(held.Since).Abs() > 5*time.Second {
-				t.Errorf("a right machine: %v", err)
-			}
-			release(t, lease)
-			taken := s3Lease(t, right, key, "b@right", time.Minute)
-			if _, err := k.Lock(ctx, key, s3Owner("a@wrong", time.Minute)); err == nil {
-				t.Error("a wrong clock took over a lock that holds")
-			}
-			release(t, taken)
-		})
-	}
-
-	t.Run("stopped", func(t *testing.T) { // the last one: the store stops for all
-		k, _ := s3At(t, endpoint, func(_ *config.Store, o *Options) {
-			*o = s3Options(new(atomic.Int64), 200*time.Millisecond, nil)
-		})
-		lease := s3Lease(t, k, "stopped", "a@one", time.Minute)
-		if err := process.Signal(syscall.SIGSTOP); err != nil {
-			t.Fatal(err)
-		}
-		began := time.Now()
-		_, err := k.Read(ctx, "stopped")
-		checkWords(t, "read", err, fault.Temporary, "does not answer: it took too long")
-		_, err = k.Write(ctx, "stopped", []byte(`{"serial":1}`), "", lease)
-		checkWords(t, "write", err, fault.Temporary, "does not answer: it took too long")
-		short, cancel := context.WithTimeout(ctx, 100*time.Millisecond)
-		_, err = k.Lock(short, "other", s3Owner("a@one", time.Minute))
-		cancel()
-		checkWords(t, "lock", err, fault.Temporary, "does not answer")
-		if took := time.Since(began); took > 5*time.Second {
-			t.Errorf("three calls took %s", took)
-		}
-		stop, cancel := context.WithCancel(ctx)
-		cancel()
-		if _, err := k.Read(stop, "stopped"); fault.KindOf(err) != fault.Interrupted {
-			t.Errorf("interrupted: %v", err)
-		}
-		if err := process.Signal(syscall.SIGCONT); err != nil {
-			t.Fatal(err)
-		}
-		// The write that nobody waited for may have been done meanwhile. Sent again, it
-		// is no change of somebody else.
-		if _, err := k.Write(ctx, "stopped", []byte(`{"serial":1}`), "", lease); err != nil {
-			t.Errorf("write after all: %v", err)
-		}
-		release(t, lease)
-	})
-}
-
 // checkWords checks that an error is one line of a kind, with a hint, and without a secret.
 func checkWords(t *testing.T, what string, err error, kind fault.Kind, says string) {
 	t.Helper()
@@ -476,4 +105,422 @@ func s3Key(text string, line int) *config.Value {
 	v := config.Literal(text)
 	v.Pos = config.Pos{File: "dev.yaml", Line: line, Col: 5}
 	return v
+}
+
+// fakeS3 is a bucket in memory, which does what a real store does only under load or when
+// it is old.
+type fakeS3 struct {
+	mu        sync.Mutex
+	objects   map[string][]byte
+	condition bool                                                  // heeds If-Match and If-None-Match when it is asked to write
+	remove    bool                                                  // heeds If-Match when it is asked to delete
+	before    func(w http.ResponseWriter, r *http.Request) bool     // answers instead if it returns true
+	after     func(w http.ResponseWriter, r *http.Request, n int64) // called when a change is done, before its answer
+	changes   atomic.Int64
+}
+
+func etagOf(b []byte) string { return fmt.Sprintf(`"%x"`, md5.Sum(b)) }
+
+func s3Says(w http.ResponseWriter, status int, code string) {
+	w.WriteHeader(status)
+	fmt.Fprintf(w, `<?xml version="1.0" encoding="UTF-8"?><Error><Code>%s</Code><Message>hush-hush</Message><Resource>/hush</Resource></Error>`, code)
+}
+
+func (f *fakeS3) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body, _ := io.ReadAll(r.Body)
+	if f.before != nil && f.before(w, r) {
+		return
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	old, have := f.objects[r.URL.Path]
+	match, none := r.Header.Get("If-Match"), r.Header.Get("If-None-Match")
+	switch heeds := r.Method == http.MethodPut && f.condition || r.Method == http.MethodDelete && f.remove; {
+	case heeds && match != "" && !have:
+		s3Says(w, 404, "NoSuchKey")
+		return
+	case heeds && (match != "" && match != etagOf(old) || none != "" && have):
+		s3Says(w, 412, "PreconditionFailed")
+		return
+	}
+	switch r.Method {
+	case http.MethodGet:
+		if !have {
+			s3Says(w, 404, "NoSuchKey")
+			return
+		}
+		w.Header().Set("Etag", etagOf(old))
+		w.Header().Set("Last-Modified", time.Now().UTC().Format(http.TimeFormat))
+		_, _ = w.Write(old)
+		return
+	case http.MethodPut:
+		f.objects[r.URL.Path] = body
+		w.Header().Set("Etag", etagOf(body))
+	case http.MethodDelete:
+		delete(f.objects, r.URL.Path)
+		w.WriteHeader(http.StatusNoContent)
+	}
+	if n := f.changes.Add(1); f.after != nil {
+		f.after(w, r, n)
+	}
+}
+
+func (f *fakeS3) open(t *testing.T, change func(*config.Store, *Options)) (Keeper, *atomic.Int64) {
+	if f.objects == nil {
+		f.objects = map[string][]byte{}
+	}
+	server := httptest.NewServer(f)
+	t.Cleanup(server.Close)
+	return s3At(t, server.URL, change)
+}
+
+// TestS3WithoutConditions checks that a store that ignores conditions is found out by the
+// first lock, before anything is granted.
+func TestS3WithoutConditions(t *testing.T) {
+	t.Parallel()
+	f := &fakeS3{}
+	k, _ := f.open(t, nil)
+	_, err := k.Lock(t.Context(), "dev", s3Owner("a@one", time.Minute))
+	checkWords(t, "lock", err, fault.Failed, "it cannot write under a condition")
+	if len(f.objects) != 0 {
+		t.Errorf("left there: %q", f.objects)
+	}
+}
+
+// TestS3DeleteWithoutConditions checks that nothing but ours is deleted in a store that
+// ignores the condition of a DELETE.
+func TestS3DeleteWithoutConditions(t *testing.T) {
+	t.Parallel()
+	f := &fakeS3{condition: true}
+	var ahead atomic.Int64
+	k, _ := f.open(t, func(_ *config.Store, o *Options) {
+		o.Now = func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
+	})
+	lease := s3Lease(t, k, "dev", "a@one", time.Minute)
+	revision, err := k.Write(t.Context(), "dev", []byte(`{"serial":1}`), "", lease)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := k.Delete(t.Context(), "dev", `"other"`, lease); err != ErrChanged {
+		t.Errorf("delete of another: %v", err)
+	}
+	if err := k.Unlock(t.Context(), "dev", "other"); err == nil {
+		t.Error("unlocked another")
+	}
+	ahead.Store(int64(2 * time.Minute)) // the machine slept
+	if err := k.Delete(t.Context(), "dev", revision, lease); err != ErrLost {
+		t.Errorf("delete after the lease: %v", err)
+	}
+	release(t, lease)
+	if len(f.objects) != 2 {
+		t.Errorf("%d objects, want the login and the lock, which may be another machine's by now", len(f.objects))
+	}
+	ahead.Store(0)
+	if err := k.Delete(t.Context(), "dev", revision, lease); err != nil {
+		t.Error(err)
+	}
+	release(t, lease)
+	if len(f.objects) != 0 {
+		t.Errorf("left there: %q", f.objects)
+	}
+}
+
+// TestS3Conflict checks that 409 is tried again, and 412 is not: the first says that
+// another write was under way, the second that another one is done.
+func TestS3Conflict(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		conflicts int64
+		code      string
+		says      string // empty means that the write succeeds
+	}{
+		"once":       {1, "ConditionalRequestConflict", ""},
+		"three":      {3, "OperationAborted", ""},
+		"always":     {99, "ConditionalRequestConflict", "it answered 409 to PUT (ConditionalRequestConflict)"},
+		"other code": {1, "InvalidBucketState", "it answered 409 to PUT (InvalidBucketState)"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var n atomic.Int64
+			f := &fakeS3{condition: true, before: func(w http.ResponseWriter, r *http.Request) bool {
+				if r.Method != http.MethodPut || n.Add(1) > c.conflicts {
+					return false
+				}
+				s3Says(w, 409, c.code)
+				return true
+			}}
+			k, _ := f.open(t, nil)
+			lease := &Lease{Until: time.Now().Add(time.Minute)}
+			_, err := k.Write(t.Context(), "dev", []byte(`{"serial":1}`), "", lease)
+			if c.says == "" {
+				if err != nil || n.Load() != c.conflicts+1 {
+					t.Errorf("%v after %d writes", err, n.Load())
+				}
+				n.Store(99)
+				if _, err := k.Write(t.Context(), "dev", []byte(`{"serial":2}`), `"other"`, lease); err != ErrChanged || n.Load() != 100 {
+					t.Errorf("412: %v after %d writes, want 1", err, n.Load()-99)
+				}
+				return
+			}
+			checkWords(t, "write", err, fault.Temporary, c.says)
+		})
+	}
+}
+
+// TestS3LostAnswer checks writes, locks and deletes that are done although their answers
+// are lost, so that the client sends them again.
+func TestS3LostAnswer(t *testing.T) {
+	t.Parallel()
+	f := &fakeS3{condition: true, remove: true}
+	f.after = func(w http.ResponseWriter, _ *http.Request, n int64) {
+		panic(http.ErrAbortHandler)
+	}
+	k, _ := f.open(t, nil)
+	ctx := t.Context()
+	lease := s3Lease(t, k, "dev", "a@one", time.Minute)
+	if lease.Broken != nil {
+		t.Error("our own lock was called another's")
+	}
+	one, err := k.Write(ctx, "dev", []byte(`{"serial":1}`), "", lease)
+	if err != nil || one != etagOf([]byte(`{"serial":1}`)) {
+		t.Errorf("first write: %q %v", one, err)
+	}
+	two, err := k.Write(ctx, "dev", []byte(`{"serial":2}`), one, lease)
+	if err != nil || two != etagOf([]byte(`{"serial":2}`)) {
+		t.Errorf("second write: %q %v", two, err)
+	}
+	if err := k.Delete(ctx, "dev", two, lease); err != nil {
+		t.Errorf("delete: %v", err)
+	}
+	release(t, lease)
+	if len(f.objects) != 0 || f.changes.Load() != 5 {
+		t.Errorf("%d changes, want 5; left there: %q", f.changes.Load(), f.objects)
+	}
+}
+
+// TestS3WrongAnswers checks that an answer of any kind gives one line with a cure, and is
+// never taken for a login or for success.
+func TestS3WrongAnswers(t *testing.T) {
+	t.Parallel()
+	page := "<!doctype html>\n<title>hush-hush</title>\x1b[31m"
+	xml := func(status int, code string) http.HandlerFunc {
+		return func(w http.ResponseWriter, _ *http.Request) { s3Says(w, status, code) }
+	}
+	plain := func(status int, body string, header ...string) http.HandlerFunc {
+		return func(w http.ResponseWriter, _ *http.Request) {
+			for i := 0; i < len(header); i += 2 {
+				w.Header().Set(header[i], header[i+1])
+			}
+			w.WriteHeader(status)
+			_, _ = io.WriteString(w, body)
+		}
+	}
+	region := func(status int, code string) http.HandlerFunc {
+		return func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("X-Amz-Bucket-Region", "eu-north-1")
+			s3Says(w, status, code)
+		}
+	}
+	for name, c := range map[string]struct {
+		answer http.HandlerFunc
+		kind   fault.Kind
+		says   string
+		only   string // the one call that is checked; empty means all
+	}{
+		"page 200":             {plain(200, page), fault.Temporary, "with a page, which no S3 store does", ""},
+		"page 200 with ETag":   {plain(200, page, "Etag", `"1"`), fault.Temporary, "with a page, which no S3 store does", ""},
+		"page 403":             {plain(403, page), fault.Failed, "with a page, which no S3 store does", ""},
+		"page 404":             {plain(404, page), fault.Failed, "with a page, which no S3 store does", ""},
+		"404":                  {plain(404, "not found"), fault.Failed, "it answered 404 to ", ""},
+		"page 502":             {plain(502, page), fault.Temporary, "it answered 502", ""},
+		"empty 200":            {plain(200, ""), fault.Failed, "without an ETag", "read"},
+		"empty 500":            {plain(500, ""), fault.Temporary, "it answered 500 to ", ""},
+		"401":                  {plain(401, "hush-hush"), fault.Failed, "the access key was from dev.yaml:7:5", ""},
+		"408":                  {xml(408, "RequestTimeout"), fault.Temporary, "(RequestTimeout)", ""},
+		"429":                  {plain(429, ""), fault.Temporary, "it answered 429", ""},
+		"slow down":            {xml(503, "SlowDown"), fault.Temporary, "it answered 503 to ", ""},
+		"long code":            {xml(400, strings.Repeat("Hush", 100)), fault.Failed, "it answered 400 to ", ""},
+		"code with digits":     {xml(400, "XAmzContentSHA256Mismatch"), fault.Failed, "(XAmzContentSHA256Mismatch)", ""},
+		"odd code":             {xml(400, "Hush\x1b[31m hush"), fault.Failed, "it answered 400 to ", ""},
+		"405":                  {xml(405, "MethodNotAllowed"), fault.Failed, "(MethodNotAllowed)", ""},
+		"501":                  {xml(501, "NotImplemented"), fault.Failed, "it cannot write under a condition", "write"},
+		"no bucket":            {xml(404, "NoSuchBucket"), fault.Failed, "there is no such bucket at 127.0.0.1:", ""},
+		"bucket name":          {xml(400, "InvalidBucketName"), fault.Invalid, "no bucket can have this name", ""},
+		"denied":               {xml(403, "AccessDenied"), fault.Failed, "(AccessDenied); the access key was from dev.yaml:7:5", ""},
+		"access key":           {xml(403, "InvalidAccessKeyId"), fault.Failed, "it does not know the access key from dev.yaml:7:5", ""},
+		"secret key":           {xml(403, "SignatureDoesNotMatch"), fault.Failed, "the secret key from dev.yaml:8:5 does not fit the access key from dev.yaml:7:5", ""},
+		"session token":        {xml(400, "ExpiredToken"), fault.Failed, "the session token from dev.yaml:9:5 has expired", ""},
+		"clock":                {xml(403, "RequestTimeTooSkewed"), fault.Failed, "its clock and this machine's differ too much", ""},
+		"redirect with region": {region(301, "PermanentRedirect"), fault.Failed, "write region: eu-north-1", ""},
+		"malformed":            {region(400, "AuthorizationHeaderMalformed"), fault.Failed, "write region: eu-north-1", ""},
+		"redirect":             {xml(307, "TemporaryRedirect"), fault.Failed, "it is not in the region us-east-1", ""},
+		"redirect elsewhere":   {plain(302, "", "Location", "https://hush.example/"), fault.Failed, "which leads to another address", ""},
+		"odd region":           {plain(301, "<Error><Code>PermanentRedirect</Code></Error>", "X-Amz-Bucket-Region", "hush hush"), fault.Failed, "correct region and endpoint", ""},
+		"too large":            {plain(200, `{"serial":1,"a":"`+strings.Repeat("a", 1<<20)+`"}`, "Etag", `"1"`), fault.Failed, "more than 1 MiB", "read"},
+		"no login":             {plain(200, `{"serial":`, "Etag", `"1"`), fault.Failed, "something that is no login under logins/dev.json", "read"},
+		"truncated": {func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Length", "100")
+			w.Header().Set("Etag", `"1"`)
+			_, _ = io.WriteString(w, `{"serial":1}`)
+		}, fault.Temporary, "it closed the connection", "read"},
+		"truncated list": {plain(200, "<ListBucketResult><IsTruncated>false</IsTruncated><Contents><Key>logins/a.json</Key>"), fault.Temporary, "its list of logins is cut off", "names"},
+		"endless list":   {plain(200, "<ListBucketResult><IsTruncated>true</IsTruncated><NextContinuationToken>hush</NextContinuationToken></ListBucketResult>"), fault.Failed, "its list of logins does not end", "names"},
+		"cut connection": {func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, fault.Temporary, "does not answer: it closed the connection", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server := httptest.NewServer(c.answer)
+			defer server.Close()
+			k, _ := s3At(t, server.URL, func(s *config.Store, _ *Options) { s.SessionToken = s3Key("hush-token", 9) })
+			ctx := t.Context()
+			lease := &Lease{Until: time.Now().Add(time.Minute)}
+			for call, do := range map[string]func() error{
+				"read":   func() error { _, err := k.Read(ctx, "dev"); return err },
+				"write":  func() error { _, err := k.Write(ctx, "dev", []byte(`{"serial":1}`), `"0"`, lease); return err },
+				"delete": func() error { return k.Delete(ctx, "dev", `"0"`, lease) },
+				"lock":   func() error { _, err := k.Lock(ctx, "dev", s3Owner("a@one", time.Minute)); return err },
+				"unlock": func() error { return k.Unlock(ctx, "dev", "id") },
+				"names":  func() error { _, err := k.Names(ctx); return err },
+			} {
+				if c.only == "" || c.only == call {
+					checkWords(t, call, do(), c.kind, c.says)
+				}
+			}
+		})
+	}
+}
+
+// TestS3StrangeLock checks a lock that another program has made: it is never over, and a
+// person can take it away.
+func TestS3StrangeLock(t *testing.T) {
+	t.Parallel()
+	f := &fakeS3{condition: true, remove: true, objects: map[string][]byte{"/tokens/logins/dev.lock": []byte("hush")}}
+	k, _ := f.open(t, nil)
+	_, err := k.Lock(t.Context(), "dev", s3Owner("a@one", time.Second))
+	held, ok := errors.AsType[*HeldError](err)
+	if !ok || held.By != "another program" || !held.Until.IsZero() || held.ID == "" {
+		t.Fatalf("%#v", err)
+	}
+	if err := k.Unlock(t.Context(), "dev", held.ID); err != nil {
+		t.Fatal(err)
+	}
+	release(t, s3Lease(t, k, "dev", "a@one", time.Second))
+}
+
+// httpTo returns clients that only show their requests, and send nothing.
+func httpTo(see func(*http.Request)) func(*tls.Config) *http.Client {
+	return func(*tls.Config) *http.Client {
+		return &http.Client{Transport: seeing(see)}
+	}
+}
+
+type seeing func(*http.Request)
+
+func (see seeing) RoundTrip(r *http.Request) (*http.Response, error) {
+	see(r)
+	return nil, errors.New("not sent")
+}
+
+type noHost struct{}
+
+func (noHost) RoundTrip(*http.Request) (*http.Response, error) {
+	return nil, &net.DNSError{Err: "no such host", IsNotFound: true}
+}
+
+// TestS3Addresses checks where requests go, and that a profile that cannot work says so
+// before any request.
+func TestS3Addresses(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		store config.Store
+		env   map[string]string
+		want  string
+	}{
+		{config.Store{Bucket: "tokens"}, nil, "https://tokens.s3.us-east-1.amazonaws.com/p/a.json"},
+		{config.Store{Bucket: "tokens", Region: "eu-north-1"}, map[string]string{"AWS_REGION": "us-west-1"}, "https://tokens.s3.eu-north-1.amazonaws.com/p/a.json"},
+		{config.Store{Bucket: "tokens"}, map[string]string{"AWS_REGION": "us-west-1", "AWS_DEFAULT_REGION": "us-west-2"}, "https://tokens.s3.us-west-1.amazonaws.com/p/a.json"},
+		{config.Store{Bucket: "tokens"}, map[string]string{"AWS_DEFAULT_REGION": "us-west-2"}, "https://tokens.s3.us-west-2.amazonaws.com/p/a.json"},
+		{config.Store{Bucket: "tokens", Region: "cn-north-1"}, nil, "https://tokens.s3.cn-north-1.amazonaws.com.cn/p/a.json"},
+		{config.Store{Bucket: "my.tokens"}, nil, "https://s3.us-east-1.amazonaws.com/my.tokens/p/a.json"},
+		{config.Store{Bucket: "tokens", PathStyle: true}, nil, "https://s3.us-east-1.amazonaws.com/tokens/p/a.json"},
+		{config.Store{Bucket: "tokens", Endpoint: "https://minio.example:9000/"}, nil, "https://tokens.minio.example:9000/p/a.json"},
+		{config.Store{Bucket: "tokens", Endpoint: "https://minio.example/s3", PathStyle: true}, nil, "https://minio.example/s3/tokens/p/a.json"},
+		{config.Store{Bucket: "tokens", Endpoint: "https://192.0.2.1"}, nil, "https://192.0.2.1/tokens/p/a.json"},
+		{config.Store{Bucket: "my.tokens", Endpoint: "http://localhost:9000"}, nil, "http://localhost:9000/my.tokens/p/a.json"},
+	} {
+		c.store.Type, c.store.Prefix, c.store.AccessKey, c.store.SecretKey = config.S3Store, "p/", s3Key("a", 1), s3Key("s", 2)
+		o := s3Options(new(atomic.Int64), time.Second, c.env)
+		var got string
+		o.HTTP = httpTo(func(r *http.Request) { got = r.URL.String() })
+		k, err := Open(t.Context(), c.store, o)
+		if err != nil {
+			t.Errorf("%s: %v", c.want, err)
+			continue
+		}
+		if _, err := k.Read(t.Context(), "a"); err == nil || got != c.want {
+			t.Errorf("%v: %s, want %s", err, got, c.want)
+		}
+	}
+	for says, c := range map[string]struct {
+		store config.Store
+		env   map[string]string
+	}{
+		"AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not set": {config.Store{}, nil},
+		"AWS_SECRET_ACCESS_KEY is not set":                        {config.Store{}, map[string]string{"AWS_ACCESS_KEY_ID": "a"}},
+		"the key from dev.yaml:2:5 is empty":                      {config.Store{AccessKey: s3Key("a", 1), SecretKey: s3Key("", 2)}, nil},
+		"the key from dev.yaml:1:5 has a blank":                   {config.Store{AccessKey: s3Key("hush hush", 1), SecretKey: s3Key("s", 2)}, nil},
+		"its endpoint is not an address":                          {config.Store{Endpoint: "hush", AccessKey: s3Key("a", 1), SecretKey: s3Key("s", 2)}, nil},
+	} {
+		c.store.Type, c.store.Bucket = config.S3Store, "tokens"
+		_, err := Open(t.Context(), c.store, s3Options(new(atomic.Int64), time.Second, c.env))
+		checkWords(t, says, err, fault.Invalid, says)
+	}
+	// A store may have no host for each bucket.
+	k, err := Open(t.Context(), config.Store{Type: config.S3Store, Bucket: "tokens", Endpoint: "https://minio.invalid", AccessKey: s3Key("a", 1), SecretKey: s3Key("s", 2)}, Options{
+		HTTP: func(*tls.Config) *http.Client { return &http.Client{Transport: noHost{}} },
+		Now:  time.Now,
+		Env:  func(string) (string, bool) { return "", false },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = k.Read(t.Context(), "a")
+	checkWords(t, "no host", err, fault.Temporary, "there is no host tokens.minio.invalid")
+	checkWords(t, "no host", err, fault.Temporary, "write path_style: true")
+
+	// All three variables are used.
+	var got http.Header
+	o := s3Options(new(atomic.Int64), time.Second, map[string]string{"AWS_ACCESS_KEY_ID": "AKIDENV", "AWS_SECRET_ACCESS_KEY": "s", "AWS_SESSION_TOKEN": "token"})
+	o.HTTP = httpTo(func(r *http.Request) { got = r.Header })
+	k, err = Open(t.Context(), config.Store{Type: config.S3Store, Bucket: "tokens"}, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _ = k.Read(t.Context(), "a")
+	if auth := got.Get("Authorization"); !strings.Contains(auth, "Credential=AKIDENV/") || !strings.Contains(auth, "SignedHeaders=host;x-amz-content-sha256;x-amz-date;x-amz-security-token,") || got.Get("X-Amz-Security-Token") != "token" {
+		t.Errorf("headers: %v", got)
+	}
+}
+
+// TestS3LockOver checks when a lock has ended. The server's two times are cut to seconds, so
+// a lock that seems a second over its time may hold for a moment more.
+func TestS3LockOver(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		ttl  int64
+		age  time.Duration
+		over bool
+	}{
+		{120, 119 * time.Second, false},
+		{120, 120 * time.Second, false},
+		{120, 121 * time.Second, true},
+		{120, 24 * time.Hour, true},
+		{120, -1, false}, // the server has not said when
+		{0, 24 * time.Hour, false},
+		{-5, 24 * time.Hour, false},
+	} {
+		if got := (s3Lock{TTL: c.ttl}).over(object{age: c.age}); got != c.over {
+			t.Errorf("a lock for %ds after %s: over is %t", c.ttl, c.age, got)
+		}
+	}
 }

@@ -689,7 +689,7 @@ func (e *etcd) noAnswer(m etcdMember, err error) *etcdError {
 	case errors.Is(err, io.EOF) && strings.HasPrefix(m.url, "http:"):
 		f.why.Hint = etcdWrongServer
 	case errors.Is(err, http.ErrSchemeMismatch):
-		f.why.Kind, f.why.Hint = fault.Failed, "write http:// in endpoints, or let etcd use TLS"
+		f.why.Kind, f.why.Hint = fault.Failed, "let etcd use TLS; if it is on this machine, http://127.0.0.1 in endpoints is enough"
 	case !temporary:
 		f.why.Kind = fault.Failed
 		if cert, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {

@@ -18,7 +18,6 @@ import (
 	"strings"
 	"sync"
 	"time"
-	"unicode"
 
 	"tokenform/config"
 	"tokenform/config/fault"
@@ -236,7 +235,8 @@ func (e *etcd) Delete(ctx context.Context, key, revision string, lease *Lease) e
 //
 // A member that did not answer may have done op all the same, and then the next member
 // finds the key changed. So if an answer was lost, change takes the wanted content for
-// success.
+// success. Without a lock, somebody may have changed that content by then: [ErrChanged],
+// although op was done.
 func (e *etcd) change(ctx context.Context, key string, data []byte, revision string, lease *Lease, op etcdOp) (string, error) {
 	var mod, id int64
 	var err error
@@ -689,7 +689,7 @@ func (e *etcd) noAnswer(m etcdMember, err error) *etcdError {
 	case errors.Is(err, io.EOF) && strings.HasPrefix(m.url, "http:"):
 		f.why.Hint = etcdWrongServer
 	case errors.Is(err, http.ErrSchemeMismatch):
-		f.why.Kind, f.why.Hint = fault.Failed, "write http:// in endpoints, or let etcd use TLS"
+		f.why.Kind, f.why.Hint = fault.Failed, "let etcd use TLS; if it is on this machine, http://127.0.0.1 in endpoints is enough"
 	case !temporary:
 		f.why.Kind = fault.Failed
 		if cert, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
@@ -765,7 +765,7 @@ func (e *etcd) refused(m etcdMember, status, code int, said string) *etcdError {
 	return f
 }
 
-// clean makes one line without secrets of a text that others wrote.
+// clean returns a text of others for a message: one short line without secrets.
 func (e *etcd) clean(s string) string {
 	e.mu.Lock()
 	token := e.token
@@ -775,9 +775,5 @@ func (e *etcd) clean(s string) string {
 			s = strings.ReplaceAll(s, secret, "[redacted]")
 		}
 	}
-	s = strings.Join(strings.FieldsFunc(s, func(r rune) bool { return r == ' ' || r == unicode.ReplacementChar || !unicode.IsPrint(r) }), " ")
-	if text := []rune(s); len(text) > 200 {
-		s = string(text[:200]) + "…"
-	}
-	return s
+	return clean(s)
 }

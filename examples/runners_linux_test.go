@@ -316,6 +316,7 @@ func runners(t *testing.T, e engine, duration time.Duration) {
 	if err := final.Run(); err != nil {
 		logins++
 		t.Logf("the last login is lost: %s", stderr)
+		login()
 	}
 	pull, stderr := command(2, "state", "pull", "dev")
 	kept, err := pull.Output()

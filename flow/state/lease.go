@@ -105,7 +105,7 @@ func (e *Entry) warn(text, hint string) {
 
 // errChanged is the error for a login that another machine has changed since it was read.
 func (e *Entry) errChanged() error {
-	return &fault.Error{Kind: fault.Temporary, Message: "another machine has changed the login in " + e.store.where + " meanwhile; nothing was overwritten", Hint: "run the command again"}
+	return &fault.Error{Kind: fault.Temporary, Message: e.store.where + " was left as it is", Err: keeper.ErrChanged, Hint: "run the command again"}
 }
 
 // Renew makes sure that the lease of a shared login holds long enough for a grant, and that
@@ -133,25 +133,42 @@ func (e *Entry) Renew() error {
 }
 
 // saveShared makes t the login in the store, if the store still has the login that was
-// read. If the store does not answer, saveShared keeps t aside on this machine.
+// read. A token that was just granted is kept aside on this machine first: a process that
+// is killed while it waits for the store loses nothing, and neither does a store that does
+// not answer.
 func (e *Entry) saveShared(t *Token) error {
 	ctx, cancel := e.safely()
 	defer cancel()
+	kept := ""
+	if e.reserved != nil {
+		kept = e.keepAside(t)
+	}
+	err := e.saveUnchanged(ctx, t)
+	if err == nil || errors.Is(err, keeper.ErrChanged) {
+		// The store has t, or a login that t must not replace.
+		_ = atomicfile.Remove(e.store.asidePath(e.name)) // if this fails, the next run does it
+		kept = ""
+	}
+	if kept != "" {
+		return &AsideError{kept, err}
+	}
+	return err
+}
+
+// saveUnchanged writes t until the store takes t, or has a login that t must not replace.
+func (e *Entry) saveUnchanged(ctx context.Context, t *Token) error {
+	var err error
 	for range 5 {
-		err := e.write(ctx, t)
-		switch {
-		case err == nil:
-			e.Release() // the room for keeping t aside
-			return nil
-		case errors.Is(err, keeper.ErrLost):
+		if err = e.write(ctx, t); errors.Is(err, keeper.ErrLost) {
 			e.lease = nil
 			continue
-		case !errors.Is(err, keeper.ErrChanged):
-			return e.keepAside(t, err)
+		}
+		if !errors.Is(err, keeper.ErrChanged) {
+			return err
 		}
 		now, item, err := e.store.readShared(ctx, e.name)
 		if err != nil {
-			return e.keepAside(t, err)
+			return err
 		}
 		if !replaces(t, now) {
 			return e.errChanged()
@@ -161,7 +178,7 @@ func (e *Entry) saveShared(t *Token) error {
 			t.Serial = max(t.Serial, now.Serial+1)
 		}
 	}
-	return e.keepAside(t, errors.New("the lock was lost again and again"))
+	return &fault.Error{Kind: fault.Temporary, Message: "the lock in " + e.store.where + " was lost again and again", Err: err, Hint: "run the command again"}
 }
 
 // replaces reports whether t may replace now, which another machine has stored: t must
@@ -218,26 +235,27 @@ func (s *Store) asidePath(name string) string {
 	return filepath.Join(s.dir, name+s.suffix+".aside")
 }
 
-// keepAside keeps on this machine what the store did not take, because of why.
-func (e *Entry) keepAside(t *Token, why error) error {
-	path := e.store.asidePath(e.name)
+// keepAside keeps t on this machine, in the room that was reserved, and returns the path. If
+// that fails, keepAside returns "": the store may take t all the same.
+func (e *Entry) keepAside(t *Token) (path string) {
+	reserved := e.reserved
+	e.reserved = nil
 	b, err := e.encode(context.WithoutCancel(e.ctx), t)
+	if err == nil {
+		b, err = json.Marshal(aside{Version, e.revision, b})
+	}
 	if err != nil {
-		return errors.Join(why, err)
+		reserved.Discard()
+		return ""
 	}
-	if b, err = json.Marshal(aside{Version, e.revision, b}); err != nil {
-		return errors.Join(why, err)
-	}
-	if reserved := e.reserved; reserved != nil {
-		e.reserved = nil
-		if reserved.Commit(b) == nil {
-			return &AsideError{path, why}
-		}
+	path = e.store.asidePath(e.name)
+	if reserved.Commit(b) == nil {
+		return path
 	}
 	if _, err := atomicfile.Write(path, b, 0o600); err != nil {
-		return errors.Join(why, unusable(path, err, ""))
+		return ""
 	}
-	return &AsideError{path, why}
+	return path
 }
 
 // readAside returns the login that is kept aside, and the revision of the login that it was

@@ -222,7 +222,7 @@ func TestSleeperOverwritesNothing(t *testing.T) {
 	awake.Unlock()
 
 	// Before a grant, the sleeper sees that the login has changed.
-	if err := sleeper.Renew(); fault.KindOf(err) != fault.Temporary || !strings.Contains(err.Error(), "another machine has changed the login") {
+	if err := sleeper.Renew(); fault.KindOf(err) != fault.Temporary || !errors.Is(err, keeper.ErrChanged) {
 		t.Errorf("Renew after the sleep: %v", err)
 	}
 	// After a grant from the old refresh token, the sleeper overwrites nothing.
@@ -394,4 +394,30 @@ func readJSON(path string, v any) error {
 		return err
 	}
 	return json.Unmarshal(b, v)
+}
+
+// TestAsideFirst checks that a granted token is on this machine before it is sent to the
+// store: a process that is killed in between loses nothing.
+func TestAsideFirst(t *testing.T) {
+	m, dir := newMemory(), t.TempDir()
+	e := locked(t, m.shared(dir), nil)
+	if err := e.Reserve(); err != nil {
+		t.Fatal(err)
+	}
+	path, seen := m.shared(dir).asidePath("dev"), false
+	m.before = func(_ *memory, call string) {
+		var kept struct{ Login Token }
+		if call == "write" {
+			seen = readJSON(path, &kept) == nil && kept.Login.Refresh == "one"
+		}
+	}
+	if err := e.Save(sharedToken("one")); err != nil {
+		t.Fatal(err)
+	}
+	if !seen {
+		t.Error("the token was sent to the store before it was kept aside")
+	}
+	if _, err := os.Lstat(path); err == nil {
+		t.Error("the token is still kept aside")
+	}
 }

@@ -3,7 +3,6 @@ package state
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strings"
 	"sync"
 
@@ -177,7 +176,7 @@ func (s *Store) Names(ctx context.Context) ([]string, error) {
 	}
 	keys, err := k.Names(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", s.where, err)
+		return nil, err
 	}
 	var names []string
 	for _, key := range keys {

@@ -82,7 +82,7 @@ func (s *commandStore) run(ctx context.Context, env []string, data []byte, words
 		return printed.Bytes(), exited.ExitCode(), nil
 	case failed:
 		e := &fault.Error{Kind: fault.Failed, Message: fmt.Sprintf("%s: %s failed (%s)", s, words[0], exited.ProcessState), Hint: "run it by hand to see why"}
-		if why := fault.LastLine(said.String(), string(data)+string(printed.Bytes())); why != "" {
+		if why := fault.LastLine(said.String(), string(data)+printed.String()); why != "" {
 			e.Message += ": " + why
 		}
 		return nil, 0, e

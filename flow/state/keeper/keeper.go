@@ -102,7 +102,7 @@ func (l *Lease) Left(now time.Time) time.Duration {
 var (
 	// ErrChanged says that somebody else has changed the content of a key since it was
 	// read.
-	ErrChanged = errors.New("another machine has changed it meanwhile")
+	ErrChanged = errors.New("another machine has changed the login meanwhile")
 
 	// ErrLost says that a lease has ended before the write.
 	ErrLost = errors.New("the lock was lost")

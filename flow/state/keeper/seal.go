@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 
 	"filippo.io/age"
@@ -18,9 +17,9 @@ import (
 )
 
 // Seal encrypts logins for the recipients that a profile declares, with age
-// (age-encryption.org/v1). The native keys of age are supported: X25519 and post-quantum.
-// The authors of age advise programs against keys of SSH, whose package would add as much
-// to the program as all the stores together.
+// (age-encryption.org/v1), with the keys that age-keygen makes (X25519). Post-quantum keys
+// would add 60 KiB to the program. The authors of age advise programs against keys of SSH,
+// whose package is larger still.
 type Seal struct {
 	recipients []age.Recipient
 	names      []string // the ends of the recipients
@@ -32,11 +31,11 @@ type Seal struct {
 func OpenSeal(_ context.Context, recipients []string, identity *config.Value) (*Seal, error) {
 	s := &Seal{identity: identity}
 	for _, text := range recipients {
-		list, err := age.ParseRecipients(strings.NewReader(text))
-		if err != nil || len(list) != 1 {
+		recipient, err := age.ParseX25519Recipient(text)
+		if err != nil {
 			return nil, &fault.Error{Kind: fault.Invalid, Message: "encrypt.recipients: " + tail(text) + " is not a public key of age", Hint: "write the public key that age-keygen prints: age1…"}
 		}
-		s.recipients = append(s.recipients, list[0])
+		s.recipients = append(s.recipients, recipient)
 		s.names = append(s.names, tail(text))
 	}
 	return s, nil
@@ -65,9 +64,6 @@ func (s *Seal) Seal(data []byte) ([]byte, error) {
 	var file bytes.Buffer
 	w, err := age.Encrypt(&file, s.recipients...)
 	if err != nil {
-		if mixed(s.recipients) {
-			return nil, &fault.Error{Kind: fault.Invalid, Message: "encrypt.recipients mixes post-quantum keys with others", Hint: "use keys of one kind: age1pq1…, or age1…"}
-		}
 		return nil, fmt.Errorf("encrypting: %w", err)
 	}
 	if _, err := w.Write(data); err != nil {
@@ -79,13 +75,6 @@ func (s *Seal) Seal(data []byte) ([]byte, error) {
 	e.Encrypted = base64.StdEncoding.EncodeToString(file.Bytes())
 	b, err := json.MarshalIndent(e, "", "  ")
 	return append(b, '\n'), err
-}
-
-// mixed reports whether some of the recipients are post-quantum and some are not, which
-// age refuses: the others would make the file as weak as they are.
-func mixed(list []age.Recipient) bool {
-	quantum := func(r age.Recipient) bool { _, ok := r.(*age.HybridRecipient); return ok }
-	return slices.ContainsFunc(list, quantum) && slices.ContainsFunc(list, func(r age.Recipient) bool { return !quantum(r) })
 }
 
 // Sealed reports whether data is an encrypted login.
@@ -115,8 +104,8 @@ func (s *Seal) Open(ctx context.Context, data []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	identities, err := age.ParseIdentities(strings.NewReader(strings.ReplaceAll(key, "\r\n", "\n")))
-	if err != nil {
+	identities := parseIdentities(key)
+	if identities == nil {
 		return nil, &fault.Error{Kind: fault.Invalid, Message: "encrypt.identity, from " + s.identity.From() + ", is not a secret key of age", Hint: "write what age-keygen prints: AGE-SECRET-KEY-1…"}
 	}
 	r, err := age.Decrypt(bytes.NewReader(file), identities...)
@@ -131,6 +120,23 @@ func (s *Seal) Open(ctx context.Context, data []byte) ([]byte, error) {
 		return nil, errDamaged
 	}
 	return plain, nil
+}
+
+// parseIdentities returns the secret keys in text, one on a line, with the comments that
+// age-keygen writes. nil means that something else is in text.
+func parseIdentities(text string) (list []age.Identity) {
+	for line := range strings.Lines(text) {
+		line = strings.TrimSpace(line)
+		if line == "" || line[0] == '#' {
+			continue
+		}
+		identity, err := age.ParseX25519Identity(line)
+		if err != nil {
+			return nil // the error may quote the key
+		}
+		list = append(list, identity)
+	}
+	return list
 }
 
 var errDamaged = &fault.Error{Kind: fault.Failed, Message: "the encrypted login is damaged", Hint: "restore it from a backup, or delete it and log in again"}

@@ -262,7 +262,7 @@ func (s *httpStore) Lock(ctx context.Context, key string, owner Owner) (*Lease, 
 			}
 			continue
 		case slices.Contains([]int{400, 404, 405, 501}, a.status):
-			return nil, s.failed(fault.Failed, fmt.Sprintf("it answered %d to %s: it has no locks there", a.status, s.LockMethod), "set lock_address, unlock_address, lock_method and unlock_method as the server needs them; without locks, machines log each other out")
+			return nil, s.failed(fault.Failed, fmt.Sprintf("it answered %d to %s: it has no locks there", a.status, s.LockMethod), "set lock_address, lock_method and unlock_method as the server needs them (tokenform help stores has those of GitLab); without locks, machines log each other out")
 		default:
 			return nil, s.refused(a)
 		}

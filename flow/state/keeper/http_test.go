@@ -103,7 +103,7 @@ func TestHTTPTakesOver(t *testing.T) {
 		if _, err := c.store.Lock(t.Context(), "dev", Owner{"apply", "dead", time.Second}); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(3 * time.Second)
+		c.server.Pass(3 * time.Second)
 		lease, err := c.store.Lock(t.Context(), "dev", Owner{"plan", "two", time.Minute})
 		if err != nil || lease.Broken == nil || lease.Broken.By != c.dead {
 			t.Fatalf("%v; broken: %v", err, lease.Broken)
@@ -135,7 +135,7 @@ func TestHTTPRaceForDeadLock(t *testing.T) {
 	if _, err := slow.Lock(t.Context(), "dev", Owner{"apply", "dead", time.Second}); err != nil {
 		t.Fatal(err)
 	}
-	time.Sleep(3 * time.Second)
+	server.Pass(3 * time.Second)
 	var winner *Lease
 	server.Inject("LOCK", keepertest.Then(func() {
 		var err error
@@ -237,27 +237,15 @@ func TestHTTPConcurrentChange(t *testing.T) {
 	if sent := server.Requests(); len(sent) > 0 {
 		t.Errorf("without a lease, the client sends %q", sent)
 	}
+	server.Pass(time.Hour) // for the other end of the lease
 	// The server is slow, and the lease ends during the write.
-	lease = waitFor(t, k, 4*time.Second)
+	lease = lock(4 * time.Second)
 	server.Inject("POST", keepertest.Away, keepertest.Slow(10*time.Second), keepertest.Slow(10*time.Second), keepertest.Slow(10*time.Second), keepertest.Slow(10*time.Second), keepertest.Slow(10*time.Second))
 	start := time.Now()
 	_, err = k.Write(t.Context(), "dev", login(2, "two"), revisionOf(login(7, "foreign")), lease)
 	if fault.KindOf(err) != fault.Temporary || time.Since(start) > 5*time.Second {
 		t.Errorf("a write while the lease ends: %v after %s", err, time.Since(start))
 	}
-}
-
-// waitFor takes the lock when it is free, which takes some seconds.
-func waitFor(t *testing.T, k Keeper, ttl time.Duration) *Lease {
-	t.Helper()
-	for range 100 {
-		if lease, err := k.Lock(t.Context(), "dev", Owner{"apply", "one", ttl}); err == nil {
-			return lease
-		}
-		time.Sleep(100 * time.Millisecond)
-	}
-	t.Fatal("the lock is never free")
-	return nil
 }
 
 // TestHTTPClockStep lets the machine's clock jump between two locks.

@@ -57,21 +57,11 @@ func openHTTP(ctx context.Context, of config.Store, o Options) (Keeper, error) {
 	of.UpdateMethod = cmp.Or(of.UpdateMethod, http.MethodPost)
 	of.LockMethod = cmp.Or(of.LockMethod, "LOCK")
 	of.UnlockMethod = cmp.Or(of.UnlockMethod, "UNLOCK")
-	s := &httpStore{Store: of, client: o.HTTP(nil), now: o.Now}
-	for _, address := range []string{of.Address, of.LockAddress, of.UnlockAddress} {
-		address = s.place(address, "x@x")
-		switch u, err := url.Parse(address); {
-		case err != nil || u.Host == "":
-			return nil, s.failed(fault.Invalid, "not an http or https address", "write an address such as https://store.example/path")
-		case u.Scheme != "https" && !oauth.Hears(address):
-			return nil, s.failed(fault.Invalid, "plain http to another machine", "use https, or a loopback IP such as 127.0.0.1")
-		}
-	}
-	var err error
-	if s.password, err = of.Password.Resolve(ctx); err != nil {
+	password, err := of.Password.Resolve(ctx)
+	if err != nil {
 		return nil, err
 	}
-	return s, nil
+	return &httpStore{Store: of, password: password, client: o.HTTP(nil), now: o.Now}, nil
 }
 
 // Read implements [Keeper].
@@ -130,7 +120,7 @@ func (s *httpStore) Write(ctx context.Context, key string, data []byte, revision
 		return "", err
 	}
 	defer cancel()
-	a, err := s.send(limited, s.UpdateMethod, withID(s.place(s.Address, key), lease.ID), data)
+	a, err := s.send(limited, s.UpdateMethod, s.place(s.Address, key)+"?ID="+lease.ID, data)
 	written := revisionOf(data)
 	if err == nil && a.done() {
 		return written, nil
@@ -179,7 +169,7 @@ func (s *httpStore) Delete(ctx context.Context, key, revision string, lease *Lea
 		return err
 	}
 	defer cancel()
-	a, err := s.send(limited, http.MethodDelete, withID(s.place(s.Address, key), lease.ID), nil)
+	a, err := s.send(limited, http.MethodDelete, s.place(s.Address, key)+"?ID="+lease.ID, nil)
 	if err != nil {
 		return err
 	}
@@ -205,7 +195,7 @@ func (s *httpStore) Delete(ctx context.Context, key, revision string, lease *Lea
 
 // Names implements [Keeper].
 func (s *httpStore) Names(context.Context) ([]string, error) {
-	return nil, &fault.Error{Kind: fault.Failed, Message: s.String() + " cannot list what it has", Err: errors.ErrUnsupported}
+	return nil, fmt.Errorf("%s cannot list logins: %w", s, errors.ErrUnsupported)
 }
 
 // lockInfo describes a lock. Servers such as GitLab require every field.
@@ -262,7 +252,7 @@ func (s *httpStore) Lock(ctx context.Context, key string, owner Owner) (*Lease, 
 			}
 			continue
 		case slices.Contains([]int{400, 404, 405, 501}, a.status):
-			return nil, s.failed(fault.Failed, fmt.Sprintf("it answered %d to %s: it has no locks there", a.status, s.LockMethod), "set lock_address, unlock_address, lock_method and unlock_method as the server needs them; without locks, machines log each other out")
+			return nil, s.failed(fault.Failed, fmt.Sprintf("it answered %d to %s: it has no locks there", a.status, s.LockMethod), "set lock_address, lock_method and unlock_method as the server needs them (tokenform help stores has those of GitLab); without locks, machines log each other out")
 		default:
 			return nil, s.refused(a)
 		}
@@ -395,7 +385,8 @@ func (s *httpStore) unlock(ctx context.Context, key string, info lockInfo) (free
 
 // place returns where key is. The key replaces {profile} in the address. An address
 // without {profile} has room for one login, but not for one of another accounts server:
-// what the key has after an @ is appended to the name in the address.
+// what the key has after an @ is appended to the name in the address. No address has a
+// query: the profile must not.
 func (s *httpStore) place(address, key string) string {
 	escaped := strings.ReplaceAll(url.PathEscape(key), "@", "%40") // in a host's place, an @ would make another host of what follows
 	if strings.Contains(address, config.ProfilePlaceholder) {
@@ -413,18 +404,6 @@ func (s *httpStore) place(address, key string) string {
 		name += "/"
 	}
 	return name + "%40" + realm + rest
-}
-
-// withID adds the ID of the lock to an address, as OpenTofu does.
-func withID(address, id string) string {
-	u, err := url.Parse(address)
-	if err != nil {
-		return address // send says what is wrong
-	}
-	query := u.Query()
-	query.Set("ID", id)
-	u.RawQuery = query.Encode()
-	return u.String()
 }
 
 // httpAnswer is an answer, read to its end.

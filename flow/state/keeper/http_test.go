@@ -32,15 +32,6 @@ func httpServer(t *testing.T) (*keepertest.HTTPServer, string) {
 // httpAt opens a store as one machine does. change may be nil.
 func httpAt(t *testing.T, address string, change func(*config.Store, *Options)) Keeper {
 	t.Helper()
-	k, err := openAt(t, address, change)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return k
-}
-
-func openAt(t *testing.T, address string, change func(*config.Store, *Options)) (Keeper, error) {
-	t.Helper()
 	s := config.Store{
 		Type: config.HTTPStore, LockTTL: config.DefaultLockTTL, Address: address,
 		UpdateMethod: "POST", LockMethod: "LOCK", UnlockMethod: "UNLOCK", Username: "tokenform", Password: config.Literal("hush-hush"),
@@ -53,7 +44,11 @@ func openAt(t *testing.T, address string, change func(*config.Store, *Options)) 
 	if change != nil {
 		change(&s, &o)
 	}
-	return Open(t.Context(), s, o)
+	k, err := Open(t.Context(), s, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return k
 }
 
 // asGitLab makes a store of the addresses and methods that GitLab's manual gives.
@@ -103,7 +98,7 @@ func TestHTTPTakesOver(t *testing.T) {
 		if _, err := c.store.Lock(t.Context(), "dev", Owner{"apply", "dead", time.Second}); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(3 * time.Second)
+		c.server.Pass(3 * time.Second)
 		lease, err := c.store.Lock(t.Context(), "dev", Owner{"plan", "two", time.Minute})
 		if err != nil || lease.Broken == nil || lease.Broken.By != c.dead {
 			t.Fatalf("%v; broken: %v", err, lease.Broken)
@@ -135,7 +130,7 @@ func TestHTTPRaceForDeadLock(t *testing.T) {
 	if _, err := slow.Lock(t.Context(), "dev", Owner{"apply", "dead", time.Second}); err != nil {
 		t.Fatal(err)
 	}
-	time.Sleep(3 * time.Second)
+	server.Pass(3 * time.Second)
 	var winner *Lease
 	server.Inject("LOCK", keepertest.Then(func() {
 		var err error
@@ -237,27 +232,15 @@ func TestHTTPConcurrentChange(t *testing.T) {
 	if sent := server.Requests(); len(sent) > 0 {
 		t.Errorf("without a lease, the client sends %q", sent)
 	}
+	server.Pass(time.Hour) // for the other end of the lease
 	// The server is slow, and the lease ends during the write.
-	lease = waitFor(t, k, 4*time.Second)
+	lease = lock(4 * time.Second)
 	server.Inject("POST", keepertest.Away, keepertest.Slow(10*time.Second), keepertest.Slow(10*time.Second), keepertest.Slow(10*time.Second), keepertest.Slow(10*time.Second), keepertest.Slow(10*time.Second))
 	start := time.Now()
 	_, err = k.Write(t.Context(), "dev", login(2, "two"), revisionOf(login(7, "foreign")), lease)
 	if fault.KindOf(err) != fault.Temporary || time.Since(start) > 5*time.Second {
 		t.Errorf("a write while the lease ends: %v after %s", err, time.Since(start))
 	}
-}
-
-// waitFor takes the lock when it is free, which takes some seconds.
-func waitFor(t *testing.T, k Keeper, ttl time.Duration) *Lease {
-	t.Helper()
-	for range 100 {
-		if lease, err := k.Lock(t.Context(), "dev", Owner{"apply", "one", ttl}); err == nil {
-			return lease
-		}
-		time.Sleep(100 * time.Millisecond)
-	}
-	t.Fatal("the lock is never free")
-	return nil
 }
 
 // TestHTTPClockStep lets the machine's clock jump between two locks.
@@ -298,25 +281,22 @@ func TestHTTPPlace(t *testing.T) {
 		{"https://s/", "", "dev@host", "https://s/%40host/", "https://s/%40host/"},
 		{"https://s", "https://s/lock", "dev@host", "https://s/%40host", "https://s/%40host/lock"},
 	} {
-		k, err := openAt(t, c.address, func(s *config.Store, _ *Options) { s.LockAddress = c.lock })
-		if err != nil {
-			t.Fatal(err)
-		}
-		h := k.(*httpStore)
+		h := httpAt(t, c.address, func(s *config.Store, _ *Options) { s.LockAddress = c.lock }).(*httpStore)
 		if got, lock := h.place(h.Address, c.key), h.place(h.LockAddress, c.key); got != c.want || lock != c.wantLock {
 			t.Errorf("%s, %s, %s: got %s, %s", c.address, c.lock, c.key, got, lock)
 		}
 	}
-	if got := withID("https://s/a/dev%40x", "a b&c"); got != "https://s/a/dev%40x?ID=a+b%26c" {
-		t.Error(got)
-	}
 }
 
-// TestHTTPOpen checks which addresses are refused before anything is sent.
-func TestHTTPOpen(t *testing.T) {
+// TestHTTPAddress checks that nothing is sent to addresses that config would refuse, or
+// that a key would turn into another host's.
+func TestHTTPAddress(t *testing.T) {
 	t.Parallel()
-	for _, address := range []string{"", "s/a", "ftp://s/a", "http://s/a", "http://localhost/a", "https://{profile}.s/a", "https://s/%zz", "::"} {
-		if _, err := openAt(t, address, nil); fault.KindOf(err) != fault.Invalid || fault.HintOf(err) == "" {
+	for address, kind := range map[string]fault.Kind{
+		"https://{profile}.s.invalid/a": fault.Invalid, "https://s.invalid/%zz": fault.Invalid, "::": fault.Invalid,
+		"http://s.invalid/a": fault.Failed, "http://localhost/a": fault.Failed,
+	} {
+		if _, err := httpAt(t, address, nil).Read(t.Context(), "dev@127.0.0.1"); fault.KindOf(err) != kind || fault.HintOf(err) == "" {
 			t.Errorf("%q: %v", address, err)
 		}
 	}

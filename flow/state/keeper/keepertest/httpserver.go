@@ -39,6 +39,7 @@ type HTTPServer struct {
 	Decoded bool
 
 	mu     sync.Mutex
+	passed time.Duration // since Now
 	states map[string][]byte
 	locks  map[string]lock
 	log    []string
@@ -143,6 +144,13 @@ func (s *HTTPServer) Put(path string, data []byte) {
 	s.states[path] = data
 }
 
+// Pass sets the server's clock forward.
+func (s *HTTPServer) Pass(d time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.passed += d
+}
+
 // Holder returns the ID of the lock at a path, or "".
 func (s *HTTPServer) Holder(path string) string {
 	s.mu.Lock()
@@ -170,8 +178,9 @@ func (s *HTTPServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if waiting := s.faults[r.Method]; len(waiting) > 0 {
 		fault, s.faults[r.Method] = waiting[0], waiting[1:]
 	}
+	now := s.Now().Add(s.passed)
 	s.mu.Unlock()
-	w.Header().Set("Date", s.Now().UTC().Format(http.TimeFormat))
+	w.Header().Set("Date", now.UTC().Format(http.TimeFormat))
 	serve := func() *httptest.ResponseRecorder {
 		a := httptest.NewRecorder()
 		s.answer(a, r, body)

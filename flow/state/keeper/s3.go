@@ -240,10 +240,17 @@ func (s *s3Store) refused(a *s3Answer) error {
 	case "InvalidBucketName":
 		return s.failed(fault.Invalid, "no bucket can have this name", "correct bucket")
 	case "InvalidAccessKeyId", "XAdminUserNotFound": // the latter is versitygw's word
-		return s.failed(fault.Failed, "it does not know the access key from "+s.from[0], "check the key, and that endpoint is the store that the key is for")
+		hint := "check the key, and that endpoint is the store that the key is for"
+		if s.session == "" && strings.HasPrefix(s.access, "ASIA") { // temporary ones of AWS begin so
+			hint = "a temporary key needs its session token: write session_token, or set AWS_SESSION_TOKEN"
+		}
+		return s.failed(fault.Failed, "it does not know the access key from "+s.from[0], hint)
 	case "SignatureDoesNotMatch":
 		return s.failed(fault.Failed, "the secret key from "+s.from[1]+" does not fit the access key from "+s.from[0], "copy both keys again")
 	case "ExpiredToken", "InvalidToken", "TokenRefreshRequired":
+		if s.session == "" {
+			break
+		}
 		return s.failed(fault.Failed, "the session token from "+s.from[2]+" has expired or does not fit the keys", "get new keys with their token")
 	case "RequestTimeTooSkewed":
 		return s.failed(fault.Failed, "its clock and this machine's differ too much", "set this machine's clock")
@@ -468,9 +475,12 @@ func (s *s3Store) Names(ctx context.Context) ([]string, error) {
 				names = append(names, key)
 			}
 		}
-		if truncated != "true" || next == "" {
+		switch {
+		case truncated != "true":
 			slices.Sort(names)
 			return names, nil
+		case next == "" || next == query.Get("continuation-token"):
+			return nil, s.failed(fault.Failed, "its list of logins does not go on", "check endpoint: is an S3 store with ListObjectsV2 there?")
 		}
 		query.Set("continuation-token", next)
 	}

@@ -72,6 +72,13 @@ func TestS3(t *testing.T) {
 	endpoint, process := versity(t)
 	ctx := t.Context()
 
+	t.Run("conformance", func(t *testing.T) {
+		testKeeper(t, func(t *testing.T) Keeper {
+			k, _ := s3At(t, endpoint, func(s *config.Store, _ *Options) { s.Prefix = "conformance/" })
+			return k
+		})
+	})
+
 	t.Run("life", func(t *testing.T) {
 		k, n := s3At(t, endpoint, nil)
 		cost := func(what string, want int64) {

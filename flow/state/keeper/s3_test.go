@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -363,8 +364,13 @@ func TestS3WrongAnswers(t *testing.T) {
 			w.Header().Set("Etag", `"1"`)
 			_, _ = io.WriteString(w, `{"serial":1}`)
 		}, fault.Temporary, "it closed the connection", "read"},
-		"truncated list": {plain(200, "<ListBucketResult><IsTruncated>false</IsTruncated><Contents><Key>logins/a.json</Key>"), fault.Temporary, "its list of logins is cut off", "names"},
-		"endless list":   {plain(200, "<ListBucketResult><IsTruncated>true</IsTruncated><NextContinuationToken>hush</NextContinuationToken></ListBucketResult>"), fault.Failed, "its list of logins does not end", "names"},
+		"truncated list":  {plain(200, "<ListBucketResult><IsTruncated>false</IsTruncated><Contents><Key>logins/a.json</Key>"), fault.Temporary, "its list of logins is cut off", "names"},
+		"endless list":    {plain(200, "<ListBucketResult><IsTruncated>true</IsTruncated><NextContinuationToken>hush</NextContinuationToken></ListBucketResult>"), fault.Failed, "its list of logins does not go on", "names"},
+		"unfinished list": {plain(200, "<ListBucketResult><IsTruncated>true</IsTruncated></ListBucketResult>"), fault.Failed, "its list of logins does not go on", "names"},
+		"list without an end": {func(w http.ResponseWriter, r *http.Request) {
+			n, _ := strconv.Atoi(r.URL.Query().Get("continuation-token"))
+			fmt.Fprintf(w, "<ListBucketResult><IsTruncated>true</IsTruncated><NextContinuationToken>%d</NextContinuationToken></ListBucketResult>", n+1)
+		}, fault.Failed, "its list of logins does not end", "names"},
 		"cut connection": {func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, fault.Temporary, "does not answer: it closed the connection", ""},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -32,8 +32,9 @@ import (
 // Its exit code says what came of it: 0 done; 4 there is none (read, delete, unlock); 5 the
 // revision is another one (write, delete); 6 somebody else has the lock. After 6, lock
 // prints the holder's ID, the holder's owner, and the seconds until the lock ends by
-// itself, each on a line; it may leave lines out. Anything else is a failure, and the
-// last line of standard error is its reason. During write and delete, TOKENFORM_LOCK_ID is
+// itself, each on a line; it may leave lines out. 75, which sysexits.h calls EX_TEMPFAIL,
+// says that the store is away or busy. Anything else is a failure. The last line of
+// standard error is the reason for either. During write and delete, TOKENFORM_LOCK_ID is
 // the ID of the lock; a program that can checks that the lock still has it, or exits with 6.
 //
 // No argument is a secret. Data is only ever on standard input and output.
@@ -47,6 +48,7 @@ const (
 	exitNone    = 4
 	exitChanged = 5
 	exitHeld    = 6
+	exitAway    = 75
 )
 
 func openCommand(s config.Store, o Options) (Keeper, error) { return &commandStore{s, o.Now}, nil }
@@ -66,6 +68,9 @@ func (s *commandStore) run(ctx context.Context, env []string, data []byte, words
 	defer stdin.Close()
 	cmd.Stdin = stdin
 	cmd.WaitDelay = time.Second // a process that the program started may hold the pipe open
+	if !slices.Contains([]string{"read", "names", "lock"}, words[0]) {
+		cmd.SysProcAttr = apart() // Ctrl-C must not hinder a new login from being stored
+	}
 	var printed capped
 	var said fault.Tail
 	cmd.Stdout, cmd.Stderr = &printed, &said
@@ -79,17 +84,20 @@ func (s *commandStore) run(ctx context.Context, env []string, data []byte, words
 	case printed.full:
 		return nil, 0, &fault.Error{Kind: fault.Failed, Message: fmt.Sprintf("%s: %s printed more than 1 MiB", s, words[0]), Hint: "it must print only what was stored"}
 	case failed && slices.Contains([]int{exitNone, exitChanged, exitHeld}, exited.ExitCode()):
-		return printed.Bytes(), exited.ExitCode(), nil
+		return printed.printed, exited.ExitCode(), nil
 	case failed:
 		e := &fault.Error{Kind: fault.Failed, Message: fmt.Sprintf("%s: %s failed (%s)", s, words[0], exited.ProcessState), Hint: "run it by hand to see why"}
-		if why := fault.LastLine(said.String(), string(data)+printed.String()); why != "" {
+		if exited.ExitCode() == exitAway {
+			e.Kind, e.Message, e.Hint = fault.Temporary, fmt.Sprintf("%s: %s found the store away or busy", s, words[0]), "try again later"
+		}
+		if why := fault.LastLine(said.String(), string(data)+string(printed.printed)); why != "" {
 			e.Message += ": " + why
 		}
 		return nil, 0, e
 	case err != nil && !errors.Is(err, exec.ErrWaitDelay):
 		return nil, 0, &fault.Error{Kind: fault.Failed, Message: s.String() + " cannot be run", Err: fault.Cause(err), Hint: "the first item of command is the program, the others are its arguments; tokenform uses no shell"}
 	}
-	return printed.Bytes(), 0, nil
+	return printed.printed, 0, nil
 }
 
 // filled returns a pipe with data in it. If this process is killed, the program still
@@ -113,18 +121,20 @@ func filled(data []byte) (*os.File, error) {
 	return r, nil
 }
 
-// capped keeps what a program prints, up to 1 MiB.
+// capped keeps what a program prints, up to 1 MiB. capped is no [io.ReaderFrom], as a
+// [bytes.Buffer] within it would make it: io.Copy would read without end.
 type capped struct {
-	bytes.Buffer
-	full bool
+	printed []byte
+	full    bool
 }
 
 func (c *capped) Write(b []byte) (int, error) {
-	if c.Len()+len(b) > 1<<20 {
+	if len(c.printed)+len(b) > 1<<20 {
 		c.full = true
 		return 0, errors.New("too much")
 	}
-	return c.Buffer.Write(b)
+	c.printed = append(c.printed, b...)
+	return len(b), nil
 }
 
 // unexpected is the error for an exit code that the word has no use for.
@@ -174,7 +184,8 @@ func (s *commandStore) Write(ctx context.Context, key string, data []byte, revis
 	if err != nil {
 		return "", err
 	}
-	if now := strings.TrimSpace(string(out)); now != "" {
+	line, _, _ := strings.Cut(string(out), "\n")
+	if now := strings.TrimSpace(line); now != "" {
 		return now, nil
 	}
 	return "", &fault.Error{Kind: fault.Failed, Message: s.String() + ": write printed no revision", Hint: "it must print the new revision"}
@@ -207,6 +218,13 @@ func (s *commandStore) Lock(ctx context.Context, key string, owner Owner) (*Leas
 	out, exit, err := s.run(ctx, env, nil, "lock", key, id)
 	switch {
 	case err != nil:
+		if kind := fault.KindOf(err); kind == fault.Interrupted || kind == fault.Temporary {
+			// The program may have been stopped after it took the lock, which nobody else
+			// can release. If this fails, the lock ends by itself.
+			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), unlockTime)
+			defer cancel()
+			_, _ = s.unlock(ctx, key, id)
+		}
 		return nil, err
 	case exit == exitHeld:
 		lines := append(strings.Split(string(out), "\n"), "", "", "")
@@ -218,22 +236,33 @@ func (s *commandStore) Lock(ctx context.Context, key string, owner Owner) (*Leas
 	case exit != 0:
 		return nil, s.unexpected("lock", exit)
 	}
-	return &Lease{ID: id, Until: start.Add(owner.TTL), Release: func(ctx context.Context) error { return s.unlock(ctx, key, id) }}, nil
+	return &Lease{ID: id, Until: start.Add(owner.TTL), Release: func(ctx context.Context) error {
+		_, err := s.unlock(ctx, key, id)
+		return err
+	}}, nil
 }
 
-func (s *commandStore) unlock(ctx context.Context, key, id string) error {
+// unlockTime is how long a lock may take to be released whose program was stopped.
+const unlockTime = 5 * time.Second
+
+// unlock releases a lock. found is false if the lock does not have this id any more.
+func (s *commandStore) unlock(ctx context.Context, key, id string) (found bool, err error) {
 	_, exit, err := s.run(ctx, nil, nil, "unlock", key, id)
 	switch {
 	case err != nil:
-		return err
+		return false, err
 	case exit == exitNone || exit == exitHeld:
-		return &fault.Error{Kind: fault.Failed, Message: s.String() + " has no lock with this id", Hint: "the error of a run that waits shows the id"}
+		return false, nil
 	case exit != 0:
-		return s.unexpected("unlock", exit)
+		return false, s.unexpected("unlock", exit)
 	}
-	return nil
+	return true, nil
 }
 
 func (s *commandStore) Unlock(ctx context.Context, key, id string) error {
-	return s.unlock(ctx, key, id)
+	found, err := s.unlock(ctx, key, id)
+	if err == nil && !found {
+		return &fault.Error{Kind: fault.Failed, Message: s.String() + " has no lock with this id", Hint: "the error of a run that waits shows the id"}
+	}
+	return err
 }

@@ -18,22 +18,28 @@ import (
 // as another machine opens it; the store must be empty. Some leases end after two
 // seconds.
 func testKeeper(t *testing.T, open func(t *testing.T) Keeper) {
+	t.Helper()
+	testMachines(t, 20, 10*time.Second, open)
+}
+
+// testMachines is testKeeper with fewer machines at once, or with more time for them.
+func testMachines(t *testing.T, machines int, patience time.Duration, open func(t *testing.T) Keeper) {
 	for i, c := range []struct {
 		name string
 		test func(*keeperTest)
 	}{
 		{"write, read, delete", (*keeperTest).content},
 		{"a change is never overwritten", (*keeperTest).conflict},
-		{"twenty writers", (*keeperTest).race},
+		{"many writers", (*keeperTest).race},
 		{"names", (*keeperTest).names},
 		{"a lock has one holder", (*keeperTest).exclusion},
-		{"twenty lockers", (*keeperTest).lockers},
+		{"many lockers", (*keeperTest).lockers},
 		{"a lock is taken over", (*keeperTest).takeover},
 		{"a lock is taken away", (*keeperTest).unlock},
 		{"keys are apart", (*keeperTest).keys},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			c.test(&keeperTest{t, open, open(t), fmt.Sprint("key", i)})
+			c.test(&keeperTest{t, open, open(t), fmt.Sprint("key", i), machines, patience})
 		})
 	}
 }
@@ -43,16 +49,19 @@ type keeperTest struct {
 	open func(*testing.T) Keeper
 	Keeper
 	key string
+
+	machines int
+	patience time.Duration // for a lock
 }
 
 func login(serial int, text string) []byte {
 	return fmt.Appendf(nil, `{"version": 1, "serial": %d, "refresh_token": %q}`, serial, text)
 }
 
-// lock takes the lock of the key, and waits for it up to ten seconds.
+// lock takes the lock of the key, and waits for it.
 func (t *keeperTest) lock(k Keeper, key, who string, ttl time.Duration) *Lease {
 	t.Helper()
-	for end := time.Now().Add(10 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(t.patience); ; time.Sleep(t.patience / 500) {
 		lease, err := k.Lock(t.Context(), key, Owner{"apply", who, ttl})
 		if err == nil {
 			if lease.ID == "" || lease.Left(time.Now()) <= 0 || lease.Left(time.Now()) > ttl {
@@ -164,9 +173,9 @@ func (t *keeperTest) conflict() {
 	}
 }
 
-// race lets twenty machines that have read the same revision write under the lock.
+// race lets machines that have read the same revision write under the lock.
 func (t *keeperTest) race() {
-	results := t.twenty(func(k Keeper, i int) error {
+	results := t.together(func(k Keeper, i int) error {
 		l := t.lock(k, t.key, fmt.Sprint("writer ", i), time.Minute)
 		defer l.Release(t.Context())
 		_, err := k.Write(t.Context(), t.key, login(1, fmt.Sprint("writer ", i)), "", l)
@@ -183,8 +192,9 @@ func (t *keeperTest) race() {
 	t.has(login(1, fmt.Sprint("writer ", winner)))
 }
 
-// twenty calls f on twenty machines at once.
-func (t *keeperTest) twenty(f func(k Keeper, i int) error) (results [20]error) {
+// together calls f on all machines at once.
+func (t *keeperTest) together(f func(k Keeper, i int) error) []error {
+	results := make([]error, t.machines)
 	var all sync.WaitGroup
 	for i := range results {
 		k := t.open(t.T)
@@ -262,9 +272,9 @@ func (t *keeperTest) exclusion() {
 	t.release(again)
 }
 
-// lockers lets twenty machines add one to a serial each, under the lock.
+// lockers lets machines add one to a serial each, under the lock.
 func (t *keeperTest) lockers() {
-	results := t.twenty(func(k Keeper, i int) error {
+	results := t.together(func(k Keeper, i int) error {
 		l := t.lock(k, t.key, fmt.Sprint("locker ", i), time.Minute)
 		defer l.Release(t.Context())
 		item, err := k.Read(t.Context(), t.key)
@@ -280,10 +290,10 @@ func (t *keeperTest) lockers() {
 		_, err = k.Write(t.Context(), t.key, login(now.Serial+1, "all"), item.Revision, l)
 		return err
 	})
-	if err := errors.Join(results[:]...); err != nil {
+	if err := errors.Join(results...); err != nil {
 		t.Error(err)
 	}
-	t.has(login(20, "all"))
+	t.has(login(t.machines, "all"))
 }
 
 func (t *keeperTest) takeover() {

@@ -1,0 +1,8 @@
+//go:build unix
+
+package keeper
+
+import "syscall"
+
+// apart keeps a process from the signals that a terminal sends to this one.
+func apart() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }

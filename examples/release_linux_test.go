@@ -590,7 +590,7 @@ func tab(t *testing.T, root, line, want string) string {
 	if err := shell.Start(); err != nil {
 		t.Fatal(err)
 	}
-	giveUp := time.AfterFunc(20*time.Second, func() { _ = shell.Process.Kill() })
+	giveUp := time.AfterFunc(time.Minute, func() { _ = shell.Process.Kill() })
 	defer giveUp.Stop()
 	var shown strings.Builder
 	until := func(part string) {

@@ -2,6 +2,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"io"
 	"log"
@@ -27,20 +28,33 @@ func main() {
 		Args: os.Args[1:], Env: os.LookupEnv, Environ: os.Environ,
 		In: os.Stdin, Out: os.Stdout, Err: os.Stderr,
 		InTerminal: isTerminal(os.Stdin), OutTerminal: isTerminal(os.Stdout), ErrTerminal: isTerminal(os.Stderr),
-		Columns: columns, Now: time.Now, Version: release,
+		Columns: columns, Now: time.Now, Version: build,
 		Guard:   func(signals ...os.Signal) { once.Do(func() { cancelOn(signals, cancel) }) },
 		Hangups: hangups,
 	}))
 }
 
-// version is set by the linker in a release.
+// version is for a packager whose sources have no git history, so that the Go command
+// finds no version: -ldflags=-X=main.version=v1.2.3.
 var version = ""
 
-func release() string {
-	if info, ok := debug.ReadBuildInfo(); ok && version == "" {
-		return info.Main.Version
+// build returns what the Go command knew when it built the program.
+func build() cli.Build {
+	b := cli.Build{Release: version}
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return b
 	}
-	return version
+	b.Release = cmp.Or(b.Release, info.Main.Version)
+	for _, s := range info.Settings {
+		switch s.Key {
+		case "vcs.revision":
+			b.Commit = s.Value
+		case "vcs.time":
+			b.Date = s.Value
+		}
+	}
+	return b
 }
 
 func isTerminal(f *os.File) bool { return term.IsTerminal(int(f.Fd())) }

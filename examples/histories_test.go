@@ -604,7 +604,7 @@ func (h *history) run(s *spied, stdin string, args []string) (int, string) {
 		},
 		Environ: func() []string { return env },
 		In:      strings.NewReader(stdin), Out: out, Err: out,
-		Now: time.Now, Version: func() string { return "v0" },
+		Now: time.Now, Version: func() cli.Build { return cli.Build{Release: "v0"} },
 		Guard:   func(...os.Signal) {},
 		Hangups: func() (<-chan os.Signal, func()) { return nil, func() {} },
 	})

@@ -48,7 +48,14 @@ func TestRename(t *testing.T) {
 		t.Skip("builds everything anew")
 	}
 	dir := checkout(t)
-	script := "set -e\nexamples/release/rename example.com/me/tokenform\ngo build -o tokenform .\n./tokenform apply --sandbox examples/quickstart.yaml -q\ngo vet ./config ./output/cli\n! grep -rn '\"tokenform/' --include=*.go .\ngofmt -l . | wc -l\n"
+	script := `set -e
+examples/release/rename example.com/me/tokenform
+go build -o tokenform .
+./tokenform apply --sandbox examples/quickstart.yaml -q
+go test -run '^(TestImports|TestSandboxCommand)$' ./examples
+if grep -rn '"tokenform/' --include=*.go .; then exit 1; fi
+gofmt -l . | wc -l
+`
 	cmd := exec.Command("bash", "-c", script)
 	cmd.Dir = dir
 	out, err := cmd.CombinedOutput()

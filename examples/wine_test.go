@@ -156,7 +156,7 @@ func (w *wine) build(dir string) error {
 		tests = append(tests, "tokenform/"+p)
 	}
 	for _, args := range [][]string{
-		{"build", "-o", filepath.Join(w.bin, "tokenform.exe"), "tokenform"},
+		{"build", "-o", filepath.Join(w.bin, "tokenform.exe"), ".."},
 		{"build", "-o", filepath.Join(w.bin, "helper.exe"), "./testdata/wine/helper"},
 		tests,
 	} {

@@ -140,7 +140,7 @@ func (b *bench) build() error {
 	if err := os.Mkdir(b.bin, 0o700); err != nil {
 		return err
 	}
-	for name, pkg := range map[string]string{"tokenform": "tokenform", "hello": "tokenform/examples/benchmarks/hello", "floor": "tokenform/examples/benchmarks/floor", "reference": "tokenform/examples/benchmarks/reference"} {
+	for name, pkg := range map[string]string{"tokenform": ".", "hello": "./examples/benchmarks/hello", "floor": "./examples/benchmarks/floor", "reference": "./examples/benchmarks/reference"} {
 		linked := filepath.Join(b.dir, name)
 		cmd := exec.Command("go", "build", "-ldflags=-s -w", "-o", linked, pkg)
 		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")

@@ -40,7 +40,7 @@ type Process struct {
 	Columns func(io.Writer) int
 
 	Now     func() time.Time
-	Version func() string // of the program
+	Version func() Build
 
 	// Guard makes the given signals end the context instead of the process. Call Guard
 	// just before work begins that must not be torn, and no earlier: the call takes a

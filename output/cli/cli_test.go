@@ -33,7 +33,9 @@ func run(t *testing.T, dir string, env map[string]string, stdin string, args ...
 		Env:     func(name string) (string, bool) { v, ok := env[name]; return v, ok },
 		Environ: os.Environ,
 		In:      strings.NewReader(stdin), Out: &out, Err: &errs,
-		Now: time.Now, Version: func() string { return "v1.2.3" },
+		Now: time.Now, Version: func() cli.Build {
+			return cli.Build{Release: "v1.2.3", Commit: "0123456789abcdef", Date: "2026-03-04T05:06:07Z"}
+		},
 		Guard:   func(...os.Signal) { r.guarded = true },
 		Hangups: func() (<-chan os.Signal, func()) { return make(chan os.Signal), func() {} },
 	})
@@ -151,8 +153,10 @@ func TestCommands(t *testing.T) {
 		err   string
 		guard bool
 	}{
-		{line: "version", out: "tokenform v1.2.3 ("},
-		{line: "version --json", out: `"release": "v1.2.3"`},
+		{line: "version", out: "tokenform v1.2.3 (commit 0123456789ab of 2026-03-04, go"},
+		{line: "version --json", out: `"release": "v1.2.3",`},
+		{line: "version --json", out: `"commit": "0123456789abcdef",`},
+		{line: "version --json", out: `"date": "2026-03-04T05:06:07Z"`},
 		{line: "--version", out: "tokenform v1.2.3 ("},
 		{line: "", out: "\nCommands:"},
 		{line: "help exit-codes", out: "130  interrupted"},

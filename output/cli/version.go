@@ -2,9 +2,12 @@ package cli
 
 import (
 	"context"
-	"fmt"
-	"runtime"
+
+	"tokenform/output/terminal"
 )
+
+// Build says which version of the program runs.
+type Build = terminal.Build
 
 type version struct{}
 
@@ -13,6 +16,6 @@ func (*version) flags(flags) {}
 func (*version) check(_, _ []string) error { return nil }
 
 func (*version) run(_ context.Context, p *program) int {
-	p.voice.Version(p.Version(), fmt.Sprintf("%s %s/%s", runtime.Version(), runtime.GOOS, runtime.GOARCH))
+	p.voice.Version(p.Version())
 	return 0
 }

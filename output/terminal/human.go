@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"runtime"
 	"strings"
 	"time"
 
@@ -22,8 +23,13 @@ func (h *human) Refused(err error) { h.Error("", err) }
 
 func (h *human) Unusable(problems config.Problems) { h.Problems(problems) }
 
-func (h *human) Version(release, build string) {
-	fmt.Fprintf(h.Out, "tokenform %s (%s)\n", release, build)
+func (h *human) Version(b Build) {
+	commit := ""
+	if b.Commit != "" {
+		day, _, _ := strings.Cut(b.Date, "T")
+		commit = fmt.Sprintf("commit %.12s of %s, ", b.Commit, day)
+	}
+	fmt.Fprintf(h.Out, "tokenform %s (%s%s %s/%s)\n", b.Release, commit, runtime.Version(), runtime.GOOS, runtime.GOARCH)
 }
 
 func (h *human) Wrote(file, next string) { h.wrote(file, next) }

@@ -51,7 +51,9 @@ func (j *jsonVoice) Unusable(problems config.Problems) {
 	j.print(View{Problems: viewProblems(problems)})
 }
 
-func (j *jsonVoice) Version(release, _ string) { j.print(View{OK: true, Release: release}) }
+func (j *jsonVoice) Version(b Build) {
+	j.print(View{OK: true, Release: b.Release, Commit: b.Commit, Date: b.Date})
+}
 
 func (j *jsonVoice) Wrote(file, next string) {
 	j.wrote(file, next)

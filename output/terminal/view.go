@@ -25,6 +25,8 @@ type View struct {
 	Warnings []ReminderView `json:"warnings,omitempty"` // logins that need a person, now or soon
 	Error    *ErrorView     `json:"error,omitempty"`    // an error that belongs to no profile
 	Release  string         `json:"release,omitempty"`  // version: the release of this program
+	Commit   string         `json:"commit,omitempty"`   // version: what it was built from
+	Date     string         `json:"date,omitempty"`     // version: when that was committed (RFC 3339)
 }
 
 // ProfileView is one profile in a [View].

@@ -23,6 +23,13 @@ import (
 	"tokenform/flow/state"
 )
 
+// Build says what this program was built from.
+type Build struct {
+	Release string // "v1.2.3", or (devel) without a version control system
+	Commit  string // "" if it is unknown
+	Date    string // of the commit, RFC 3339; "" if it is unknown
+}
+
 // Voice prints everything that a run tells. Voice has two forms: one for people, and
 // one for programs, which prints one JSON object for each command. Both forms are safe
 // for concurrent use.
@@ -51,7 +58,7 @@ type Voice interface {
 	// These are the reports. A command makes one of them at the end.
 	Refused(err error)                                             // the run could not begin
 	Unusable(problems config.Problems)                             // the profiles are wrong
-	Version(release, build string)                                 // version
+	Version(Build)                                                 // version
 	Wrote(file, next string)                                       // init
 	Validated(profiles []config.Profile, warnings config.Problems) // validate
 	Planned(outcomes []flow.Outcome, changes bool)                 // plan

@@ -156,19 +156,16 @@ func TestRunners(t *testing.T) {
 	if n, err := strconv.Atoi(os.Getenv("TOKENFORM_RUNNERS")); err == nil {
 		seconds = n
 	}
-	for _, start := range []func(*testing.T) engine{folderEngine, s3Engine, etcdEngine, httpEngine} {
-		t.Run(nameOf(start), func(t *testing.T) { runners(t, start(t), time.Duration(seconds)*time.Second) })
+	for _, e := range engines {
+		t.Run(e.name, func(t *testing.T) { runners(t, e.start(t), time.Duration(seconds)*time.Second) })
 	}
 }
 
-func nameOf(start func(*testing.T) engine) string {
-	for name, f := range map[string]func(*testing.T) engine{"command": folderEngine, "s3": s3Engine, "etcd": etcdEngine, "http": httpEngine} {
-		if fmt.Sprintf("%p", f) == fmt.Sprintf("%p", start) {
-			return name
-		}
-	}
-	return "?"
-}
+// engines start the stores.
+var engines = []struct {
+	name  string
+	start func(*testing.T) engine
+}{{"command", folderEngine}, {"s3", s3Engine}, {"etcd", etcdEngine}, {"http", httpEngine}}
 
 const (
 	runnerCount = 50

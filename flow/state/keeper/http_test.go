@@ -355,6 +355,7 @@ func TestHTTPWrongAnswers(t *testing.T) {
 		"page":           {all(keepertest.Page(200)), fault.Temporary, "it answered with a web page", ""},
 		"huge":           {all(huge), fault.Failed, "larger than 1 MiB", ""},
 		"cut off":        {all(keepertest.CutOff), fault.Temporary, "it closed the connection", "GET"},
+		"damaged":        {all(keepertest.Damaged), fault.Temporary, "damaged on its way", "GET"},
 		"half an object": {all(keepertest.Says(200, "application/json", `{"serial": 1, "ref`)), fault.Failed, "a part of one", "GET"},
 		"a list":         {all(keepertest.Says(200, "application/json", `[]`)), fault.Failed, "no login", "GET"},
 		"null":           {all(keepertest.Says(200, "application/json", `null`)), fault.Failed, "no login", "GET"},

@@ -95,6 +95,15 @@ func CutOff(w http.ResponseWriter, _ *http.Request, serve func() *httptest.Respo
 	panic(http.ErrAbortHandler)
 }
 
+// Damaged changes one bit of the answer's body.
+func Damaged(w http.ResponseWriter, _ *http.Request, serve func() *httptest.ResponseRecorder) {
+	a := serve()
+	if b := a.Body.Bytes(); len(b) > 0 {
+		b[len(b)/2] ^= 1
+	}
+	send(w, a)
+}
+
 // Slow waits before the server does its work, until the client leaves at most.
 func Slow(delay time.Duration) Fault {
 	return func(w http.ResponseWriter, r *http.Request, serve func() *httptest.ResponseRecorder) {

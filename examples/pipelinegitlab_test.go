@@ -19,6 +19,8 @@ import (
 type gitlabJob struct {
 	Stage         string
 	Script, Needs []string
+	BeforeScript  []string `yaml:"before_script"`
+	Variables     map[string]string
 	ResourceGroup string `yaml:"resource_group"`
 	Artifacts     struct {
 		ExpireIn string `yaml:"expire_in"`
@@ -31,13 +33,14 @@ type gitlabJob struct {
 func TestPipelineGitLab(t *testing.T) {
 	t.Parallel()
 	p := newPipeline(t, sandbox.Options{})
-	p.need("bash", "curl", "mktemp")
+	p.need("bash", "curl", "mktemp", "sha256sum", "tar")
+	p.releases()
 	seed := p.login("spotify/gitlab.yaml", "SPOTIFY_CLIENT_ID=app", "SPOTIFY_CLIENT_SECRET=hush-hush", "CI_PROJECT_DIR=.")
 
 	// Reports come from the project's directory. The runner owns this directory, but
 	// not the files checked out in it.
 	project := filepath.Join(p.home, "project")
-	p.must(os.CopyFS(project, os.DirFS("pipelines")))
+	p.must(os.CopyFS(project, os.DirFS(p.checkout)))
 	p.give(project)
 	p.lock(filepath.Join(project, "spotify"))
 
@@ -58,11 +61,14 @@ func TestPipelineGitLab(t *testing.T) {
 	job := func(j gitlabJob, more ...string) (int, string, string) {
 		t.Helper()
 		env := p.environment(append(more, "GITLAB_CI=true", "TMPDIR="+p.temp, "CI_PROJECT_DIR="+project)...)
-		return p.run(project, env, "bash", "-eo", "pipefail", "-c", strings.Join(j.Script, "\n"))
+		for name, value := range j.Variables {
+			env = append(env, name+"="+value)
+		}
+		return p.run(project, env, "bash", "-eo", "pipefail", "-c", strings.Join(append(j.BeforeScript, j.Script...), "\n"))
 	}
 	declared := []string{"SPOTIFY_CLIENT_ID=app", "SPOTIFY_CLIENT_SECRET=hush-hush"} // under Settings, CI/CD, Variables
 	code, stdout, stderr := job(first, append(declared, "SPOTIFY_REFRESH_TOKEN="+seed)...)
-	if code != 0 || stdout != "" {
+	if code != 0 || !strings.HasSuffix(stdout, "/tokenform.tar.gz: OK\n") || strings.Count(stdout, "\n") != 1 {
 		t.Fatalf("exit %d\n%s\n%s", code, stdout, stderr)
 	}
 

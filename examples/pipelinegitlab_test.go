@@ -28,6 +28,33 @@ type gitlabJob struct {
 	}
 }
 
+// gitlabFile has the keys of gitlab-ci.yml.
+type gitlabFile struct {
+	Stages             []string
+	Spotify, Playlists gitlabJob
+}
+
+// gitlabJobs reads the example in dir.
+func gitlabJobs(p *pipeline, dir string) (file gitlabFile) {
+	p.Helper()
+	b, err := os.ReadFile(filepath.Join(dir, "gitlab-ci.yml"))
+	p.must(err)
+	d := yaml.NewDecoder(bytes.NewReader(b))
+	d.KnownFields(true)
+	p.must(d.Decode(&file))
+	return file
+}
+
+// run runs the job's scripts as GitLab's runner does: as one script of bash.
+func (j gitlabJob) run(p *pipeline, project string, more ...string) (code int, stdout, stderr string) {
+	p.Helper()
+	env := p.environment(append(more, "GITLAB_CI=true", "TMPDIR="+p.temp, "CI_PROJECT_DIR="+project)...)
+	for name, value := range j.Variables {
+		env = append(env, name+"="+value)
+	}
+	return p.run(project, env, "bash", "-eo", "pipefail", "-c", strings.Join(append(j.BeforeScript, j.Script...), "\n"))
+}
+
 // TestPipelineGitLab checks that the first job makes a dotenv report which GitLab
 // accepts, and that the second job has the token in its environment.
 func TestPipelineGitLab(t *testing.T) {
@@ -44,15 +71,7 @@ func TestPipelineGitLab(t *testing.T) {
 	p.give(project)
 	p.lock(filepath.Join(project, "spotify"))
 
-	b, err := os.ReadFile(filepath.Join(project, "gitlab-ci.yml"))
-	p.must(err)
-	var file struct {
-		Stages             []string
-		Spotify, Playlists gitlabJob
-	}
-	d := yaml.NewDecoder(bytes.NewReader(b))
-	d.KnownFields(true)
-	p.must(d.Decode(&file))
+	file := gitlabJobs(p, project)
 	first, second := file.Spotify, file.Playlists
 	if strings.Join(file.Stages, " ") != first.Stage+" "+second.Stage || strings.Join(second.Needs, " ") != "spotify" {
 		t.Fatal("the second job does not follow the first")
@@ -60,11 +79,7 @@ func TestPipelineGitLab(t *testing.T) {
 
 	job := func(j gitlabJob, more ...string) (int, string, string) {
 		t.Helper()
-		env := p.environment(append(more, "GITLAB_CI=true", "TMPDIR="+p.temp, "CI_PROJECT_DIR="+project)...)
-		for name, value := range j.Variables {
-			env = append(env, name+"="+value)
-		}
-		return p.run(project, env, "bash", "-eo", "pipefail", "-c", strings.Join(append(j.BeforeScript, j.Script...), "\n"))
+		return j.run(p, project, more...)
 	}
 	declared := []string{"SPOTIFY_CLIENT_ID=app", "SPOTIFY_CLIENT_SECRET=hush-hush"} // under Settings, CI/CD, Variables
 	code, stdout, stderr := job(first, append(declared, "SPOTIFY_REFRESH_TOKEN="+seed)...)

@@ -4,7 +4,9 @@ package examples
 
 import (
 	"fmt"
+	"io/fs"
 	"os"
+	"os/exec"
 	"path"
 	"path/filepath"
 	"regexp"
@@ -179,6 +181,69 @@ func TestPipelineGitHubActionRefuses(t *testing.T) {
 			}
 			if n := p.server.Count("/api/token"); n != 0 {
 				t.Errorf("%d requests to the server of tokens", n)
+			}
+		})
+	}
+}
+
+// TestPipelineGitHubActionScripts lets shellcheck check the scripts of the action, which
+// actionlint does not.
+func TestPipelineGitHubActionScripts(t *testing.T) {
+	t.Parallel()
+	p := newPipeline(t, sandbox.Options{})
+	p.need("shellcheck")
+	var a compositeAction
+	newGitHubRunner(p).decode(".github/actions/tokenform/action.yml", &a)
+	for _, s := range a.Runs.Steps {
+		check := func(script string) (string, error) {
+			cmd := exec.Command("shellcheck", "--shell=bash", "-")
+			cmd.Stdin = strings.NewReader(script)
+			out, err := cmd.CombinedOutput()
+			return string(out), err
+		}
+		if out, err := check(s.Run); err != nil {
+			t.Errorf("%s: %v\n%s", s.Name, err, out)
+		}
+		if out, err := check(s.Run + "echo $RUNNER_TEMP\n"); err == nil || !strings.Contains(out, "SC2086") {
+			t.Errorf("shellcheck finds nothing in a bad script: %v\n%s", err, out)
+		}
+	}
+}
+
+// TestPipelineInstallSteps checks that the jobs which install a release themselves stop
+// if it has another checksum, or is not there, and that nothing is unpacked.
+func TestPipelineInstallSteps(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ name, old, new, says string }{
+		{"another checksum", checksum(hereArchive), someChecksum, "did NOT match"},
+		{"no such release", "/v" + someVersion + "/", "/v9.9.9/", "404"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			p := newPipeline(t, sandbox.Options{})
+			r := newGitHubRunner(p)
+			p.fake("gh", fakeGH)
+			for _, file := range []string{actions, writeback} {
+				r.log.Reset()
+				p.edit(file, c.old, c.new)
+				if code := r.job(file); code == 0 || !strings.Contains(r.log.String(), c.says) {
+					t.Errorf("%s: exit %d, want %s in\n%s", file, code, c.says, &r.log)
+				}
+			}
+			p.edit("gitlab-ci.yml", c.old, c.new)
+			j := gitlabJobs(p, p.checkout).Spotify
+			code, stdout, stderr := j.run(p, p.home)
+			if code == 0 || !strings.Contains(stdout+stderr, c.says) {
+				t.Errorf("GitLab: exit %d, want %s in\n%s%s", code, c.says, stdout, stderr)
+			}
+			p.must(filepath.WalkDir(filepath.Dir(p.temp), func(path string, d fs.DirEntry, err error) error {
+				if d.Name() == "tokenform" && d.Type().IsRegular() {
+					t.Errorf("%s is unpacked", path)
+				}
+				return err
+			}))
+			if n := p.server.Count("/api/token"); n != 0 || len(p.calls()) != 0 {
+				t.Errorf("%d requests to the server of tokens, and %d calls", n, len(p.calls()))
 			}
 		})
 	}

@@ -32,6 +32,9 @@ type pipeline struct {
 	bin      string // first on PATH
 	user     *syscall.Credential
 	gone     []string // the secrets that must not be anywhere
+	// authority is a file with the certificate of the server that shop is.
+	authority string
+	shop      *releases
 }
 
 // nobody is the user of pipelines when root runs the tests.
@@ -45,6 +48,7 @@ func newPipeline(t *testing.T, o sandbox.Options) *pipeline {
 	root := t.TempDir()
 	p.checkout, p.home, p.temp, p.bin = filepath.Join(root, "checkout"), filepath.Join(root, "home"), filepath.Join(root, "temp"), filepath.Join(root, "bin")
 	p.must(os.CopyFS(p.checkout, os.DirFS("pipelines")))
+	p.must(os.CopyFS(filepath.Join(p.checkout, ".github", "actions", "tokenform"), os.DirFS("github-action")))
 	for _, dir := range []string{p.home, p.temp, p.bin} {
 		p.must(os.Mkdir(dir, 0o755))
 	}
@@ -129,17 +133,25 @@ func (p *pipeline) need(names ...string) {
 // environment returns the pipeline's environment. Variables in more win.
 func (p *pipeline) environment(more ...string) []string {
 	return append([]string{
-		"PATH=" + p.bin + ":/usr/bin:/bin", "HOME=" + p.home, "CI=true",
+		"PATH=" + strings.Join(p.path(), ":"), "HOME=" + p.home, "CI=true", "CURL_CA_BUNDLE=" + p.authority,
 		"TOKENFORM_ACCOUNTS_URL=" + p.url, "TOKENFORM_API_URL=" + p.url,
 	}, more...)
+}
+
+// path returns the folders of PATH.
+func (p *pipeline) path() []string {
+	return []string{p.bin, filepath.Join(p.home, ".local", "bin"), "/usr/bin", "/bin"}
 }
 
 // command returns a command of the pipeline's user, without a terminal or standard
 // input.
 func (p *pipeline) command(dir string, env []string, argv ...string) *exec.Cmd {
 	path := argv[0]
-	if first := filepath.Join(p.bin, path); p.exists(first) {
-		path = first // exec would look on this process's own PATH
+	for _, dir := range p.path() {
+		if found := filepath.Join(dir, argv[0]); p.exists(found) {
+			path = found // exec would look on this process's own PATH
+			break
+		}
 	}
 	cmd := exec.CommandContext(p.Context(), path, argv[1:]...)
 	cmd.Dir, cmd.Env = dir, env

@@ -50,9 +50,7 @@ func (p *pipeline) crontab() (env []string, lines [][2]string) {
 func TestPipelineCron(t *testing.T) {
 	t.Parallel()
 	p := newPipeline(t, sandbox.Options{})
-	bin := filepath.Join(p.home, "go", "bin")
-	p.must(os.MkdirAll(bin, 0o755))
-	p.must(os.Symlink(program, filepath.Join(bin, "tokenform")))
+	p.install()
 	p.must(os.CopyFS(filepath.Join(p.home, "spotify"), os.DirFS("pipelines/spotify")))
 	p.must(os.Mkdir(filepath.Join(p.home, ".spotify"), 0o700))
 	env, lines := p.crontab()

@@ -16,6 +16,7 @@ import (
 
 const (
 	actions   = "github-actions.yaml"
+	actionUse = "github-actions-action.yaml"
 	writeback = "github-actions-writeback.yaml"
 )
 

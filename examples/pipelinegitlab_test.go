@@ -19,6 +19,8 @@ import (
 type gitlabJob struct {
 	Stage         string
 	Script, Needs []string
+	BeforeScript  []string `yaml:"before_script"`
+	Variables     map[string]string
 	ResourceGroup string `yaml:"resource_group"`
 	Artifacts     struct {
 		ExpireIn string `yaml:"expire_in"`
@@ -26,30 +28,50 @@ type gitlabJob struct {
 	}
 }
 
+// gitlabFile has the keys of gitlab-ci.yml.
+type gitlabFile struct {
+	Stages             []string
+	Spotify, Playlists gitlabJob
+}
+
+// gitlabJobs reads the example in dir.
+func gitlabJobs(p *pipeline, dir string) (file gitlabFile) {
+	p.Helper()
+	b, err := os.ReadFile(filepath.Join(dir, "gitlab-ci.yml"))
+	p.must(err)
+	d := yaml.NewDecoder(bytes.NewReader(b))
+	d.KnownFields(true)
+	p.must(d.Decode(&file))
+	return file
+}
+
+// run runs the job's scripts as GitLab's runner does: as one script of bash.
+func (j gitlabJob) run(p *pipeline, project string, more ...string) (code int, stdout, stderr string) {
+	p.Helper()
+	env := p.environment(append(more, "GITLAB_CI=true", "TMPDIR="+p.temp, "CI_PROJECT_DIR="+project)...)
+	for name, value := range j.Variables {
+		env = append(env, name+"="+value)
+	}
+	return p.run(project, env, "bash", "-eo", "pipefail", "-c", strings.Join(append(j.BeforeScript, j.Script...), "\n"))
+}
+
 // TestPipelineGitLab checks that the first job makes a dotenv report which GitLab
 // accepts, and that the second job has the token in its environment.
 func TestPipelineGitLab(t *testing.T) {
 	t.Parallel()
 	p := newPipeline(t, sandbox.Options{})
-	p.need("bash", "curl", "mktemp")
+	p.need("bash", "curl", "mktemp", "sha256sum", "tar")
+	p.releases()
 	seed := p.login("spotify/gitlab.yaml", "SPOTIFY_CLIENT_ID=app", "SPOTIFY_CLIENT_SECRET=hush-hush", "CI_PROJECT_DIR=.")
 
 	// Reports come from the project's directory. The runner owns this directory, but
 	// not the files checked out in it.
 	project := filepath.Join(p.home, "project")
-	p.must(os.CopyFS(project, os.DirFS("pipelines")))
+	p.must(os.CopyFS(project, os.DirFS(p.checkout)))
 	p.give(project)
 	p.lock(filepath.Join(project, "spotify"))
 
-	b, err := os.ReadFile(filepath.Join(project, "gitlab-ci.yml"))
-	p.must(err)
-	var file struct {
-		Stages             []string
-		Spotify, Playlists gitlabJob
-	}
-	d := yaml.NewDecoder(bytes.NewReader(b))
-	d.KnownFields(true)
-	p.must(d.Decode(&file))
+	file := gitlabJobs(p, project)
 	first, second := file.Spotify, file.Playlists
 	if strings.Join(file.Stages, " ") != first.Stage+" "+second.Stage || strings.Join(second.Needs, " ") != "spotify" {
 		t.Fatal("the second job does not follow the first")
@@ -57,12 +79,11 @@ func TestPipelineGitLab(t *testing.T) {
 
 	job := func(j gitlabJob, more ...string) (int, string, string) {
 		t.Helper()
-		env := p.environment(append(more, "GITLAB_CI=true", "TMPDIR="+p.temp, "CI_PROJECT_DIR="+project)...)
-		return p.run(project, env, "bash", "-eo", "pipefail", "-c", strings.Join(j.Script, "\n"))
+		return j.run(p, project, more...)
 	}
 	declared := []string{"SPOTIFY_CLIENT_ID=app", "SPOTIFY_CLIENT_SECRET=hush-hush"} // under Settings, CI/CD, Variables
 	code, stdout, stderr := job(first, append(declared, "SPOTIFY_REFRESH_TOKEN="+seed)...)
-	if code != 0 || stdout != "" {
+	if code != 0 || !strings.HasSuffix(stdout, "/tokenform.tar.gz: OK\n") || strings.Count(stdout, "\n") != 1 {
 		t.Fatalf("exit %d\n%s\n%s", code, stdout, stderr)
 	}
 

@@ -35,10 +35,15 @@ func (p *pipeline) signIn(dir string, env []string, argv ...string) {
 func TestPipelineMake(t *testing.T) {
 	t.Parallel()
 	p := newPipeline(t, sandbox.Options{})
-	p.need("make", "curl")
+	p.need("make", "curl", "sha256sum", "tar", "mktemp")
 	state := filepath.Join(p.home, ".local", "state", "tokenform")
+	p.releases()
 	env := p.environment("SPOTIFY_CLIENT_ID=app")
-	code, stdout, stderr := p.run(p.checkout, env, "make", "me")
+	code, stdout, stderr := p.run(p.checkout, env, "make", "install")
+	if code != 0 {
+		t.Fatalf("exit %d\n%s\n%s", code, stdout, stderr)
+	}
+	code, stdout, stderr = p.run(p.checkout, env, "make", "me")
 	if code == 0 || stdout != "" || strings.Count(stderr, "hint: ") != 3 {
 		t.Errorf("before the login: exit %d, want three hints\n%s\n%s", code, stdout, stderr)
 	}
@@ -62,6 +67,7 @@ func TestPipelineDirenv(t *testing.T) {
 	t.Parallel()
 	p := newPipeline(t, sandbox.Options{})
 	p.need("direnv", "bash", "env")
+	p.install()
 	folder := filepath.Join(p.home, "project")
 	p.must(os.CopyFS(folder, os.DirFS("pipelines")))
 	p.must(os.Rename(filepath.Join(folder, "envrc"), filepath.Join(folder, ".envrc")))
@@ -123,7 +129,7 @@ func TestPipelineDirenv(t *testing.T) {
 func TestPipelineCompose(t *testing.T) {
 	t.Parallel()
 	p := newPipeline(t, sandbox.Options{})
-	p.need("sh", "curl")
+	p.install()
 	p.must(os.Mkdir(filepath.Join(p.home, ".spotify"), 0o700))
 	p.signIn(p.checkout, []string{"SPOTIFY_CLIENT_ID=app"}, "apply", "spotify/service.yaml")
 	b, err := os.ReadFile(filepath.Join(p.checkout, "compose.yaml"))

@@ -29,20 +29,45 @@ type workflow struct {
 }
 
 type workflowStep struct {
-	Name, ID, Uses, Run string
-	Env                 map[string]string
+	Name, ID, Uses, Run, Shell string
+	Env, With                  map[string]string
 }
 
-// gitHubRunner runs a job as GitHub does: each step's script by `bash -e`, with files
-// for the environment and the outputs, with expressions, and with a log in which
-// secrets and masked values are three stars ("Workflow commands for GitHub Actions").
+// compositeAction has the keys of an action.yml that the examples use.
+type compositeAction struct {
+	Name, Description string
+	Inputs            map[string]struct {
+		Description, Default string
+		Required             bool // GitHub does not enforce it
+	}
+	Outputs map[string]struct{ Description, Value string }
+	Runs    struct {
+		Using string
+		Steps []workflowStep
+	}
+}
+
+// scope is what the expressions of a job, or of an action that the job uses, can read.
+type scope struct {
+	dir     string // of the action; empty for a job
+	inputs  map[string]string
+	outputs map[string]map[string]string // by the id of the step
+}
+
+// gitHubRunner runs a job as GitHub does: each step's script by bash, with files for the
+// environment, the outputs and the path, with expressions and composite actions, and
+// with a log in which secrets and masked values are three stars ("Workflow commands for
+// GitHub Actions", "Metadata syntax for GitHub Actions").
 type gitHubRunner struct {
 	*pipeline
+	scope
 	secrets  map[string]string
 	vars     map[string]string
+	os, arch string         // as runner.os and runner.arch name them
 	extra    []workflowStep // run after the job's own steps
 	env      []string
-	outputs  map[string]map[string]string // by the id of the step
+	front    []string // what steps have put in front of PATH, the newest first
+	ran      int      // scripts so far
 	masks    []string
 	log      strings.Builder // the log as people can read it
 	warnings []string        // the annotations
@@ -51,63 +76,133 @@ type gitHubRunner struct {
 
 func newGitHubRunner(p *pipeline) *gitHubRunner {
 	p.Helper()
-	p.need("bash", "curl")
-	r := &gitHubRunner{pipeline: p, outputs: map[string]map[string]string{},
+	p.need("bash", "curl", "sha256sum", "tar")
+	p.releases()
+	r := &gitHubRunner{pipeline: p, scope: scope{outputs: map[string]map[string]string{}}, os: "Linux", arch: "X64",
 		secrets: map[string]string{"SPOTIFY_CLIENT_SECRET": "hush-hush"}, vars: map[string]string{"SPOTIFY_CLIENT_ID": "app"}}
 	return r
+}
+
+// decode reads a YAML file of the checkout that has no other keys than v.
+func (r *gitHubRunner) decode(file string, v any) {
+	r.Helper()
+	b, err := os.ReadFile(filepath.Join(r.checkout, file))
+	r.must(err)
+	d := yaml.NewDecoder(bytes.NewReader(b))
+	d.KnownFields(true)
+	r.must(d.Decode(v))
 }
 
 // job runs the steps of the file's only job until one fails, and returns the last exit
 // code.
 func (r *gitHubRunner) job(file string) (code int) {
 	r.Helper()
-	b, err := os.ReadFile(filepath.Join(r.checkout, file))
-	r.must(err)
 	var w workflow
-	d := yaml.NewDecoder(bytes.NewReader(b))
-	d.KnownFields(true)
-	r.must(d.Decode(&w))
+	r.decode(file, &w)
 	if len(w.Jobs) != 1 {
 		r.Fatalf("%d jobs", len(w.Jobs))
 	}
 	for _, s := range r.secrets {
 		r.masks = append(r.masks, s)
 	}
-	r.env = r.environment("GITHUB_ACTIONS=true", "RUNNER_TEMP="+r.temp, "GITHUB_WORKSPACE="+r.checkout)
+	r.front, r.outputs = nil, map[string]map[string]string{}
+	r.env = r.environment("GITHUB_ACTIONS=true", "RUNNER_TEMP="+r.temp, "RUNNER_OS="+r.os, "RUNNER_ARCH="+r.arch, "GITHUB_WORKSPACE="+r.checkout)
 	for _, job := range w.Jobs {
 		for name, value := range job.Env {
-			r.env = append(r.env, name+"="+r.expand(value))
+			r.env = append(r.env, name+"="+r.expand(value, &r.scope))
 		}
-		for i, s := range append(job.Steps, r.extra...) {
-			switch {
-			case s.Uses != "" && !strings.HasPrefix(s.Uses, "actions/checkout@"): // the checkout already exists
-				r.Fatalf("nobody knows what %s does", s.Uses)
-			case s.Run == "" && s.Uses == "":
-				r.Fatalf("step %d does nothing", i)
-			case s.Run != "":
-				if code := r.step(i, s); code != 0 {
-					return code
-				}
-			}
+		return r.steps(append(job.Steps, r.extra...), &r.scope, nil)
+	}
+	return 0
+}
+
+// steps runs steps until one fails. env is the environment of the step that uses the
+// action which the steps belong to.
+func (r *gitHubRunner) steps(steps []workflowStep, in *scope, env []string) (code int) {
+	r.Helper()
+	for i, s := range steps {
+		switch {
+		case s.Run != "" && s.Uses == "":
+			code = r.step(s, in, env)
+		case strings.HasPrefix(s.Uses, "./") && s.Run == "":
+			code = r.use(s, in, env)
+		case strings.HasPrefix(s.Uses, "actions/checkout@"): // the checkout already exists
+		case s.Uses != "":
+			r.Fatalf("nobody knows what %s does", s.Uses)
+		default:
+			r.Fatalf("step %d does nothing", i)
+		}
+		if code != 0 {
+			return code
 		}
 	}
 	return 0
 }
 
-// step runs one script.
-func (r *gitHubRunner) step(i int, s workflowStep) (code int) {
+// use runs a composite action of the checkout. Its steps have the environment of the
+// step that uses the action, and of the job's values only inputs.
+func (r *gitHubRunner) use(s workflowStep, in *scope, env []string) (code int) {
 	r.Helper()
-	script, envFile, outFile := filepath.Join(r.temp, fmt.Sprintf("%d.sh", i)), filepath.Join(r.temp, fmt.Sprintf("%d.env", i)), filepath.Join(r.temp, fmt.Sprintf("%d.out", i))
-	for path, text := range map[string]string{script: s.Run, envFile: "", outFile: ""} {
-		r.must(os.WriteFile(path, []byte(text), 0o600))
+	dir := filepath.Clean(s.Uses)
+	var a compositeAction
+	r.decode(filepath.Join(dir, "action.yml"), &a)
+	if a.Runs.Using != "composite" || a.Name == "" || a.Description == "" {
+		r.Fatalf("%s is no composite action with a name and a description", s.Uses)
 	}
-	r.give(r.temp)
-	env := append(r.env[:len(r.env):len(r.env)], "GITHUB_ENV="+envFile, "GITHUB_OUTPUT="+outFile)
+	inner := &scope{dir: filepath.Join(r.checkout, dir), inputs: map[string]string{}, outputs: map[string]map[string]string{}}
+	for name, input := range a.Inputs {
+		inner.inputs[name] = r.expand(input.Default, inner)
+	}
+	for name, value := range s.With {
+		if _, ok := a.Inputs[name]; !ok {
+			r.Errorf("%s has no input %s", s.Uses, name)
+		}
+		inner.inputs[name] = r.expand(value, in)
+	}
+	for _, step := range a.Runs.Steps {
+		if step.Run != "" && step.Shell == "" {
+			r.Fatalf("GitHub refuses a composite action whose step %s has no shell", step.Name)
+		}
+	}
+	env = env[:len(env):len(env)]
 	for name, value := range s.Env {
-		env = append(env, name+"="+r.expand(value))
+		env = append(env, name+"="+r.expand(value, in))
 	}
-	r.quiet("the script", r.expand(s.Run))
-	cmd := r.command(r.checkout, env, "bash", "-e", script)
+	code = r.steps(a.Runs.Steps, inner, append(env, "GITHUB_ACTION_PATH="+inner.dir))
+	outputs := map[string]string{}
+	for name, o := range a.Outputs {
+		outputs[name] = r.expand(o.Value, inner)
+	}
+	in.outputs[s.ID] = outputs
+	return code
+}
+
+// shells are the ways in which GitHub runs a script, by the step's shell.
+var shells = map[string][]string{"": {"bash", "-e"}, "bash": {"bash", "--noprofile", "--norc", "-eo", "pipefail"}}
+
+// step runs one script.
+func (r *gitHubRunner) step(s workflowStep, in *scope, env []string) (code int) {
+	r.Helper()
+	r.ran++
+	file := func(ext, text string) string {
+		path := filepath.Join(r.temp, fmt.Sprintf("%d.%s", r.ran, ext))
+		r.must(os.WriteFile(path, []byte(text), 0o600))
+		return path
+	}
+	script, envFile, outFile, pathFile := file("sh", r.expand(s.Run, in)), file("env", ""), file("out", ""), file("path", "")
+	r.give(r.temp)
+	env = append(r.env[:len(r.env):len(r.env)], env...)
+	env = append(env, "GITHUB_ENV="+envFile, "GITHUB_OUTPUT="+outFile, "GITHUB_PATH="+pathFile,
+		"PATH="+strings.Join(append(r.front[:len(r.front):len(r.front)], r.path()...), ":"))
+	for name, value := range s.Env {
+		env = append(env, name+"="+r.expand(value, in))
+	}
+	r.quiet("the script", r.expand(s.Run, in))
+	shell, ok := shells[s.Shell]
+	if !ok {
+		r.Fatalf("no such shell: %s", s.Shell)
+	}
+	cmd := r.command(r.checkout, env, append(shell[:len(shell):len(shell)], script)...)
 	var said bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &said, &said
 	if err := cmd.Run(); err != nil {
@@ -121,7 +216,12 @@ func (r *gitHubRunner) step(i int, s workflowStep) (code int) {
 	for name, value := range r.variables(envFile) {
 		r.env = append(r.env, name+"="+value)
 	}
-	r.outputs[s.ID] = r.variables(outFile)
+	b, err := os.ReadFile(pathFile)
+	r.must(err)
+	for line := range strings.Lines(string(b)) {
+		r.front = append([]string{strings.TrimSuffix(line, "\n")}, r.front...)
+	}
+	in.outputs[s.ID] = r.variables(outFile)
 	return cmd.ProcessState.ExitCode()
 }
 
@@ -155,22 +255,29 @@ func (r *gitHubRunner) hear(line string) {
 var expression = regexp.MustCompile(`\$\{\{ *([^}]*?) *\}\}`)
 
 // expand evaluates the expressions in a text. As on GitHub, a secret that nobody has
-// stored is empty.
-func (r *gitHubRunner) expand(text string) string {
+// stored is empty, and an action has neither secrets nor variables.
+func (r *gitHubRunner) expand(text string, in *scope) string {
 	r.Helper()
 	return expression.ReplaceAllStringFunc(text, func(s string) string {
 		name := expression.FindStringSubmatch(s)[1]
 		words := strings.Split(name, ".")
-		switch {
-		case len(words) == 2 && words[0] == "secrets":
+		known := map[string]string{"github.repository": "you/app", "github.workspace": r.checkout, "github.action_path": in.dir,
+			"runner.os": r.os, "runner.arch": r.arch, "runner.temp": r.temp}
+		switch value, ok := known[name]; {
+		case ok && (name != "github.action_path" || in.dir != ""):
+			return value
+		case len(words) == 2 && words[0] == "secrets" && in.dir == "":
 			return r.secrets[words[1]]
-		case len(words) == 2 && words[0] == "vars":
+		case len(words) == 2 && words[0] == "vars" && in.dir == "":
 			return r.vars[words[1]]
-		case name == "github.repository":
-			return "you/app"
+		case len(words) == 2 && words[0] == "inputs":
+			if value, ok := in.inputs[words[1]]; ok {
+				return value
+			}
 		case len(words) == 4 && words[0] == "steps" && words[2] == "outputs":
-			value, ok := r.outputs[words[1]][words[3]]
-			if !ok {
+			// An action may pass on an output that a profile need not declare.
+			value, ok := in.outputs[words[1]][words[3]]
+			if !ok && in.dir == "" {
 				r.Errorf("no step has set %s", name)
 			}
 			return value

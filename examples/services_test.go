@@ -210,6 +210,67 @@ func TestServiceCronJob(t *testing.T) {
 	}
 }
 
+// TestServiceCronJobIsValid decodes the CronJob as an API server does that checks it
+// strictly, and wrong ones, which the decoder must refuse.
+func TestServiceCronJobIsValid(t *testing.T) {
+	t.Parallel()
+	b, err := os.ReadFile("services/cronjob.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ old, new, says string }{
+		{"", "", ""},
+		{"concurrencyPolicy:", "concurencyPolicy:", `unknown field "spec.concurencyPolicy"`},
+		{"secretKeyRef:", "secretRef:", `unknown field "spec.jobTemplate.spec.template.spec.containers[0].env[0].valueFrom.secretRef"`},
+		{"schedule:", "Schedule:", `unknown field "spec.Schedule"`},
+		{"backoffLimit: 1", "backoffLimit: one", "cannot unmarshal string into Go struct field"},
+		{"runAsUser: 65532", "runAsUser: 65532\n            runAsUser: 0", `key "runAsUser" already set`},
+	} {
+		if !strings.Contains(string(b), c.old) {
+			t.Fatalf("no %s", c.old)
+		}
+		cmd := exec.Command(installed(t, "CACHE/cronjob"))
+		cmd.Stdin = strings.NewReader(strings.Replace(string(b), c.old, c.new, 1))
+		out, err := cmd.CombinedOutput()
+		if (err != nil) != (c.says != "") || !strings.Contains(string(out), c.says) {
+			t.Errorf("%s: %v, want %q in\n%s", c.new, err, c.says, out)
+		}
+	}
+}
+
+// TestServiceMetrics lets Prometheus' promtool check the metrics of a token that is good
+// and of a profile that needs a person; and wrong metrics, which promtool must refuse.
+func TestServiceMetrics(t *testing.T) {
+	t.Parallel()
+	_, url := spotify(t, sandbox.Options{AnyApp: true})
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "tokenform.yaml"), "profile: good\nclient: {id: app, secret: app-secret}\ngrant: client_credentials\noutputs: [{type: env, path: .env}]\n---\nprofile: new\nclient: {id: app}\n")
+	env := surroundings(dir, url)
+	if code, _, stderr := run(t, dir, env, "apply", "-p", "good"); code != 0 {
+		t.Fatalf("exit %d\n%s", code, stderr)
+	}
+	_, metrics, stderr := run(t, dir, env, "status", "--format", "prometheus")
+	if !strings.Contains(metrics, `tokenform_login_needed{profile="new"} 1`) || !strings.Contains(metrics, `tokenform_access_token_expiry_timestamp_seconds{profile="good"} 1`) {
+		t.Fatalf("%s\n%s", metrics, stderr)
+	}
+	for _, c := range []struct{ old, new, says string }{
+		{"", "", ""},
+		{"# HELP tokenform_login_needed Whether", "# Whether", "no help text"},
+		{"tokenform_outputs_stale", "tokenform_outputs_stale_total", "non-counter metrics should not have"},
+		{`{profile="new"} 1`, `{profile="new} 1`, "error while linting"},
+	} {
+		if !strings.Contains(metrics, c.old) {
+			t.Fatalf("no %s", c.old)
+		}
+		promtool := exec.Command(installed(t, "CACHE/promtool"), "check", "metrics")
+		promtool.Stdin = strings.NewReader(strings.ReplaceAll(metrics, c.old, c.new))
+		out, err := promtool.CombinedOutput()
+		if (err != nil) != (c.says != "") || !strings.Contains(string(out), c.says) || c.says == "" && len(out) > 0 {
+			t.Errorf("%s: %v, want %q in\n%s", c.new, err, c.says, out)
+		}
+	}
+}
+
 // TestServiceFiles checks that the files for macOS and Windows are what their systems
 // parse.
 func TestServiceFiles(t *testing.T) {

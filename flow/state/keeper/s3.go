@@ -131,7 +131,7 @@ type s3Request struct {
 }
 
 type s3Answer struct {
-	request  s3Request
+	request  *s3Request
 	status   int
 	header   http.Header
 	body     []byte
@@ -141,7 +141,7 @@ type s3Answer struct {
 
 // send sends a request and reads its answer. The error is about the network. If the
 // server refuses the time of this machine, send uses the server's from then on.
-func (s *s3Store) send(ctx context.Context, r s3Request) (*s3Answer, error) {
+func (s *s3Store) send(ctx context.Context, r *s3Request) (*s3Answer, error) {
 	for again := false; ; again = true {
 		a, at, err := s.sendOnce(ctx, r)
 		if err != nil {
@@ -160,7 +160,7 @@ func (s *s3Store) send(ctx context.Context, r s3Request) (*s3Answer, error) {
 const skewed = 4 * time.Minute
 
 // sendOnce signs and sends a request. at is the time that it was signed with.
-func (s *s3Store) sendOnce(ctx context.Context, r s3Request) (a *s3Answer, at time.Time, err error) {
+func (s *s3Store) sendOnce(ctx context.Context, r *s3Request) (a *s3Answer, at time.Time, err error) {
 	address := s.base
 	address.Path += "/" + r.name
 	address.RawPath = percent(address.Path, "/")
@@ -233,59 +233,68 @@ func (s *s3Store) refused(a *s3Answer) error {
 	if a.code != "" {
 		what += " (" + a.code + ")"
 	}
-	page := a.code == "" && isPage(a.body)
+	kind, why, hint := s.meaning(a, what)
+	return s.failed(kind, why, hint)
+}
+
+// meaning says what an answer that nobody asked for means. what names the answer.
+func (s *s3Store) meaning(a *s3Answer, what string) (kind fault.Kind, why, hint string) {
 	switch a.code {
 	case "NoSuchBucket":
-		return s.failed(fault.Failed, "there is no such bucket at "+s.base.Host, "create the bucket, or correct bucket, region and endpoint")
+		return fault.Failed, "there is no such bucket at " + s.base.Host, "create the bucket, or correct bucket, region and endpoint"
 	case "InvalidBucketName":
-		return s.failed(fault.Invalid, "no bucket can have this name", "correct bucket")
+		return fault.Invalid, "no bucket can have this name", "correct bucket"
 	case "InvalidAccessKeyId", "XAdminUserNotFound": // the latter is versitygw's word
-		hint := "check the key, and that endpoint is the store that the key is for"
+		hint = "check the key, and that endpoint is the store that the key is for"
 		if s.session == "" && strings.HasPrefix(s.access, "ASIA") { // temporary ones of AWS begin so
 			hint = "a temporary key needs its session token: write session_token, or set AWS_SESSION_TOKEN"
 		}
-		return s.failed(fault.Failed, "it does not know the access key from "+s.from[0], hint)
+		return fault.Failed, "it does not know the access key from " + s.from[0], hint
 	case "SignatureDoesNotMatch":
-		return s.failed(fault.Failed, "the secret key from "+s.from[1]+" does not fit the access key from "+s.from[0], "copy both keys again")
+		return fault.Failed, "the secret key from " + s.from[1] + " does not fit the access key from " + s.from[0], "copy both keys again"
 	case "ExpiredToken", "InvalidToken", "TokenRefreshRequired":
-		if s.session == "" {
-			break
+		if s.session != "" {
+			return fault.Failed, "the session token from " + s.from[2] + " has expired or does not fit the keys", "get new keys with their token"
 		}
-		return s.failed(fault.Failed, "the session token from "+s.from[2]+" has expired or does not fit the keys", "get new keys with their token")
 	case "RequestTimeTooSkewed":
-		return s.failed(fault.Failed, "its clock and this machine's differ too much", "set this machine's clock")
+		return fault.Failed, "its clock and this machine's differ too much", "set this machine's clock"
 	case "NotImplemented":
-		return s.noConditions(what)
+		return fault.Failed, what + noConditions, useAnother
 	}
-	region := a.header.Get("X-Amz-Bucket-Region")
-	if region == "" {
-		region, _, _ = element(string(a.body), "Region")
+	if a.status >= 300 && a.status < 400 || a.code == "AuthorizationHeaderMalformed" || a.code == "IllegalLocationConstraintException" {
+		region := a.header.Get("X-Amz-Bucket-Region")
+		if region == "" {
+			region, _, _ = element(string(a.body), "Region")
+		}
+		switch {
+		case isWord(region) && region != s.region:
+			return fault.Failed, "it is not in the region " + s.region, "write region: " + region
+		case a.code != "":
+			return fault.Failed, what + ": it is not in the region " + s.region + ", or not at " + s.base.Host, "correct region and endpoint"
+		}
+		return fault.Failed, what + ", which leads to another address", "write the final address as endpoint"
 	}
-	wrongRegion := a.status >= 300 && a.status < 400 || a.code == "AuthorizationHeaderMalformed" || a.code == "IllegalLocationConstraintException"
-	switch {
-	case wrongRegion && isWord(region) && region != s.region:
-		return s.failed(fault.Failed, "it is not in the region "+s.region, "write region: "+region)
-	case wrongRegion && a.code != "":
-		return s.failed(fault.Failed, what+": it is not in the region "+s.region+", or not at "+s.base.Host, "correct region and endpoint")
-	case wrongRegion:
-		return s.failed(fault.Failed, what+", which leads to another address", "write the final address as endpoint")
-	case page && a.status < 500:
-		kind := fault.Failed
+	if a.code == "" && isPage(a.body) && a.status < 500 {
+		kind = fault.Failed
 		if a.ok() { // a proxy may want a person to log in first
 			kind = fault.Temporary
 		}
-		return s.failed(kind, what+" with a page, which no S3 store does", "check endpoint; a proxy or a login page may have answered")
-	case a.status == http.StatusUnauthorized || a.status == http.StatusForbidden:
-		return s.failed(fault.Failed, what+"; the access key was from "+s.from[0], "allow that key s3:GetObject, s3:PutObject and s3:DeleteObject for "+s.Prefix+"* and s3:ListBucket for the bucket: without the last one, S3 answers so for an object that does not exist")
-	case slices.Contains([]int{408, 409, 429, 500, 502, 503, 504}, a.status):
-		return s.failed(fault.Temporary, what, "try again later")
+		return kind, what + " with a page, which no S3 store does", "check endpoint; a proxy or a login page may have answered"
 	}
-	return s.failed(fault.Failed, what, "check endpoint, bucket and path_style: is an S3 store there?")
+	switch a.status {
+	case http.StatusUnauthorized, http.StatusForbidden:
+		return fault.Failed, what + "; the access key was from " + s.from[0], "allow that key s3:GetObject, s3:PutObject and s3:DeleteObject for " + s.Prefix + "* and s3:ListBucket for the bucket: without the last one, S3 answers so for an object that does not exist"
+	case 408, 409, 429, 500, 502, 503, 504:
+		return fault.Temporary, what, "try again later"
+	}
+	return fault.Failed, what, "check endpoint, bucket and path_style: is an S3 store there?"
 }
 
-func (s *s3Store) noConditions(what string) error {
-	return s.failed(fault.Failed, what+": it cannot write under a condition (If-Match, If-None-Match), so machines would overwrite each other's logins", "use a store that can: AWS, MinIO, Ceph, R2 or versitygw of today; or another type of store")
-}
+// What is said of a store that does not know conditions.
+const (
+	noConditions = ": it cannot write under a condition (If-Match, If-None-Match), so machines would overwrite each other's logins"
+	useAnother   = "use a store that can: AWS, MinIO, Ceph, R2 or versitygw of today; or another type of store"
+)
 
 // isWord reports whether s, which is the server's, is fit for a message: the code of an
 // error, or a region.
@@ -303,7 +312,7 @@ type object struct {
 }
 
 func (s *s3Store) get(ctx context.Context, name string) (object, error) {
-	a, err := s.send(ctx, s3Request{method: http.MethodGet, name: name})
+	a, err := s.send(ctx, &s3Request{method: http.MethodGet, name: name})
 	switch {
 	case err != nil:
 		return object{}, err
@@ -332,7 +341,7 @@ const conflictTries = 6
 // bucket has instead.
 func (s *s3Store) put(ctx context.Context, name string, body []byte, match string) (now object, stored bool, err error) {
 	for try := range conflictTries {
-		a, err := s.send(ctx, s3Request{method: http.MethodPut, name: name, match: match, body: body})
+		a, err := s.send(ctx, &s3Request{method: http.MethodPut, name: name, match: match, body: body})
 		if err == nil && a.status == http.StatusConflict && slices.Contains([]string{"", "ConditionalRequestConflict", "OperationAborted"}, a.code) && try < conflictTries-1 {
 			if err := nap(ctx, 50*time.Millisecond<<try); err != nil {
 				return object{}, false, err
@@ -373,7 +382,7 @@ func nap(ctx context.Context, d time.Duration) error {
 // remove deletes the object if it still has this ETag.
 func (s *s3Store) remove(ctx context.Context, name, etag string) error {
 	for try := range conflictTries {
-		a, err := s.send(ctx, s3Request{method: http.MethodDelete, name: name, match: etag})
+		a, err := s.send(ctx, &s3Request{method: http.MethodDelete, name: name, match: etag})
 		switch {
 		case err != nil:
 			return err
@@ -450,7 +459,7 @@ func (s *s3Store) Names(ctx context.Context) ([]string, error) {
 	query := url.Values{"list-type": {"2"}, "prefix": {s.Prefix}, "delimiter": {"/"}, "max-keys": {pageSize}}
 	var names []string
 	for range mostPages {
-		a, err := s.send(ctx, s3Request{method: http.MethodGet, query: query})
+		a, err := s.send(ctx, &s3Request{method: http.MethodGet, query: query})
 		if err != nil {
 			return nil, err
 		}
@@ -560,12 +569,12 @@ func (s *s3Store) prove(ctx context.Context, name string, body []byte) error {
 	if s.proven.Load() {
 		return nil
 	}
-	a, err := s.send(ctx, s3Request{method: http.MethodPut, name: name, match: `"00000000000000000000000000000000"`, body: body})
+	a, err := s.send(ctx, &s3Request{method: http.MethodPut, name: name, match: `"00000000000000000000000000000000"`, body: body})
 	switch {
 	case err != nil:
 		return err
 	case a.ok():
-		return s.noConditions("it wrote what it should not have written")
+		return s.failed(fault.Failed, "it wrote what it should not have written"+noConditions, useAnother)
 	case a.status != http.StatusPreconditionFailed && a.status != http.StatusConflict && !a.gone():
 		return s.refused(a)
 	}

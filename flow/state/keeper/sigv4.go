@@ -52,7 +52,7 @@ func (s *signer) sign(r *http.Request, payload string, at time.Time) {
 
 	scope := stamp[:8] + "/" + s.region + "/" + s.service + "/aws4_request"
 	key := []byte("AWS4" + s.secret)
-	for part := range strings.SplitSeq(scope, "/") {
+	for _, part := range []string{stamp[:8], s.region, s.service, "aws4_request"} {
 		key = hmacSHA256(key, part)
 	}
 	toSign := "AWS4-HMAC-SHA256\n" + stamp + "\n" + scope + "\n" + digest([]byte(canonical.String()))

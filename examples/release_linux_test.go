@@ -225,8 +225,8 @@ func (r *released) files(t *testing.T) {
 	}
 }
 
-// packed is one file in an archive.
-type packed struct {
+// archived is one file in an archive.
+type archived struct {
 	mode  fs.FileMode
 	owner string
 	time  time.Time
@@ -234,9 +234,9 @@ type packed struct {
 }
 
 // unpack reads an archive, which must have no entries other than files.
-func unpack(t *testing.T, name string, b []byte) map[string]packed {
+func unpack(t *testing.T, name string, b []byte) map[string]archived {
 	t.Helper()
-	found := map[string]packed{}
+	found := map[string]archived{}
 	if strings.HasSuffix(name, ".zip") {
 		z, err := zip.NewReader(bytes.NewReader(b), int64(len(b)))
 		if err != nil {
@@ -247,7 +247,7 @@ func unpack(t *testing.T, name string, b []byte) map[string]packed {
 			if err != nil {
 				t.Fatal(err)
 			}
-			found[f.Name] = packed{f.Mode(), "root:root", f.Modified.UTC(), must(io.ReadAll(content))}
+			found[f.Name] = archived{f.Mode(), "root:root", f.Modified.UTC(), must(io.ReadAll(content))}
 		}
 		return found
 	}
@@ -263,7 +263,7 @@ func unpack(t *testing.T, name string, b []byte) map[string]packed {
 		if err != nil || h.Typeflag != tar.TypeReg {
 			t.Fatalf("%s: %s: %v", name, h.Name, err)
 		}
-		found[h.Name] = packed{h.FileInfo().Mode(), h.Uname + ":" + h.Gname, h.ModTime.UTC(), must(io.ReadAll(files))}
+		found[h.Name] = archived{h.FileInfo().Mode(), h.Uname + ":" + h.Gname, h.ModTime.UTC(), must(io.ReadAll(files))}
 	}
 }
 

@@ -127,20 +127,18 @@ func (x target) made(takesOver func(old *file) bool) bool {
 		return x.recorded[i].Made || missing
 	}
 	elsewhere := func(w state.Written) bool { return w.Made && paths.Same(w.Path, x.output.Path) }
-	return missing || x.madeByNeighbour(x.output.Path) || slices.ContainsFunc(x.otherRealms(), elsewhere) || takesOver != nil && takesOver(x.present())
+	return missing || slices.ContainsFunc(x.neighbours(), elsewhere) || slices.ContainsFunc(x.otherRealms(), elsewhere) || takesOver != nil && takesOver(x.present())
 }
 
-// madeByNeighbour reports whether tokenform made the file for another profile in the
-// state directory, or for this profile under another name.
-func (f *Files) madeByNeighbour(p config.Profile, path string) bool {
+// recordsOfNeighbours returns what tokenform has written for the profiles in p's state
+// directory: for other profiles, and for p under another name.
+func (f *Files) recordsOfNeighbours(p config.Profile) (all []state.Written) {
 	store := f.Realm.Open(p.State)
 	for _, name := range store.Names() {
 		list, _, _ := store.Outputs(name, p.Dir, nil)
-		if slices.ContainsFunc(list, func(w state.Written) bool { return w.Made && paths.Same(w.Path, path) }) {
-			return true
-		}
+		all = append(all, list...)
 	}
-	return false
+	return all
 }
 
 // present returns the output's file, or nil if there is none that can be read.

@@ -39,6 +39,8 @@
 //     variable is refused too.
 //   - What tokenform wrote is ours even if a process was killed after it had recorded
 //     the next content, and before it wrote it.
+//   - A refresh token that tokenform never had, in a json output or in a variable of a
+//     refresh token: never overwritten, because it may be the only one that still works.
 //   - Not ours: an env file is merged, and only our variables are ever touched; a
 //     whole file (json, template) is refused.
 //   - The target of a link is updated and emptied, never deleted. If an output of a whole

@@ -16,7 +16,8 @@
 // An entry, which is a login with its lock, belongs to a profile: to a name, and to the
 // file that declares that name. The login says which file (source). Two files that
 // declare one name in one state directory are two profiles: the second one is
-// refused while the first one still declares the name, or exists and cannot be read.
+// refused while the first one still declares the name (as profile or moved_from), or
+// exists and cannot be read.
 //
 // An output record is about one file, and says what tokenform wrote there last (digests,
 // never values) and whether tokenform made the file. The records of a profile are a

@@ -6,7 +6,8 @@ import (
 	"strings"
 )
 
-// Declares reports whether the file at path declares a profile of that name. The
+// Declares reports whether the file at path declares a profile of that name, or one that
+// had the name before: the state may still have it (moved_from). The
 // file may be wrong otherwise, and none of its variables need be set. A file that does
 // not exist declares nothing. If the file exists, but nobody can tell what it declares,
 // because it cannot be read or parsed to its end, has no profile at all, or takes a name
@@ -30,7 +31,11 @@ func Declares(path, name string) (bool, error) {
 		}
 		profiles = true
 		named := false
-		eachName(t.root, map[*node]bool{}, func(n *node) {
+		eachValue(t.root, "moved_from", map[*node]bool{}, func(n *node) {
+			found = found || n.value == name
+			unclear = unclear || strings.Contains(n.value, "${")
+		})
+		eachValue(t.root, "profile", map[*node]bool{}, func(n *node) {
 			named = true
 			found = found || n.value == name
 			unclear = unclear || n.kind != scalar || n.value == "" || strings.Contains(n.value, "${")
@@ -38,7 +43,7 @@ func Declares(path, name string) (bool, error) {
 		unnamed = unnamed || !named
 	})
 	switch {
-	case found || unnamed && defaultName(path) == name:
+	case found || unnamed && (defaultName(path) == name || defaultName(path) == defaultProfile && name == formerDefault):
 		return true, nil
 	case wrong != nil:
 		return false, errors.New(wrong.message)
@@ -50,16 +55,15 @@ func Declares(path, name string) (bool, error) {
 	return false, nil
 }
 
-// eachName calls take for each value of the key profile in n, and in the mappings that n
-// merges. seen has the nodes so far: merges may form a graph.
-func eachName(n *node, seen map[*node]bool, take func(*node)) {
+// eachValue calls take for each value of a key in n, and in the mappings that n merges. seen has the nodes so far: merges may form a graph.
+func eachValue(n *node, name string, seen map[*node]bool, take func(*node)) {
 	if seen[n] {
 		return
 	}
 	seen[n] = true
 	if n.kind == list { // of merged mappings
 		for _, m := range n.items {
-			eachName(m, seen, take)
+			eachValue(m, name, seen, take)
 		}
 	}
 	if n.kind != mapping {
@@ -68,8 +72,8 @@ func eachName(n *node, seen map[*node]bool, take func(*node)) {
 	for i := 0; i+1 < len(n.items); i += 2 {
 		switch key, value := n.items[i], n.items[i+1]; {
 		case key.kind == scalar && key.tag == "!!merge":
-			eachName(value, seen, take)
-		case key.value == "profile":
+			eachValue(value, name, seen, take)
+		case key.value == name:
 			take(value)
 		}
 	}

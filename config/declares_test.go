@@ -36,6 +36,8 @@ func TestDeclares(t *testing.T) {
 		{"x: &x {profile: dev}\n<<: *x\n", "yes"},
 		{"x: &x {profile: dev}\ny: &y {profile: b}\n<<: [*y, *x]\n", "yes"},
 		{bomb, "no"},
+		{"profile: other\nmoved_from: dev\n", "yes"},
+		{"profile: other\nmoved_from: ${OLD}\n", "variable"},
 	} {
 		dir := write(t, map[string]string{"dev.yaml": c.text})
 		ok, err := Declares(filepath.Join(dir, "dev.yaml"), "dev")
@@ -48,6 +50,12 @@ func TestDeclares(t *testing.T) {
 		}
 		if got != c.want && (err == nil || !strings.Contains(got, c.want)) {
 			t.Errorf("%q: %s, want %s", c.text, got, c.want)
+		}
+	}
+	dir := write(t, map[string]string{"tokenform.yaml": "client: {id: x}\n"})
+	for name, want := range map[string]bool{"default": true, "tokenform": true, "dev": false} {
+		if ok, err := Declares(filepath.Join(dir, "tokenform.yaml"), name); ok != want || err != nil {
+			t.Errorf("tokenform.yaml, %s: %v, %v", name, ok, err)
 		}
 	}
 }

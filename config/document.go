@@ -77,8 +77,8 @@ func (d *document) profile(root *node, single bool) (p Profile, ok bool) {
 			d.report(f.node, "write the previous name of the profile", "%s cannot be the previous name of a profile", f.node.quoted())
 		}
 		p.MovedFrom = s
-	} else if p.MovedByName = !fs.has("profile") && p.Name == "default"; p.MovedByName {
-		p.MovedFrom = "tokenform"
+	} else if p.MovedByName = !fs.has("profile") && p.Name == defaultProfile; p.MovedByName {
+		p.MovedFrom = formerDefault
 	}
 	p.Grant = d.grant(fs, p.Client.Secret != nil)
 	if p.Grant == ClientCredentials {
@@ -162,13 +162,20 @@ func (d *document) name(root *node, fs fields, single bool) (string, Pos) {
 	return "", d.file.at(root)
 }
 
+// defaultProfile is the name of the profile in a tokenform.yaml that names none, and
+// formerDefault the name that it once had.
+const (
+	defaultProfile = "default"
+	formerDefault  = "tokenform"
+)
+
 // defaultName returns the name of a profile that is alone in its file and has no name
 // of its own: the file's base name. tokenform.yaml is named after the program, and its
 // profile is "default".
 func defaultName(file string) string {
 	base := strings.TrimSuffix(filepath.Base(file), filepath.Ext(file))
 	if base == "tokenform" {
-		return "default"
+		return defaultProfile
 	}
 	return base
 }

@@ -457,10 +457,21 @@ func (h *history) client() {
 	path := h.output()
 	b, err := os.ReadFile(path)
 	var file map[string]any
-	if err != nil || json.Unmarshal(b, &file) != nil {
+	if err != nil {
 		return
 	}
-	refresh, _ := file["refresh_token"].(string)
+	refresh := ""
+	for line := range strings.Lines(string(b)) {
+		if value, ok := strings.CutPrefix(line, "REFRESH="); ok {
+			refresh = strings.Trim(value, "'\r\n")
+		}
+	}
+	if refresh == "" {
+		if json.Unmarshal(b, &file) != nil {
+			return
+		}
+		refresh, _ = file["refresh_token"].(string)
+	}
 	for _, s := range h.servers {
 		if !s.has(refresh) {
 			continue
@@ -470,6 +481,11 @@ func (h *history) client() {
 			got, err := app.Refresh(context.Background(), refresh)
 			if err != nil {
 				continue
+			}
+			if file == nil {
+				h.put(path, strings.ReplaceAll(string(b), refresh, got.Refresh))
+				h.other("a client refreshes and writes REFRESH in %s", path)
+				return
 			}
 			file["access_token"], file["refresh_token"] = got.Access, got.Refresh
 			until := time.Now().Add(got.ExpiresIn).UTC()

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"tokenform/config"
+	"tokenform/config/fault"
+	"tokenform/config/paths"
 	"tokenform/flow"
 	"tokenform/flow/state"
 )
@@ -31,6 +33,9 @@ func (envSink) edit(x target, old *file) (edit, error) {
 	fresh := false
 	for _, k := range x.output.Keys {
 		e.private = e.private || isSecret(k.Field)
+		if x.unseenIn(data, k) {
+			return edit{}, x.holdsLoginIn(k.Variable)
+		}
 		text, known := x.value(k.Field)
 		a := assignment{k.Variable, text}
 		switch {
@@ -73,6 +78,49 @@ func (envSink) edit(x target, old *file) (edit, error) {
 	var err error
 	e.content, err = mergeDotenv(data, set, drop)
 	return e, err
+}
+
+// unseenIn reports whether the variable of a refresh token has one that tokenform never
+// had: a client has refreshed on its own and ours may be dead, or it is somebody's own.
+func (x target) unseenIn(data []byte, k config.Key) bool {
+	if k.Field != "refresh_token" {
+		return false
+	}
+	values, _ := dotenvValues(data, k.Variable)
+	return slices.ContainsFunc(values, func(v string) bool { return !x.knows(k.Variable, v) })
+}
+
+// knows reports whether the value of a refresh token's variable may be overwritten: it is
+// no token, or a token that state has or had, that the profile brings, or that tokenform
+// wrote there. A value where tokenform has written none counts as a token if it looks
+// like Spotify's, and not like the placeholder of an example.
+func (x target) knows(variable, v string) bool {
+	last, digest := x.last(), state.Digest(v)
+	written := last != nil && last.Vars[variable] != ""
+	if !IsToken(v) || !written && !strings.HasPrefix(v, "AQ") || written && last.Vars[variable] == digest {
+		return true
+	}
+	for _, t := range []*state.Token{x.stored, x.token} {
+		if t != nil && (t.Had(v) || t.Seed == digest || t.RefusedSeed == digest) {
+			return true
+		}
+	}
+	if seed, ok := x.profile.RefreshToken.Known(); ok && (seed == v || config.ParseSeed(seed).Refresh == v) {
+		return true
+	}
+	wrote := func(w state.Written) bool {
+		return w.Vars[variable] == digest && paths.Same(w.Path, x.output.Path)
+	}
+	return slices.ContainsFunc(x.otherRealms(), wrote) || slices.ContainsFunc(x.neighbours(), wrote)
+}
+
+// holdsLoginIn is the error for a variable that may have the only refresh token that still
+// works.
+func (x target) holdsLoginIn(variable string) error {
+	return &fault.Error{
+		Message: variable + " is a refresh token that tokenform did not write, so it is not overwritten",
+		Hint:    "to use that login: run tokenform destroy -p " + x.profile.Name + " if there is another one, then tokenform import -p " + x.profile.Name + ", and remove " + variable + " from the file; otherwise only remove it",
+	}
 }
 
 func variablesReason(missing, differ []string, fresh bool, drop []string) string {

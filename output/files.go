@@ -320,7 +320,7 @@ func (f *Files) targets(p config.Profile, t *state.Token, recorded []state.Writt
 		}
 		x := target{profile: p, output: o, token: t, stored: t, recorded: recorded, otherProfiles: f.others(p, o.Path), stagingDir: f.stagingDir(p)}
 		x.otherRealms = sync.OnceValue(func() []state.Written { return f.recordsOfOtherRealms(x) })
-		x.madeByNeighbour = func(path string) bool { return f.madeByNeighbour(p, path) }
+		x.neighbours = sync.OnceValue(func() []state.Written { return f.recordsOfNeighbours(p) })
 		list = append(list, x)
 	}
 	return list

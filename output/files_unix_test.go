@@ -151,11 +151,11 @@ func TestPlantedReport(t *testing.T) {
 	}
 	d.mustPlant(d.path("shared/report"), 65534)
 	d.mustPlant(d.path("shared/token.json.before"), 65534)
-	d.write("victim", "A=1\n", 0o644)
+	d.write("victim", "# HELP tokenform_x\n", 0o644)
 	if err := WriteReport(d.path("shared/report"), "metrics"); err == nil || !strings.Contains(err.Error(), "a link that another user has put") {
 		t.Error(err)
 	}
-	d.holds("victim", "A=1\n")
+	d.holds("victim", "# HELP tokenform_x\n")
 	const theirs = `{"access_token":"BQx","token_type":"Bearer","scope":"","expires_at":"2026-01-01T00:00:00Z","profile":"dev"}`
 	d.write("shared/token.json", theirs, 0o600)
 	if _, err := d.files.Write(t.Context(), d.p, someToken(), d.recorded); err == nil || !strings.Contains(err.Error(), "token.json.before") || !strings.Contains(fault.HintOf(err), "remove the link") {

@@ -37,7 +37,7 @@ func (jsonSink) edit(x target, old *file) (edit, error) {
 			if x.unseen(found, old) {
 				return edit{}, x.holdsLogin()
 			}
-			if x.changed(old) && whole(old.data) && (found.From == "" || !strings.Contains(found.From, o.Format) && !x.holdsOurs(old)) {
+			if x.changed(old) && whole(old.data) && (found.From == "" || (!strings.Contains(found.From, o.Format) || found.RefreshToken == "" && strange(old.data)) && !x.holdsOurs(old)) {
 				return edit{}, x.errForeign()
 			}
 		case !strings.Contains(found.From, o.Format):
@@ -54,6 +54,24 @@ func (jsonSink) edit(x target, old *file) (edit, error) {
 		e.change.Reason = "not tokenform's; kept as " + filepath.Base(o.Shown) + ".before"
 	}
 	return e, nil
+}
+
+// strange reports whether data is a JSON object with a field that no token file of a client
+// has.
+func strange(data []byte) bool {
+	var f object
+	if json.Unmarshal(bytes.TrimPrefix(data, []byte("\ufeff")), &f) != nil {
+		return false
+	}
+	for name := range f {
+		switch strings.ToLower(strings.ReplaceAll(name, "_", "")) {
+		case "accesstoken", "tokentype", "refreshtoken", "scope", "scopes", "expires", "expiresin", "expiresat", "expiry",
+			"createdat", "isexpired", "authorizedat", "profile", "clientid", "clientsecret", "redirecturi", "idtoken":
+		default:
+			return true
+		}
+	}
+	return false
 }
 
 // whole reports whether data is more than the beginning of a JSON object, which is what a

@@ -60,15 +60,25 @@ func (x target) holdsOurs(old *file) bool {
 		}
 	}
 	last := x.last()
-	if last == nil || len(last.Tokens) == 0 {
-		return false
-	}
-	known := func(word string) bool { return slices.Contains(last.Tokens, state.Digest(word)) }
+	return last != nil && holdsWord(old, func(word string) bool { return slices.Contains(last.Tokens, state.Digest(word)) })
+}
+
+// lacksRefresh reports whether tokenform wrote a refresh token into the file, and the file
+// has none now that state has or had: a client may have put the one there that replaced it.
+func (x target) lacksRefresh(old *file) bool {
+	last := x.last()
+	return last != nil && last.Refresh != "" && !holdsWord(old, func(word string) bool {
+		return state.Digest(word) == last.Refresh || x.stored != nil && x.stored.Had(word) || x.token != nil && x.token.Had(word)
+	})
+}
+
+// holdsWord reports whether a word of the file that may be a token is known. Spotify's
+// tokens consist of letters, digits, - and _. Other servers' may also have the rest of RFC
+// 6750, section 2.1.
+func holdsWord(old *file, known func(word string) bool) bool {
 	letter := func(r rune) bool {
 		return r >= '0' && r <= '9' || r >= 'A' && r <= 'Z' || r >= 'a' && r <= 'z' || r == '-' || r == '_'
 	}
-	// Spotify's tokens consist of these letters. Other servers' may have those of RFC
-	// 6750, section 2.1.
 	return slices.ContainsFunc(strings.FieldsFunc(string(old.data), func(r rune) bool { return !letter(r) }), known) ||
 		slices.ContainsFunc(strings.FieldsFunc(string(old.data), func(r rune) bool { return !letter(r) && !strings.ContainsRune(".~+/", r) }), known)
 }
@@ -118,6 +128,14 @@ func (x target) errEdited() error {
 	}
 }
 
+// errRefreshGone is the error for a text file of ours that no longer has our refresh token.
+func (x target) errRefreshGone() error {
+	return &fault.Error{
+		Message: "was changed, and the refresh token that tokenform wrote is no longer in it, so it is not overwritten",
+		Hint:    "a client may have a newer one there: to use that login, run tokenform destroy -p " + x.profile.Name + " and then tokenform import -p " + x.profile.Name + "; otherwise move the file away or delete it",
+	}
+}
+
 // made reports whether tokenform makes the file, or has made it. takesOver reports
 // whether our file replaces one that is not ours.
 func (x target) made(takesOver func(old *file) bool) bool {
@@ -127,20 +145,18 @@ func (x target) made(takesOver func(old *file) bool) bool {
 		return x.recorded[i].Made || missing
 	}
 	elsewhere := func(w state.Written) bool { return w.Made && paths.Same(w.Path, x.output.Path) }
-	return missing || x.madeByNeighbour(x.output.Path) || slices.ContainsFunc(x.otherRealms(), elsewhere) || takesOver != nil && takesOver(x.present())
+	return missing || slices.ContainsFunc(x.neighbours(), elsewhere) || slices.ContainsFunc(x.otherRealms(), elsewhere) || takesOver != nil && takesOver(x.present())
 }
 
-// madeByNeighbour reports whether tokenform made the file for another profile in the
-// state directory, or for this profile under another name.
-func (f *Files) madeByNeighbour(p config.Profile, path string) bool {
+// recordsOfNeighbours returns what tokenform has written for the profiles in p's state
+// directory: for other profiles, and for p under another name.
+func (f *Files) recordsOfNeighbours(p config.Profile) (all []state.Written) {
 	store := f.Realm.Open(p.State)
 	for _, name := range store.LocalNames() {
 		list, _, _ := store.Outputs(name, p.Dir, nil)
-		if slices.ContainsFunc(list, func(w state.Written) bool { return w.Made && paths.Same(w.Path, path) }) {
-			return true
-		}
+		all = append(all, list...)
 	}
-	return false
+	return all
 }
 
 // present returns the output's file, or nil if there is none that can be read.

@@ -74,6 +74,28 @@ func TestTemplateReplaced(t *testing.T) {
 	d.holds("conf.ini", "[mail]\nuser=me\ntoken=BQ-somebody-else\n")
 }
 
+// TestTemplateOfAClient checks that a refresh token which a client has put into a text file
+// of ours is not lost, even if the access token is still ours.
+func TestTemplateOfAClient(t *testing.T) {
+	t.Parallel()
+	d := newTemplate(t, "token=${access_token}\nrefresh=${refresh_token}\n")
+	d.write("conf.ini", "# edited\ntoken=x\nrefresh="+refresh+"\n", 0o600)
+	rotated := newer()
+	rotated.Retire(refresh)
+	d.says(d.apply(rotated), "update conf.ini: differs")
+	d.holds("conf.ini", "token=BQ-newer\nrefresh=AQ-newer\n")
+	const theirs = "token=BQ-newer\nrefresh=AQclients\n"
+	d.write("conf.ini", theirs, 0o600)
+	_, planned := d.files.Stale(d.p, rotated, d.recorded, true)
+	_, applied := d.files.Write(t.Context(), d.p, rotated, d.recorded)
+	for _, err := range []error{planned, applied} {
+		if err == nil || !strings.Contains(err.Error(), "conf.ini: was changed, and the refresh token that tokenform wrote is no longer in it") || !strings.Contains(fault.HintOf(err), "tokenform import -p dev") {
+			t.Errorf("%v (%s)", err, fault.HintOf(err))
+		}
+	}
+	d.holds("conf.ini", theirs)
+}
+
 // TestTemplateWithoutToken checks a template that has no token: nobody can tell an edited
 // file from another one.
 func TestTemplateWithoutToken(t *testing.T) {
@@ -159,8 +181,78 @@ func TestJSONReplaced(t *testing.T) {
 		d.write("token.json", theirs, 0o600)
 		d.refuses(newer(), "token.json", "its content is no longer a token, so it is not overwritten")
 	}
-	d := newDisk(t, jsonFile("token.json"))
+	oauth2 := jsonFile("token.json")
+	oauth2.Format = "oauth2"
+	d := newDisk(t, oauth2)
+	d.apply(someToken())
+	d.write("token.json", `{"access_token": "ghp_x", "note": "mine"}`, 0o600)
+	d.refuses(newer(), "token.json", "its content is no longer a token, so it is not overwritten")
+	d = newDisk(t, oauth2)
+	d.apply(someToken())
+	d.write("token.json", `{"access_token": "BQclients", "token_type": "Bearer", "expiry": "2026-01-01T00:00:00Z"}`, 0o600) // a client has dropped the refresh token
+	d.says(d.apply(newer()), "update token.json: its refresh token is missing")
+	d = newDisk(t, jsonFile("token.json"))
 	d.apply(someToken())
 	d.write("token.json", `{"access_token": "`+someToken().Access+`", "expires_at": 17}`, 0o600) // edited
 	d.says(d.apply(newer()), "update token.json: differs")
+}
+
+// TestD12Variable checks that a refresh token which tokenform never had is not lost in an
+// env file either.
+func TestD12Variable(t *testing.T) {
+	t.Parallel()
+	const other = "AQothers"
+	retired := newer()
+	retired.Retire("AQretired")
+	seeded := newer()
+	seeded.Seed, seeded.RefusedSeed = state.Digest("AQseed"), state.Digest("AQrefused")
+	for name, c := range map[string]struct {
+		first bool // tokenform has written the variable before
+		value string
+		token *state.Token
+		seed  string // the profile's refresh_token
+		lost  bool   // the value would be lost
+	}{
+		"written by a client":                   {true, other, newer(), "", true},
+		"another server's, written by a client": {true, "opaque.token", newer(), "", true},
+		"somebody's":                            {false, other, newer(), "", true},
+		"a placeholder":                         {false, "your-refresh-token", newer(), "", false},
+		"no token":                              {true, "'two words'", newer(), "", false},
+		"empty":                                 {true, "", newer(), "", false},
+		"as tokenform wrote it":                 {true, refresh, newer(), "", false},
+		"retired":                               {false, "AQretired", retired, "", false},
+		"the seed":                              {false, "AQseed", seeded, "", false},
+		"a refused seed":                        {false, "AQrefused", seeded, "", false},
+		"a new seed of the profile":             {true, other, newer(), other, false},
+		"a new seed, with its date":             {true, other, newer(), config.Seed{Refresh: other}.Encode(), false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := newDisk(t, env(".env", "access_token=T", "refresh_token=R"))
+			if c.seed != "" {
+				d.p.RefreshToken = config.Literal(c.seed)
+			}
+			if c.first {
+				d.apply(someToken())
+			}
+			before := "A=1\nR=" + c.value + "\n"
+			d.write(".env", before, 0o600)
+			if !c.lost {
+				d.apply(c.token)
+				d.holds(".env", "A=1\nR=AQ-newer\nT=BQ-newer\n")
+				return
+			}
+			_, planned := d.files.Stale(d.p, someToken(), d.recorded, true)
+			_, applied := d.files.Write(t.Context(), d.p, c.token, d.recorded)
+			for _, err := range []error{planned, applied} {
+				if err == nil || err.Error() != ".env: R is a refresh token that tokenform did not write, so it is not overwritten" || !strings.Contains(fault.HintOf(err), "tokenform import -p dev") {
+					t.Errorf("%v (%s)", err, fault.HintOf(err))
+				}
+			}
+			if _, err := d.files.TakeBack(t.Context(), d.p, d.recorded); err != nil {
+				t.Error(err)
+			}
+			d.holds(".env", before)
+		})
+	}
 }

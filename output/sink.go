@@ -75,15 +75,15 @@ type streamSink interface {
 
 // target is one output of a profile and the token for it.
 type target struct {
-	profile         config.Profile
-	output          config.Output
-	token           *state.Token    // nil means that the token is yet to come
-	stored          *state.Token    // the token in state; nil means that there is none
-	recorded        []state.Written // what tokenform has written to all outputs of the profile so far
-	otherProfiles   ownedByOther
-	stagingDir      string                 // where new content for files waits
-	otherRealms     func() []state.Written // returns what runs in other realms have written
-	madeByNeighbour func(path string) bool // see [Files.madeByNeighbour]
+	profile       config.Profile
+	output        config.Output
+	token         *state.Token    // nil means that the token is yet to come
+	stored        *state.Token    // the token in state; nil means that there is none
+	recorded      []state.Written // what tokenform has written to all outputs of the profile so far
+	otherProfiles ownedByOther
+	stagingDir    string                 // where new content for files waits
+	otherRealms   func() []state.Written // returns what runs in other realms have written
+	neighbours    func() []state.Written // returns what runs for other profiles in the state directory have written
 }
 
 // last returns what tokenform last wrote to the output, or nil.

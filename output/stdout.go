@@ -2,6 +2,7 @@ package output
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -91,8 +92,14 @@ func seedOf(t *state.Token) config.Seed {
 }
 
 // WriteReport writes a text without secrets to a file that other users may read. The
-// write is atomic: nobody reads half of the text.
+// write is atomic: nobody reads half of the text. A file that is no report stays as it is:
+// a mistyped path must not cost a profile or a login.
 func WriteReport(path, text string) error {
+	const start = "# HELP tokenform_"
+	old, _, err := atomicfile.Read(path, maxFile)
+	if errors.Is(err, atomicfile.ErrTooLarge) || err == nil && len(old) > 0 && !bytes.HasPrefix(old, []byte(start)) {
+		return &fault.Error{Kind: fault.Invalid, Message: "--output " + path + ": the file is no report of tokenform, so it is not overwritten", Hint: "move it away, or name another file"}
+	}
 	if _, err := atomicfile.Write(path, []byte(text), 0o644); err != nil {
 		return &fault.Error{Message: "--output " + path, Err: fault.Cause(err), Hint: "name a file in a directory that exists and that this user can write"}
 	}

@@ -35,6 +35,8 @@ func (templateSink) edit(x target, old *file) (edit, error) {
 			return edit{}, x.errNotOurs()
 		case len(bytes.TrimSpace(old.data)) > 0 && x.changed(old) && !x.holdsOurs(old):
 			return edit{}, x.errEdited()
+		case len(bytes.TrimSpace(old.data)) > 0 && x.changed(old) && x.lacksRefresh(old):
+			return edit{}, x.errRefreshGone()
 		}
 	}
 	e.setAction(x.token, old, same)
@@ -51,6 +53,9 @@ func (templateSink) remembered(x target) (state.Written, bool) {
 	}
 	old := x.present()
 	x.keepTrace(&w, old, content)
+	if refresh := x.token.Refresh; refresh != "" && bytes.Contains(content, []byte(refresh)) {
+		w.Refresh = state.Digest(refresh)
+	}
 	return w, old == nil || w.Digest == old.digest() || x.owned(old)
 }
 

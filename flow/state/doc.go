@@ -16,7 +16,8 @@
 // An entry, which is a login with its lock, belongs to a profile: to a name, and to the
 // file that declares that name. The login says which file (source). Two files that
 // declare one name in one state directory are two profiles: the second one is
-// refused while the first one still declares the name, or exists and cannot be read.
+// refused while the first one still declares the name (as profile or moved_from), or
+// exists and cannot be read.
 //
 // An output record is about one file, and says what tokenform wrote there last (digests,
 // never values) and whether tokenform made the file. The records of a profile are a
@@ -39,6 +40,8 @@
 //     variable is refused too.
 //   - What tokenform wrote is ours even if a process was killed after it had recorded
 //     the next content, and before it wrote it.
+//   - A refresh token that tokenform never had, in a json output or in a variable of a
+//     refresh token: never overwritten, because it may be the only one that still works.
 //   - Not ours: an env file is merged, and only our variables are ever touched; a
 //     whole file (json, template) is refused.
 //   - The target of a link is updated and emptied, never deleted. If an output of a whole

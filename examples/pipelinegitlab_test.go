@@ -34,10 +34,10 @@ type gitlabFile struct {
 	Spotify, Playlists gitlabJob
 }
 
-// gitlabJobs reads the example in dir.
-func gitlabJobs(p *pipeline, dir string) (file gitlabFile) {
+// gitlabJobs reads an example.
+func gitlabJobs(p *pipeline, path string) (file gitlabFile) {
 	p.Helper()
-	b, err := os.ReadFile(filepath.Join(dir, "gitlab-ci.yml"))
+	b, err := os.ReadFile(path)
 	p.must(err)
 	d := yaml.NewDecoder(bytes.NewReader(b))
 	d.KnownFields(true)
@@ -71,7 +71,7 @@ func TestPipelineGitLab(t *testing.T) {
 	p.give(project)
 	p.lock(filepath.Join(project, "spotify"))
 
-	file := gitlabJobs(p, project)
+	file := gitlabJobs(p, filepath.Join(project, "gitlab-ci.yml"))
 	first, second := file.Spotify, file.Playlists
 	if strings.Join(file.Stages, " ") != first.Stage+" "+second.Stage || strings.Join(second.Needs, " ") != "spotify" {
 		t.Fatal("the second job does not follow the first")

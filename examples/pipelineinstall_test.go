@@ -231,7 +231,7 @@ func TestPipelineInstallSteps(t *testing.T) {
 				}
 			}
 			p.edit("gitlab-ci.yml", c.old, c.new)
-			j := gitlabJobs(p, p.checkout).Spotify
+			j := gitlabJobs(p, filepath.Join(p.checkout, "gitlab-ci.yml")).Spotify
 			code, stdout, stderr := j.run(p, p.home)
 			if code == 0 || !strings.Contains(stdout+stderr, c.says) {
 				t.Errorf("GitLab: exit %d, want %s in\n%s%s", code, c.says, stdout, stderr)

@@ -199,7 +199,7 @@ func (p *pipeline) install() {
 }
 
 // installing are the examples that install tokenform themselves.
-var installing = []string{actions, actionUse, writeback, "gitlab-ci.yml", "install"}
+var installing = []string{"github-actions-shared.yaml", "gitlab-ci-shared.yml", actions, actionUse, writeback, "gitlab-ci.yml", "install"}
 
 // releases is a server of releases.
 type releases struct {

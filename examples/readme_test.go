@@ -115,7 +115,9 @@ func TestExamplesAreValid(t *testing.T) {
 	}
 	env := surroundings(t.TempDir(), "", "SPOTIFY_CLIENT_ID=0123456789abcdef0123456789abcdef", "SPOTIFY_CLIENT_SECRET=hush-hush", "SPOTIFY_REFRESH_TOKEN=AQseed",
 		"DEV_CLIENT_ID=0123456789abcdef0123456789abcdef", "PROD_CLIENT_ID=0123456789abcdef0123456789abcdef", "PROD_CLIENT_SECRET=hush-hush",
-		"STAGING_CLIENT_ID=0123456789abcdef0123456789abcdef", "STAGING_CLIENT_SECRET=hush-hush", "CI_PROJECT_DIR=.")
+		"STAGING_CLIENT_ID=0123456789abcdef0123456789abcdef", "STAGING_CLIENT_SECRET=hush-hush", "CI_PROJECT_DIR=.",
+		"TOKENFORM_BUCKET=tokens", "TOKENFORM_S3=https://s3.example", "TOKENFORM_RECIPIENT=age15d0pcqck0pxuh67tq6602ca88ehm3edyqthpzhtm3a2qk3jsk5wsf5sz4p",
+		"CI_API_V4_URL=https://gitlab.example/api/v4", "CI_PROJECT_ID=1")
 	for _, f := range files {
 		dir := t.TempDir()
 		b, err := os.ReadFile(f)

@@ -170,8 +170,9 @@ func folderEngine(t *testing.T) engine {
 	}
 }
 
-// s3Engine is versitygw.
-func s3Engine(t *testing.T) engine {
+// versitygw starts an S3 store with the bucket tokens, which is in dir.
+func versitygw(t *testing.T) (dir, endpoint string) {
+	t.Helper()
 	path := engineProgram(t, "versitygw", "go install github.com/versity/versitygw/cmd/versitygw@v1.8.0")
 	dir, address := t.TempDir(), freeAddress(t)
 	if err := os.Mkdir(filepath.Join(dir, "tokens"), 0o755); err != nil {
@@ -181,7 +182,13 @@ func s3Engine(t *testing.T) engine {
 	cmd.Env = append(os.Environ(), "ROOT_ACCESS_KEY=access", "ROOT_SECRET_KEY=hush-hush-s3")
 	background(t, cmd)
 	listening(t, address)
-	by := relays(t, address)
+	return dir, "http://" + address
+}
+
+// s3Engine is versitygw.
+func s3Engine(t *testing.T) engine {
+	_, endpoint := versitygw(t)
+	by := relays(t, strings.TrimPrefix(endpoint, "http://"))
 	return engine{
 		name: "s3",
 		state: func(network int) string {

@@ -29,6 +29,21 @@
 // copied does not own the files that it left outside. Files are compared as files,
 // by package paths, never as strings.
 //
+// # Where a login is
+//
+// The login is in the state directory, under the lock of this machine, or in a store that
+// many machines share (package keeper), and may be encrypted in either. Everything else is
+// in the state directory: what this machine wrote, what people were told, a login that was
+// begun. Of a shared login the file that declares the profile is not recorded: the files
+// of other machines mean nothing here. The stand-in's tokens are never shared.
+//
+// An [Entry] of a shared login has two locks. Lock takes this machine's, for the records.
+// [Entry.Lease] takes the store's, for a grant: read the token again, decide again, call
+// [Entry.Renew] and [Entry.Reserve], grant, [Entry.Save]. Save keeps a granted token aside
+// on this machine before the token is sent to the store, and replaces only the login that
+// was read, or one that the new token descends from. No lease is held while a person is
+// waited for.
+//
 // # What may be overwritten or deleted
 //
 //   - Ours, made by tokenform and unchanged since: updated and deleted.

@@ -12,6 +12,8 @@
 //   - A seed is a refresh token that the profile itself brings.
 //   - The state is what tokenform keeps of a profile: a [state.Token]. An entry is
 //     the state under its lock. A session is one profile's work under that lock.
+//   - A store is where a login is kept if many machines share it (package keeper). A lease
+//     is the lock of such a login. A token that a store did not take is kept aside.
 //   - A realm is the state of one server; the stand-in of --sandbox has its own.
 //   - A forecast is an [Outcome] that was found without the lock. Plan shows it, and
 //     apply decides anew under the lock.

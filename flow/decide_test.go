@@ -135,7 +135,7 @@ func TestDecide(t *testing.T) {
 		{"D8: a lifetime of years", user(), token(good(), func(t *state.Token) { t.Obtained, t.Expires = noon, noon.AddDate(3, 0, 0) }),
 			Decision{Action: Refresh, Reason: "its lifetime is implausible"}},
 		{"refused, but the access token still lives", user(), token(good(), func(t *state.Token) { t.Rejected = noon }),
-			Decision{Action: Keep, Reason: "valid for 52m; login until 2027-05-21"}},
+			Decision{Action: Keep, Reason: "valid for 52m; login refused on " + day(noon)}},
 		{"less than min_ttl left, no refresh token", user(), token(good(), func(t *state.Token) { t.Expires, t.Refresh = noon.Add(3*time.Minute), "" }),
 			Decision{Action: Login, Reason: "expires in 3m, and there is no refresh token"}},
 		{"otherwise", user(), good(), Decision{Action: Keep, Reason: "valid for 52m; login until 2027-05-21"}},

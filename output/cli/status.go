@@ -59,6 +59,11 @@ func (c *status) run(ctx context.Context, p *program) int {
 	defer j.end()
 	outcomes := append(p.forecast(ctx, j, c.verify), j.PlanOrphans(ctx, j.orphans, false)...)
 	j.SuggestMoves(ctx, outcomes, j.orphans)
+	for _, o := range outcomes {
+		if o.Refused && o.Decision.Action != flow.Login {
+			p.voice.Warn(o.Profile.Name, "the Web API refuses the token", p.invocation(c.selection).Command("apply", "-p", o.Profile.Name)+" gets a new one, or asks to log in")
+		}
+	}
 	reminders := j.Reminders(outcomes, c.within, true)
 	if c.format == "prometheus" {
 		return c.prometheus(p, outcomes, reminders)

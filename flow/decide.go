@@ -60,7 +60,7 @@ func Decide(p config.Profile, t *state.Token, now time.Time) Decision {
 	case t == nil:
 		return Decision{Action: Login, Reason: "not logged in yet"}
 	case clientChanged(p, t):
-		return Decision{Action: Login, Reason: "client id changed"}
+		return Decision{Action: Login, Reason: "client ID changed"}
 	case t.Grant != string(p.Grant):
 		return Decision{Action: Login, Reason: fmt.Sprintf("grant changed from %s to %s", t.Grant, p.Grant)}
 	}
@@ -120,7 +120,7 @@ func decideClientCredentials(p config.Profile, t *state.Token, now time.Time) De
 	case t == nil:
 		return Decision{Action: Request, Reason: "no token yet"}
 	case clientChanged(p, t):
-		return Decision{Action: Request, Reason: "client id changed"}
+		return Decision{Action: Request, Reason: "client ID changed"}
 	case t.Grant != string(p.Grant):
 		return Decision{Action: Request, Reason: fmt.Sprintf("grant changed from %s to %s", t.Grant, p.Grant)}
 	case t.Expires.Sub(now) < p.MinTTL || implausible(t, now) != "":
@@ -141,7 +141,7 @@ func discarded(p config.Profile, t *state.Token, d Decision, now time.Time) stri
 	case !d.Seed:
 		return ""
 	case clientChanged(p, t):
-		return "client id and refresh_token changed"
+		return "client ID and refresh_token changed"
 	}
 	text, _ := p.RefreshToken.Known()
 	seed := config.ParseSeed(text)

@@ -181,7 +181,7 @@ type work struct {
 func (p *program) prepare(ctx context.Context, s selection, l loginFlags, o flow.Options, due func([]config.Profile)) (work, int) {
 	found, code := p.load(ctx, s)
 	if code != 0 {
-		return work{}, code
+		return work{selected: found}, code
 	}
 	r, end, err := p.runner(s, l, o, due)
 	if err != nil {

@@ -68,7 +68,8 @@ func (d *document) valueOf(f *field, name string, free bool) *Value {
 	v := &Value{Pos: d.file.at(f.node), Key: name, free: free}
 	switch f.node.kind {
 	case scalar:
-		f.node.secret = true
+		f.node.secret = !onlyVariable(f.node.value) && (name != "client.id" || !IsClientID(f.node.value))
+		f.node.shown = f.node.plain()
 		s, literal, ok := d.expand(f.node, name)
 		if !ok {
 			return nil
@@ -77,7 +78,7 @@ func (d *document) valueOf(f *field, name string, free bool) *Value {
 			if name != "refresh_token" {
 				hint := emptyHint(f.node.value)
 				if name == "client.secret" {
-					hint = "give it a value, or leave the key out for a public client (grant pkce)"
+					hint = "give it a value, or leave the key out for a public client (PKCE)"
 				}
 				d.report(f.node, hint+d.forks(), "%s is empty", name)
 			}
@@ -89,7 +90,7 @@ func (d *document) valueOf(f *field, name string, free bool) *Value {
 		}
 		v.text, v.done, v.literal, v.names = s, true, literal, variables(f.node.value)
 		if name == "client.id" && d.src.Spotify && !IsClientID(s) {
-			d.warn(f.node, "copy the client id from the app's settings at https://developer.spotify.com/dashboard", "client.id does not look like one of Spotify's: 32 hexadecimal digits are expected")
+			d.warn(f.node, "copy the client ID from the app's settings at https://developer.spotify.com/dashboard", "client.id: "+ClientIDForm)
 		}
 		return v
 	case mapping:
@@ -100,6 +101,16 @@ func (d *document) valueOf(f *field, name string, free bool) *Value {
 		return nil
 	}
 }
+
+// onlyVariable reports whether a text of a profile is one variable without a default.
+func onlyVariable(s string) bool {
+	name, ok := strings.CutPrefix(s, "${")
+	name, closed := strings.CutSuffix(strings.TrimSuffix(name, ":-}"), "}")
+	return ok && isName(name) && (closed || strings.HasSuffix(s, ":-}"))
+}
+
+// ClientIDForm says what a client ID looks like.
+const ClientIDForm = "a client ID has 32 hexadecimal digits, in lower case"
 
 // IsClientID reports whether Spotify may have given s to an app: 32 hexadecimal digits.
 func IsClientID(s string) bool {

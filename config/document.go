@@ -308,8 +308,9 @@ func (d *document) redirect(p *Profile, f *field) {
 func (d *document) lifetime(p *Profile, fs fields) {
 	const day = 24 * time.Hour
 	p.LoginLifetime = d.duration(fs, "login_lifetime", DefaultLoginLifetime)
-	// A login_lifetime below the default warning shortens that warning too.
-	p.LoginWarning = d.duration(fs, "login_warning", min(DefaultLoginWarning, p.LoginLifetime))
+	// A short login_lifetime shortens the default warning, too: else a new login would
+	// warn at once.
+	p.LoginWarning = d.duration(fs, "login_warning", min(DefaultLoginWarning, p.LoginLifetime/10))
 	if f := fs.get("login_lifetime"); f != nil {
 		switch {
 		case p.LoginLifetime == 0:

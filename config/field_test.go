@@ -112,7 +112,7 @@ func TestB5ClientID(t *testing.T) {
 		env := func(string) (string, bool) { return id, true }
 		for _, spotify := range []bool{true, false} {
 			ps, problems := Load(t.Context(), Sources{Dir: dir, Env: env, Spotify: spotify}, []string{"p.yaml"})
-			if got := show(problems); len(ps) != 1 || strings.HasPrefix(got, "warning: p.yaml:1:14: client.id does not look like one of Spotify's") != (wrong && spotify) || strings.Contains(got, id) {
+			if got := show(problems); len(ps) != 1 || strings.HasPrefix(got, "warning: p.yaml:1:14: client.id: a client ID has 32 hexadecimal digits") != (wrong && spotify) || strings.Contains(got, id) {
 				t.Errorf("%s, %t: %s", id, spotify, got)
 			}
 		}

@@ -212,6 +212,9 @@ func (d *document) expand(n *node, name string) (s string, literal, ok bool) {
 	s, literal, flaws := expand(n.value, d.lookup)
 	for _, f := range flaws {
 		if strings.HasPrefix(f.hint, "export it") { // a variable is not set
+			if name == "client.secret" {
+				f.hint += "; or leave the key out for a public client (PKCE)"
+			}
 			f.hint += d.skipped + d.forks()
 		}
 		d.report(n, f.hint, "%s: %s", name, f.message)

@@ -158,7 +158,7 @@ func TestLoadDefaults(t *testing.T) {
 		t.Errorf("--state: %s", s)
 	}
 	p := one(t, "client: {id: abc, secret: def}\nlogin_lifetime: 7d\n")
-	if p.Grant != AuthorizationCode || p.LoginWarning != 7*24*time.Hour {
+	if p.Grant != AuthorizationCode || p.LoginWarning != 7*24*time.Hour/10 {
 		t.Errorf("grant %s, login_warning %s", p.Grant, p.LoginWarning)
 	}
 }

@@ -228,8 +228,10 @@ func syntax(data []byte, err error) *flawAt {
 	for strings.Contains(message, "tab character") && at.line < len(lines) && !strings.Contains(lines[at.line-1][:indentation(lines[at.line-1])], "\t") {
 		at.line++
 	}
+	tab := false // in the indentation
 	if at.line <= len(lines) {
 		text := lines[at.line-1]
+		tab = strings.Contains(text[:indentation(text)], "\t")
 		at.col = indentation(text) + 1
 		if _, value, ok := strings.Cut(text, ": "); ok && strings.Contains(message, "cannot start any token") && !strings.HasPrefix(text, "\t") {
 			at.col = len([]rune(text)) - len([]rune(strings.TrimLeft(value, " "))) + 1
@@ -246,10 +248,10 @@ func syntax(data []byte, err error) *flawAt {
 		at.hint = "quote a value that starts with | or >"
 	case strings.Contains(message, "mapping values are not allowed"):
 		at.hint = `quote a value that contains ": ", and check the indentation`
-	case strings.Contains(message, "tab character"):
-		at.hint = "indent with spaces"
+	case strings.Contains(message, "tab character"), strings.Contains(message, "cannot start any token") && tab:
+		message, at.hint = "a tab cannot indent a line", "indent with spaces"
 	case strings.Contains(message, "cannot start any token"):
-		at.hint = "indent with spaces, not tabs; quote a value that starts with @, % or `"
+		at.hint = "quote a value that starts with @, % or `"
 	}
 	at.message = "not YAML: " + message
 	return at

@@ -62,17 +62,18 @@ func TestPipelineGitHub(t *testing.T) {
 // log in, says what to do, and starts no browser.
 func TestPipelineGitHubNeedsAPerson(t *testing.T) {
 	t.Parallel()
-	steps := `hint: on a machine with a browser, run: tokenform token -p github --format seed spotify/github.yaml
+	steps := `tokenform token -p github --format seed spotify/github.yaml
 hint: store its output here as the secret SPOTIFY_REFRESH_TOKEN
 
 Applied: 1 failed
 `
 	for _, c := range []struct {
 		name, says string
+		hint       string // the beginning of the first hints
 		ready      func(*pipeline, *gitHubRunner)
 	}{
-		{"no secret", "a person must log in: not logged in yet; spotify/github.yaml:6:16: refresh_token is empty: the variable SPOTIFY_REFRESH_TOKEN has no value; CI does not pass secrets to pull requests from forks", func(*pipeline, *gitHubRunner) {}},
-		{"revoked", `refreshing: refresh token revoked \(invalid_grant\)`, func(p *pipeline, r *gitHubRunner) {
+		{"no secret", "a person must log in: not logged in yet; spotify/github.yaml:6:16: refresh_token is empty: the variable SPOTIFY_REFRESH_TOKEN has no value; CI does not pass secrets to pull requests from forks", "on a machine with a browser, run: ", func(*pipeline, *gitHubRunner) {}},
+		{"revoked", `refreshing: refresh token revoked \(invalid_grant\)`, "on a machine with a browser, run: tokenform apply --renew -p github spotify/github.yaml\nhint: then: ", func(p *pipeline, r *gitHubRunner) {
 			r.secrets["SPOTIFY_REFRESH_TOKEN"] = p.login("spotify/github.yaml", "SPOTIFY_CLIENT_ID=app", "SPOTIFY_CLIENT_SECRET=hush-hush")
 			if code := r.job(actions); code != 0 {
 				p.Fatalf("the first run: exit %d\n%s", code, &r.log)
@@ -89,7 +90,7 @@ Applied: 1 failed
 			r.log.Reset()
 			asked := p.server.Count("/authorize")
 			code := r.job(actions)
-			if want := regexp.MustCompile(`(?:^|\n)error: github: ` + c.says + "\n" + steps + "$"); code != 4 || !want.MatchString(r.log.String()) {
+			if want := regexp.MustCompile(`(?:^|\n)error: github: ` + c.says + "\nhint: " + c.hint + steps + "$"); code != 4 || !want.MatchString(r.log.String()) {
 				t.Errorf("exit %d, want 4, and the log has not %s:\n%s", code, want, &r.log)
 			}
 			if p.server.Count("/authorize") != asked {

@@ -216,7 +216,7 @@ func TestInvalidGrant(t *testing.T) {
 
 	w.server.Inject("/api/token", faults.FalseInvalidGrant(), 1)
 	sent := w.server.Count("/api/token")
-	w.fails(w.apply(p), fault.LoginNeeded, "invalid_grant", "tokenform token -p dev --format seed")
+	w.fails(w.apply(p), fault.LoginNeeded, "invalid_grant", "tokenform apply --renew -p dev")
 	if n := w.server.Count("/api/token") - sent; n != 1 {
 		t.Errorf("invalid_grant was asked for %d times, want once", n)
 	}

@@ -60,7 +60,7 @@ func Decide(p config.Profile, t *state.Token, now time.Time) Decision {
 	case t == nil:
 		return Decision{Action: Login, Reason: "not logged in yet"}
 	case clientChanged(p, t):
-		return Decision{Action: Login, Reason: "client id changed"}
+		return Decision{Action: Login, Reason: "client ID changed"}
 	case t.Grant != string(p.Grant):
 		return Decision{Action: Login, Reason: fmt.Sprintf("grant changed from %s to %s", t.Grant, p.Grant)}
 	}
@@ -81,13 +81,10 @@ func Decide(p config.Profile, t *state.Token, now time.Time) Decision {
 		if t.Refresh == "" {
 			return Decision{Action: Login, Reason: reason + ", and there is no refresh token"}
 		}
+		if why := refusedLately(t, now); why != "" {
+			return Decision{Action: Login, Reason: why}
+		}
 		if !t.Rejected.IsZero() {
-			// Spotify asks that a refused refresh is not repeated, but has refused good
-			// tokens in an outage: so refresh once a day. The old token stays until a
-			// new one is stored.
-			if next := t.Rejected.Add(24 * time.Hour); now.Before(next) && !t.Rejected.After(now) {
-				return Decision{Action: Login, Reason: "refresh token refused on " + day(t.Rejected) + ", next attempt on " + day(next)}
-			}
 			reason += ", refused on " + day(t.Rejected)
 		}
 		return Decision{Action: Refresh, Reason: reason}
@@ -96,6 +93,18 @@ func Decide(p config.Profile, t *state.Token, now time.Time) Decision {
 		return Decision{Action: Verify, Reason: "the account of the login is not known"}
 	}
 	return keep(p, t, now)
+}
+
+// refusedLately says that the server has refused t's refresh token within a day, or
+// returns "". Spotify asks that a refused refresh is not repeated, but has refused good
+// tokens in an outage: so refresh once a day. The old token stays until a new one is
+// stored.
+func refusedLately(t *state.Token, now time.Time) string {
+	next := t.Rejected.Add(24 * time.Hour)
+	if t.Rejected.IsZero() || !now.Before(next) || t.Rejected.After(now) {
+		return ""
+	}
+	return "refresh token refused on " + day(t.Rejected) + ", next attempt on " + day(next)
 }
 
 // keep decides about a token that has time left.
@@ -111,7 +120,7 @@ func decideClientCredentials(p config.Profile, t *state.Token, now time.Time) De
 	case t == nil:
 		return Decision{Action: Request, Reason: "no token yet"}
 	case clientChanged(p, t):
-		return Decision{Action: Request, Reason: "client id changed"}
+		return Decision{Action: Request, Reason: "client ID changed"}
 	case t.Grant != string(p.Grant):
 		return Decision{Action: Request, Reason: fmt.Sprintf("grant changed from %s to %s", t.Grant, p.Grant)}
 	case t.Expires.Sub(now) < p.MinTTL || implausible(t, now) != "":
@@ -132,7 +141,7 @@ func discarded(p config.Profile, t *state.Token, d Decision, now time.Time) stri
 	case !d.Seed:
 		return ""
 	case clientChanged(p, t):
-		return "client id and refresh_token changed"
+		return "client ID and refresh_token changed"
 	}
 	text, _ := p.RefreshToken.Known()
 	seed := config.ParseSeed(text)
@@ -150,6 +159,12 @@ func living(p config.Profile, t *state.Token, now time.Time) bool {
 	lifetime := cmp.Or(p.LoginLifetime, config.DefaultLoginLifetime) // client credentials declare none
 	since := consent(t)
 	return since.IsZero() || now.Before(since.Add(lifetime))
+}
+
+// loginEnded reports whether t's login is over: refused by the server, or too old.
+func loginEnded(p config.Profile, t *state.Token, now time.Time) bool {
+	end := LoginUntil(p, t)
+	return !t.Rejected.IsZero() || !end.IsZero() && !now.Before(end)
 }
 
 // implausible says why the times of t cannot be right, or returns "". A token with
@@ -214,7 +229,9 @@ func consent(t *state.Token) time.Time {
 // Validity says how long a token and its login last.
 func Validity(p config.Profile, t *state.Token, now time.Time) string {
 	s := "valid for " + Span(t.Expires.Sub(now))
-	if end := LoginUntil(p, t); !end.IsZero() {
+	if end := LoginUntil(p, t); !t.Rejected.IsZero() && p.Grant.User() {
+		s += "; login refused on " + day(t.Rejected)
+	} else if !end.IsZero() {
 		s += "; login until " + day(end)
 	}
 	return s

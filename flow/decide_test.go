@@ -53,7 +53,7 @@ func TestDecide(t *testing.T) {
 	}{
 		{"client credentials: no token", machine(), nil, Decision{Action: Request, Reason: "no token yet"}},
 		{"client credentials: other client id", machine(), token(machineToken(), func(t *state.Token) { t.ClientID = "old" }),
-			Decision{Action: Request, Reason: "client id changed"}},
+			Decision{Action: Request, Reason: "client ID changed"}},
 		{"client credentials: grant changed", machine(), good(),
 			Decision{Action: Request, Reason: "grant changed from authorization_code to client_credentials"}},
 		{"client credentials: less than min_ttl left", machine(), token(machineToken(), func(t *state.Token) { t.Expires = noon.Add(4*time.Minute + 59*time.Second) }),
@@ -92,7 +92,7 @@ func TestDecide(t *testing.T) {
 			Decision{Refresh, "refresh_token changed", true}},
 
 		{"no state", user(), nil, Decision{Action: Login, Reason: "not logged in yet"}},
-		{"client id changed", user(), token(good(), func(t *state.Token) { t.ClientID = "old" }), Decision{Action: Login, Reason: "client id changed"}},
+		{"client ID changed", user(), token(good(), func(t *state.Token) { t.ClientID = "old" }), Decision{Action: Login, Reason: "client ID changed"}},
 		{"grant changed", with(user(), func(p *config.Profile) { p.Grant = config.PKCE }), good(),
 			Decision{Action: Login, Reason: "grant changed from authorization_code to pkce"}},
 		{"a scope added", with(user(), func(p *config.Profile) { p.Scopes = append(p.Scopes, "user-read-email", "user-read-private") }), good(),
@@ -135,7 +135,7 @@ func TestDecide(t *testing.T) {
 		{"D8: a lifetime of years", user(), token(good(), func(t *state.Token) { t.Obtained, t.Expires = noon, noon.AddDate(3, 0, 0) }),
 			Decision{Action: Refresh, Reason: "its lifetime is implausible"}},
 		{"refused, but the access token still lives", user(), token(good(), func(t *state.Token) { t.Rejected = noon }),
-			Decision{Action: Keep, Reason: "valid for 52m; login until 2027-05-21"}},
+			Decision{Action: Keep, Reason: "valid for 52m; login refused on " + day(noon)}},
 		{"less than min_ttl left, no refresh token", user(), token(good(), func(t *state.Token) { t.Expires, t.Refresh = noon.Add(3*time.Minute), "" }),
 			Decision{Action: Login, Reason: "expires in 3m, and there is no refresh token"}},
 		{"otherwise", user(), good(), Decision{Action: Keep, Reason: "valid for 52m; login until 2027-05-21"}},
@@ -165,7 +165,7 @@ func TestDiscarded(t *testing.T) {
 		want   string
 	}{
 		{"grant", machine(), nil, "grant changed from authorization_code to client_credentials"},
-		{"grant and client id", machine(), func(_ *config.Profile, t *state.Token) { t.ClientID = "old" }, "client id changed"},
+		{"grant and client id", machine(), func(_ *config.Profile, t *state.Token) { t.ClientID = "old" }, "client ID changed"},
 		{"grant, and the login is refused", machine(), func(_ *config.Profile, t *state.Token) { t.Rejected = noon }, ""},
 		{"grant, and the login has ended", machine(), func(p *config.Profile, t *state.Token) {
 			p.LoginLifetime = 0
@@ -175,7 +175,7 @@ func TestDiscarded(t *testing.T) {
 		{"grant, and there is no refresh token", machine(), func(_ *config.Profile, t *state.Token) { t.Refresh = "" }, ""},
 		{"no login before", machine(), func(p *config.Profile, t *state.Token) { *t, p.Client.ID = *machineToken(), config.Literal("new") }, ""},
 		{"client id, and a person logs in", user(), func(_ *config.Profile, t *state.Token) { t.ClientID = "old" }, ""},
-		{"client id and seed", seeded(user(), config.Seed{Refresh: "AQ-seed"}), func(_ *config.Profile, t *state.Token) { t.ClientID = "old" }, "client id and refresh_token changed"},
+		{"client id and seed", seeded(user(), config.Seed{Refresh: "AQ-seed"}), func(_ *config.Profile, t *state.Token) { t.ClientID = "old" }, "client ID and refresh_token changed"},
 		{"seed", seeded(user(), config.Seed{Refresh: "AQ-seed", Account: "me"}), func(_ *config.Profile, t *state.Token) { t.Account = mine }, ""},
 		{"seed of an account that is not known", seeded(user(), config.Seed{Refresh: "AQ-seed"}), func(_ *config.Profile, t *state.Token) { t.Account = mine }, ""},
 		{"seed of another account", seeded(user(), config.Seed{Refresh: "AQ-seed", Account: "you"}), func(_ *config.Profile, t *state.Token) { t.Account = mine }, "refresh_token changed to a login of you"},

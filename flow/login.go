@@ -21,7 +21,7 @@ func (s *session) login(ctx context.Context, app oauth.App, reason string) (*sta
 		if s.profile.NoSeed != "" {
 			reason += "; " + s.profile.NoSeed
 		}
-		return nil, &fault.Error{Kind: fault.LoginNeeded, Message: "a person must log in: " + reason, Hint: s.unattendedHint()}
+		return nil, &fault.Error{Kind: fault.LoginNeeded, Message: "a person must log in: " + reason, Hint: s.unattendedHint(s.token != nil && loginEnded(s.profile, s.token, s.now()))}
 	}
 	// A person must not log in for a token that cannot be stored. Give the room back
 	// while the person takes minutes: to other processes, reserved room looks like a

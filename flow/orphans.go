@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"tokenform/config"
 	"tokenform/config/fault"
@@ -218,6 +217,14 @@ func (r *Runner) noteSource(ctx context.Context, p config.Profile) {
 // NotDeclared is the reason for taking something away.
 const NotDeclared = "no longer declared"
 
+// Undeclared says of an orphan that no file declares it.
+func (o Outcome) Undeclared() string {
+	if o.Token != nil && o.Token.Source == "" { // perhaps no file ever has
+		return "not declared in a file"
+	}
+	return NotDeclared
+}
+
 // PlanOrphans says what becomes of profiles that are no longer declared. If prune is
 // set, they are deleted as [Runner.Destroy] does; else they are left.
 func (r *Runner) PlanOrphans(ctx context.Context, orphans []config.Profile, prune bool) []Outcome {
@@ -231,7 +238,7 @@ func (r *Runner) PlanOrphans(ctx context.Context, orphans []config.Profile, prun
 		o.Outputs = nil
 		o.Decision = Decision{
 			Action: Leave,
-			Reason: NotDeclared + "; apply --prune or " + strings.TrimPrefix(r.command(o.Profile, "destroy"), "tokenform ") + " deletes it",
+			Reason: o.Undeclared() + "; " + r.options.Invocation.Command("apply", "--prune") + " or " + r.command(o.Profile, "destroy") + " deletes it",
 		}
 	}
 	return outcomes

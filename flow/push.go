@@ -44,6 +44,7 @@ func (r *Runner) Push(ctx context.Context, p config.Profile, t *state.Token, for
 	if there := r.elsewhere(t); there != "" {
 		return &fault.Error{Message: "the login was granted by " + there + ", and is never sent to " + r.world.Endpoints.Accounts, Hint: "set or unset TOKENFORM_ACCOUNTS_URL to reach the server that granted it"}
 	}
+	t.Source = "" // a file of another machine
 	return entry.Save(t)
 }
 

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"tokenform/config"
+	"tokenform/config/fault"
 )
 
 // Reminder says that a person must log in, now or soon. Spotify ends a login six months
@@ -70,6 +71,15 @@ func (r *Runner) reminder(o *Outcome, within time.Duration, needed bool) (m Remi
 	m.Code, m.Left, m.Text = LoginEnding, left, fmt.Sprintf("the login ends on %s, in %s", day(end), Span(left))
 	m.Hint = again("log in again before that: ")
 	return m, true
+}
+
+// DeadLogin returns an error if the server has refused the refresh token of o, which is
+// then worth nothing to another machine.
+func (r *Runner) DeadLogin(o Outcome) error {
+	if o.Token == nil || o.Token.Rejected.IsZero() {
+		return nil
+	}
+	return &fault.Error{Kind: fault.LoginNeeded, Message: "the server refused the refresh token on " + day(o.Token.Rejected), Hint: "log in again: " + r.command(o.Profile, "apply", "--renew")}
 }
 
 // Remind tells people the reminders of outcomes.

@@ -116,7 +116,7 @@ func (s *session) decide(ctx context.Context, forecast Outcome, o *Outcome) erro
 		var d Decision
 		d, s.found, s.adopted = s.adoptable(s.profile, s.token, s.recorded, s.Runner.decide(s.profile, s.token))
 		if !d.grants() && forecast.Refused && s.token.Access == forecast.Token.Access {
-			return replaceRefused(s.profile, s.token)
+			return replaceRefused(s.profile, s.token, s.now())
 		}
 		return d
 	}
@@ -161,7 +161,7 @@ func (s *session) carryOut(ctx context.Context, d *Decision) (*state.Token, erro
 			return s.withoutSeed(ctx, from.refresh, err, d)
 		}
 		if !s.attended() {
-			return nil, &fault.Error{Kind: fault.LoginNeeded, Message: "refreshing", Err: err, Hint: s.unattendedHint()}
+			return nil, &fault.Error{Kind: fault.LoginNeeded, Message: "refreshing", Err: err, Hint: s.unattendedHint(true)}
 		}
 		*d = Decision{Action: Login, Reason: reasonOf(err)}
 	}
@@ -299,19 +299,26 @@ func lessGranted(missing []string) error {
 }
 
 // unattendedHint says how to log in if nobody can log in at this machine, one line for
-// each step.
-func (s *session) unattendedHint() string {
-	hint, elsewhere := "", "on a machine with a browser, run: "
-	if !s.options.Invocation.CI {
-		hint = "in a terminal, run: " + s.command(s.profile, "apply") + `
-without a terminal: add --login browser or --login paste, or run tokenform login --print
-`
-		elsewhere = "for a pipeline, " + elsewhere
+// each step. ended says that there was a login: apply alone may keep its access token.
+func (s *session) unattendedHint(ended bool) string {
+	apply := []string{"apply"}
+	if ended || s.options.Renew {
+		apply = append(apply, "--renew")
 	}
-	hint += elsewhere + s.options.Invocation.Elsewhere().Command("token", "-p", s.profile.Name, "--format", "seed") + `
-store its output here as the secret SPOTIFY_REFRESH_TOKEN`
+	if !s.options.Invocation.CI {
+		return "in a terminal, run: " + s.command(s.profile, apply...) + `
+without a terminal: add --login browser or --login paste, or run tokenform login --print
+for a pipeline: tokenform help ci`
+	}
+	there := s.options.Invocation.Elsewhere()
+	seed := there.Command("token", "-p", s.profile.Name, "--format", "seed")
+	hint := "on a machine with a browser, run: " + seed
+	if ended {
+		hint = "on a machine with a browser, run: " + there.Command(append(apply, "-p", s.profile.Name)...) + "\nthen: " + seed
+	}
+	hint += "\nstore its output here as the secret SPOTIFY_REFRESH_TOKEN"
 	if s.profile.NoSeed == "" && s.profile.RefreshToken == nil {
-		hint += "\nadd to the profile: refresh_token: ${SPOTIFY_REFRESH_TOKEN}"
+		hint += "\nadd to the profile: refresh_token: ${SPOTIFY_REFRESH_TOKEN:-}"
 	}
 	return hint
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"time"
 
 	"tokenform/config"
 	"tokenform/config/fault"
@@ -42,7 +43,7 @@ func (r *Runner) checkOne(ctx context.Context, o *Outcome) {
 	case unauthorized(err):
 		o.Refused = true
 		if !o.Decision.grants() {
-			o.Decision = replaceRefused(o.Profile, o.Token)
+			o.Decision = replaceRefused(o.Profile, o.Token, r.now())
 			if r.writes() {
 				o.Outputs, o.Err = r.world.Outputs.Stale(o.Profile, o.Token, o.recorded, true)
 			}
@@ -53,13 +54,15 @@ func (r *Runner) checkOne(ctx context.Context, o *Outcome) {
 }
 
 // replaceRefused decides about a token that has time left but is refused.
-func replaceRefused(p config.Profile, t *state.Token) Decision {
+func replaceRefused(p config.Profile, t *state.Token, now time.Time) Decision {
 	d := Decision{Action: Refresh, Reason: "the Web API refuses the token"}
 	switch {
 	case !p.Grant.User():
 		d.Action = Request
 	case t.Refresh == "":
 		d.Action = Login
+	case refusedLately(t, now) != "":
+		return Decision{Action: Login, Reason: d.Reason + ", " + refusedLately(t, now)}
 	}
 	return d
 }
@@ -98,7 +101,7 @@ func (s *session) verifyStored(ctx context.Context, d *Decision) (*state.Token, 
 	}
 	switch {
 	case unauthorized(err):
-		*d = replaceRefused(s.profile, s.token)
+		*d = replaceRefused(s.profile, s.token, s.now())
 		return s.carryOut(ctx, d)
 	case err != nil && s.profile.Account != "" && t.Account == nil:
 		return nil, &fault.Error{Message: "the profile requires the account " + s.profile.Account + ", but the Web API does not say whose login is stored", Err: err}

@@ -24,6 +24,7 @@ var Topics = [...]Topic{
 	{"login", "how a login works, and how long it lasts"},
 	{"ci", "tokens in a pipeline"},
 	{"state", "what is kept, and what may be overwritten or deleted"},
+	{"stores", "one login for several machines, and encryption"},
 	{"environment", "which variables are read"},
 	{"exit-codes", "what exit codes mean"},
 	{"troubleshooting", "error messages, by their text, with the cure"},

@@ -4,11 +4,17 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+
+	"tokenform/config/fault"
 )
 
 // Decode decodes a state file from another machine as the state of the profile name.
 func Decode(name string, b []byte) (*Token, error) {
-	return decode("standard input", name, renamed(name, b)) // the profile has another name on that machine
+	t, err := decode("standard input", name, renamed(name, b)) // the profile has another name on that machine
+	if fault.HintOf(err) == repair {
+		err = &fault.Error{Err: err, Hint: "give it what tokenform state pull printed"}
+	}
+	return t, err
 }
 
 // renamed returns the content of a state file as that of the profile name.

@@ -1,6 +1,7 @@
 package state
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"slices"
@@ -34,6 +35,28 @@ func (r Realm) Open(dir string) *Store {
 		return &Store{dir: dir, suffix: string(r)}
 	}
 	return &Store{dir: filepath.Join(dir, string(r))}
+}
+
+// Elsewhere returns the profiles that have a login of another server in dir, and the
+// servers. "" stands for Spotify's. The stand-in of --sandbox does not count.
+func (r Realm) Elsewhere(ctx context.Context, dir string) map[string]string {
+	servers := map[string]string{}
+	entries, _ := os.ReadDir(dir)
+	for _, e := range entries {
+		stem, ok := strings.CutSuffix(e.Name(), ".json")
+		name, host, other := strings.Cut(stem, "@")
+		realm := Real
+		if other {
+			realm = Realm("@" + host)
+		}
+		if !ok || name == "" || realm == r || r == Sandbox {
+			continue
+		}
+		if t, err := realm.Open(dir).Read(ctx, name); err == nil && t != nil {
+			servers[name] = t.Server
+		}
+	}
+	return servers
 }
 
 // Others returns the other realms that may have state in dir. Their runs write the

@@ -16,7 +16,10 @@ directory or the nearest one above it, up to the repository root or home directo
 A directory stands for its *.yaml and *.yml files, - for standard input.
 
 A profile that was removed from its file stays in state. --prune, or destroy -p NAME,
-deletes its login and its outputs.`
+deletes its login and its outputs.
+
+--sandbox keeps its logins apart and writes the same outputs, except those that contain
+a token from Spotify itself.`
 
 const examplesApply = `tokenform apply                        # the profile in tokenform.yaml
 tokenform apply apps -p 'prod-*'       # some profiles of a directory
@@ -62,9 +65,7 @@ func (c *apply) run(ctx context.Context, p *program) int {
 	if err := p.bothWantStdout(j.profiles); err != nil {
 		return p.refuse(err)
 	}
-	if c.sandbox {
-		p.voice.Say("these tokens come from a stand-in; Spotify itself will not take them")
-	}
+	p.sayStandIn(c.selection)
 	outcomes := j.Apply(ctx, j.profiles)
 	if len(j.orphans) > 0 {
 		p.guard()

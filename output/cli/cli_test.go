@@ -170,7 +170,7 @@ func TestCommands(t *testing.T) {
 		{line: "plan --sandbox", out: "dev: log in, not logged in yet\n  + .env: missing"},
 		{line: "plan --sandbox --detailed-exitcode", code: 2, out: "Plan: 1 to log in"},
 		{line: "status", code: 4, out: "dev      authorization_code  none", err: "a person must log in: not logged in yet\nhint: log in: tokenform apply -p dev"},
-		{line: "apply", code: 4, err: "hint: in a terminal, run: tokenform apply -p dev\nhint: without a terminal: add --login browser or --login paste, or run tokenform login --print\nhint: for a pipeline, on a machine with a browser, run: tokenform token -p dev --format seed\n", guard: true},
+		{line: "apply", code: 4, err: "hint: in a terminal, run: tokenform apply -p dev\nhint: without a terminal: add --login browser or --login paste, or run tokenform login --print\nhint: for a pipeline: tokenform help ci\n", guard: true},
 		{line: "apply --sandbox", err: "dev: logged in, valid for 59m", guard: true},
 		{line: "apply --sandbox", err: "Applied: 1 unchanged"},
 		{line: "plan --sandbox --detailed-exitcode", out: "Plan: 1 unchanged"},

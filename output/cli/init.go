@@ -57,8 +57,9 @@ func (c *initCommand) check(args, _ []string) error {
 			return usage("--output: must be one of "+strings.Join(config.StarterOutputs, ", "), "edit the profile for other outputs: tokenform help outputs")
 		}
 	}
+	c.clientID = strings.ToLower(c.clientID)
 	if c.clientID != "" && !config.IsClientID(c.clientID) {
-		return usage("--client-id: 32 hexadecimal digits are expected", "copy the client ID from the app's settings at https://developer.spotify.com/dashboard")
+		return usage("--client-id: "+config.ClientIDForm, "copy the client ID from the app's settings at https://developer.spotify.com/dashboard")
 	}
 	if c.use == string(config.AppOnly) && c.scopes != nil {
 		return usage("--scope does not apply to --for app", "scopes are a user's: leave out one of the two")
@@ -287,10 +288,10 @@ func (w *wizard) interview(ctx context.Context, s config.Starter) (config.Starte
 	s.Use = config.Uses[chosen[0]]
 	w.voice.Question("\nCreate an app at https://developer.spotify.com/dashboard, and tick Web API.\n")
 	err = w.question(ctx, "Client ID (Enter: read SPOTIFY_CLIENT_ID): ", func(answer string) error {
-		if s.ClientID = answer; answer == "" || config.IsClientID(answer) {
+		if s.ClientID = strings.ToLower(answer); answer == "" || config.IsClientID(s.ClientID) {
 			return nil
 		}
-		return &fault.Error{Message: "a client ID has 32 hexadecimal digits", Hint: "copy it from the app's settings"}
+		return &fault.Error{Message: config.ClientIDForm, Hint: "copy it from the app's settings"}
 	})
 	if err == nil {
 		s.Secret, err = w.secret(ctx, s.Use)

@@ -74,7 +74,7 @@ func TestInitRefuses(t *testing.T) {
 	for line, want := range map[string]string{
 		"init":                                      "tokenform.yaml already exists",
 		"init new.yaml --for app --secret none":     "grant client_credentials needs client.secret",
-		"init new.yaml --client-id abc":             "--client-id: 32 hexadecimal digits are expected",
+		"init new.yaml --client-id abc":             "--client-id: a client ID has 32 hexadecimal digits, in lower case",
 		"init new.yaml --scope user-library-raed":   `unknown scope "user-library-raed"` + "\nhint: did you mean user-library-read?",
 		"init new.yaml --output xml":                "--output: must be one of env, json, stdout",
 		"init new.yaml --secret somewhere":          "--secret: unknown source",

@@ -39,6 +39,7 @@ func (c *plan) run(ctx context.Context, p *program) int {
 	}
 	defer j.end()
 	p.inspect(ctx, j.profiles)
+	p.sayStandIn(c.selection)
 	outcomes := append(p.forecast(ctx, j, c.verify), j.PlanOrphans(ctx, j.orphans, c.prune)...)
 	changes := slices.ContainsFunc(outcomes, flow.Outcome.Due)
 	j.SuggestMoves(ctx, outcomes, j.orphans)

@@ -54,7 +54,7 @@ func (c *sandboxCommand) run(ctx context.Context, p *program) int {
 	defer server.Close()
 	p.guard()
 	p.voice.Say("the stand-in for Spotify runs at " + url + "; Ctrl-C ends it")
-	p.voice.Say("in another terminal, run these lines and then tokenform apply:")
+	p.voice.Say("in another terminal, run these lines and then tokenform apply; afterwards: unset TOKENFORM_ACCOUNTS_URL TOKENFORM_API_URL")
 	p.voice.Print(fmt.Sprintf("export TOKENFORM_ACCOUNTS_URL=%s\nexport TOKENFORM_API_URL=%s\n", url, url))
 	<-ctx.Done()
 	return 0

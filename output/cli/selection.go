@@ -34,7 +34,7 @@ func (s *selection) flags(f flags) {
 }
 
 func (s *selection) sandboxFlag(f flags) {
-	f.BoolVar(&s.sandbox, "sandbox", false, "use a stand-in Spotify server, with state kept apart")
+	f.BoolVar(&s.sandbox, "sandbox", false, "use a stand-in Spotify server; its logins are kept apart")
 }
 
 func (s *selection) minTTLFlag(f flags) {
@@ -181,7 +181,7 @@ type work struct {
 func (p *program) prepare(ctx context.Context, s selection, l loginFlags, o flow.Options, due func([]config.Profile)) (work, int) {
 	found, code := p.load(ctx, s)
 	if code != 0 {
-		return work{}, code
+		return work{selected: found}, code
 	}
 	r, end, err := p.runner(s, l, o, due)
 	if err != nil {
@@ -204,6 +204,13 @@ func single(what string, profiles []config.Profile) error {
 		return nil
 	}
 	return usage(fmt.Sprintf("%s, and there are %d profiles", what, len(profiles)), "choose one with -p NAME: "+strings.Join(names(profiles), ", "))
+}
+
+// sayStandIn says that the tokens of a run with --sandbox are worth nothing elsewhere.
+func (p *program) sayStandIn(s selection) {
+	if s.sandbox {
+		p.voice.Say("these tokens come from a stand-in; Spotify itself will not accept them")
+	}
 }
 
 func names(profiles []config.Profile) []string {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -50,7 +51,7 @@ type stateCommand struct {
 func (c *stateCommand) flags(f flags) {
 	f.BoolVarP(&c.yes, "yes", "y", false, "do not ask before rm and unlock")
 	f.StringVar(&c.from, "from", "", "migrate: the `FILE` whose profiles declare where the logins were")
-	f.BoolVar(&c.force, "force", false, "push over a login that is not older")
+	f.BoolVar(&c.force, "force", false, "push: replace a login that is not older, or store one that no profile declares")
 	lockTimeoutFlag(f, &c.lockTimeout)
 	c.sandboxFlag(f)
 }
@@ -66,7 +67,8 @@ func (c *stateCommand) check(args, _ []string) error {
 		return usage(fmt.Sprintf("unknown subcommand: state %s", clip(c.does)), stateWords)
 	case c.does == "mv" && len(c.names) == 2 && c.names[0] == c.names[1]:
 		return usage("the two names are the same", "tokenform state mv OLD NEW")
-	case names >= 0 && len(c.names) != names, names == -1 && len(c.names) == 0:
+	case len(c.names) == 0 && names != 0 && c.does != "mv": // do says which names there are
+	case names >= 0 && len(c.names) != names:
 		return usage("state "+c.does+" takes other arguments", "tokenform state --help shows which")
 	case c.from != "" && c.does != "migrate":
 		return usage("--from is for state migrate", "tokenform state --help shows which flags go with what")
@@ -103,6 +105,9 @@ func (c *stateCommand) do(ctx context.Context, p *program, r *flow.Runner) error
 	if err != nil {
 		return err
 	}
+	if len(c.names) == 0 && c.does != "list" && c.does != "migrate" && c.does != "unlock" {
+		return c.nameless(at, realm)
+	}
 	switch c.does {
 	case "list":
 		var names []string
@@ -121,6 +126,9 @@ func (c *stateCommand) do(ctx context.Context, p *program, r *flow.Runner) error
 		}
 		slices.Sort(names)
 		p.voice.Listed(slices.Compact(names))
+		for _, dir := range at.dirs {
+			p.sayElsewhere(ctx, realm, dir, func(name string) bool { return !slices.Contains(names, name) })
+		}
 		return nil
 	case "push":
 		return c.push(ctx, p, r, at)
@@ -171,8 +179,45 @@ func (c *stateCommand) do(ctx context.Context, p *program, r *flow.Runner) error
 	return nil
 }
 
+// nameless is the error for a subcommand without the name that it needs.
+func (c *stateCommand) nameless(at places, realm state.Realm) error {
+	known, hint := at.names, "tokenform state list shows the names"
+	if c.does != "push" {
+		known = nil
+		for _, dir := range at.dirs {
+			known = append(known, realm.Open(dir).LocalNames()...)
+		}
+	}
+	if n := len(known); n > 0 && n < 10 {
+		hint = "here: " + strings.Join(known, ", ")
+	}
+	return usage("state "+c.does+" needs a NAME", hint)
+}
+
+// sayElsewhere says which profiles have a login of another server in the state directory
+// dir. lacks reports whether a profile has none in the realm.
+func (p *program) sayElsewhere(ctx context.Context, realm state.Realm, dir string, lacks func(name string) bool) {
+	servers := realm.Elsewhere(ctx, dir)
+	for _, name := range slices.Sorted(maps.Keys(servers)) {
+		switch server := servers[name]; {
+		case !lacks(name):
+		case server == "":
+			p.voice.Say(name + ": a login at Spotify is kept; without TOKENFORM_ACCOUNTS_URL, tokenform uses it")
+		default:
+			p.voice.Say(name + ": a login at " + server + " is kept; with TOKENFORM_ACCOUNTS_URL=" + server + ", tokenform uses it")
+		}
+	}
+}
+
 // push stores a login that pull has printed.
 func (c *stateCommand) push(ctx context.Context, p *program, r *flow.Runner, at places) error {
+	if len(at.names) > 0 && p.state == "" && !c.force && !slices.Contains(at.names, c.names[0]) {
+		hint := "--force stores it all the same; tokenform validate checks the profiles"
+		if len(at.names) < 10 {
+			hint = "declared: " + strings.Join(at.names, ", ") + "; --force stores it all the same"
+		}
+		return usage(fmt.Sprintf("no profile %q is declared here", clip(c.names[0])), hint)
+	}
 	target, declared := at.declaredAs(c.names[0])
 	if !declared {
 		if len(at.dirs) != 1 {
@@ -247,6 +292,9 @@ func (c *stateCommand) unlock(ctx context.Context, p *program, r *flow.Runner, a
 	if len(stores) == 0 {
 		return usage("there is nothing to unlock: a lock in a state directory ends with its process", "a run that waits names the process that holds the lock")
 	}
+	if len(c.names) == 0 {
+		return usage("state unlock needs the ID of a lock", "a run that waits for the lock names it")
+	}
 	p.guard()
 	if !c.yes {
 		if err := p.confirm(ctx, "state unlock asks before it takes a lock away", "Take the lock away? If its holder still runs, both may refresh the login."); err != nil {
@@ -269,6 +317,7 @@ func (c *stateCommand) unlock(ctx context.Context, p *program, r *flow.Runner, a
 type places struct {
 	dirs     []string         // the state directories
 	declared []config.Profile // with a store or with encrypt
+	names    []string         // of all declared profiles
 }
 
 // declaredAs returns the profile with a store or with encrypt that has this name.
@@ -308,17 +357,18 @@ func (at places) find(ctx context.Context, r *flow.Runner, realm state.Realm, na
 
 // places returns where the logins of the call's profiles are, even if the profiles'
 // variables are not set. Only a profile with a store, or with encrypt, needs its variables:
-// one with a name among names, or any if every is set.
-func (p *program) places(ctx context.Context, names []string, every bool) (at places, err error) {
+// one with a name among wanted, or any if every is set.
+func (p *program) places(ctx context.Context, wanted []string, every bool) (at places, err error) {
 	from := p.sources()
 	from.Only = []string{"-"} // no profile has this name, so no variable is needed
 	profiles, _ := config.Load(ctx, from, nil)
 	var only []string
+	at.names = names(profiles)
 	for _, x := range profiles {
 		if p.state == "" && !slices.Contains(at.dirs, x.State) {
 			at.dirs = append(at.dirs, x.State)
 		}
-		if (x.Store != nil || x.Encrypt != nil) && (every || slices.Contains(names, x.Name)) {
+		if (x.Store != nil || x.Encrypt != nil) && (every || slices.Contains(wanted, x.Name)) {
 			only = append(only, x.Name)
 		}
 	}

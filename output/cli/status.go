@@ -8,6 +8,7 @@ import (
 	"tokenform/config"
 	"tokenform/config/fault"
 	"tokenform/flow"
+	"tokenform/flow/state"
 	"tokenform/output"
 	"tokenform/output/terminal"
 )
@@ -54,11 +55,20 @@ func (c *status) run(ctx context.Context, p *program) int {
 	}
 	j, code := p.prepare(ctx, c.selection, loginFlags{}, flow.Options{}, nil)
 	if code != 0 {
+		if len(j.problems.Errors()) > 0 && !c.sandbox {
+			c.suggestSandbox(ctx, p)
+		}
 		return code
 	}
 	defer j.end()
 	outcomes := append(p.forecast(ctx, j, c.verify), j.PlanOrphans(ctx, j.orphans, false)...)
 	j.SuggestMoves(ctx, outcomes, j.orphans)
+	for _, o := range outcomes {
+		if o.Refused && o.Decision.Action != flow.Login {
+			p.voice.Warn(o.Profile.Name, "the Web API refuses the token", p.invocation(c.selection).Command("apply", "-p", o.Profile.Name)+" gets a new one, or asks to log in")
+		}
+	}
+	c.sayElsewhere(ctx, p, outcomes)
 	reminders := j.Reminders(outcomes, c.within, true)
 	if c.format == "prometheus" {
 		return c.prometheus(p, outcomes, reminders)
@@ -72,6 +82,31 @@ func (c *status) run(ctx context.Context, p *program) int {
 	code = exitCode(errs...)
 	p.voice.Status(outcomes, reminders, p.invocation(c.selection).Command("apply"), code == 0)
 	return code
+}
+
+// suggestSandbox says that the stand-in's logins can be shown although the profiles cannot
+// be used: they may lack nothing but a client ID.
+func (c *status) suggestSandbox(ctx context.Context, p *program) {
+	at, _ := p.places(ctx, nil, false)
+	if slices.ContainsFunc(at.dirs, func(dir string) bool { return len(state.Sandbox.Open(dir).LocalNames()) > 0 }) {
+		line := p.invocation(c.selection)
+		line.Sandbox = true
+		p.voice.Hint(line.Command("status") + " shows the logins at the stand-in")
+	}
+}
+
+// sayElsewhere says which profiles without a login have one of another server.
+func (c *status) sayElsewhere(ctx context.Context, p *program, outcomes []flow.Outcome) {
+	realm, err := p.realm(c.selection)
+	lacking := map[string][]string{}
+	for _, o := range outcomes {
+		if err == nil && o.Err == nil && o.Token == nil && o.Profile.Grant.User() && o.Profile.Store == nil {
+			lacking[o.Profile.State] = append(lacking[o.Profile.State], o.Profile.Name)
+		}
+	}
+	for dir, names := range lacking {
+		p.sayElsewhere(ctx, realm, dir, func(name string) bool { return slices.Contains(names, name) })
+	}
 }
 
 // forecast plans and, if verify is set, asks the Web API about the tokens.

@@ -41,6 +41,9 @@ func (c *token) run(ctx context.Context, p *program) int {
 		return p.refuse(err)
 	}
 	outcomes := j.Apply(ctx, j.profiles)
+	if o := &outcomes[0]; o.Err == nil && (c.format == "seed" || c.format == "refresh_token") {
+		o.Err = j.DeadLogin(*o)
+	}
 	if o := &outcomes[0]; o.Err == nil {
 		o.Err = output.Mask(p.Err, p.Env, o.Token)
 	}

@@ -254,7 +254,7 @@ func wish(a flow.Action) string {
 	case flow.Verify:
 		return "verify the token"
 	case flow.Leave:
-		return "leave in state"
+		return "stays in state"
 	}
 	return string(a)
 }

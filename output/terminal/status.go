@@ -86,7 +86,7 @@ func (l *lines) loginColumn(o flow.Outcome, t *state.Token, now time.Time) strin
 	end := flow.LoginUntil(o.Profile, t)
 	switch {
 	case o.Decision.Action == flow.Leave:
-		return flow.NotDeclared
+		return o.Undeclared()
 	case !o.Profile.Grant.User():
 		return "-"
 	case !t.Rejected.IsZero():

@@ -107,7 +107,7 @@ func (s *Summary) sentence(start, refresh, login, request, adopt, verify, remove
 	add(&tokens, s.Verify, verify)
 	add(&tokens, s.Delete, remove)
 	add(&tokens, s.Keep, "unchanged")
-	add(&tokens, s.Leave, flow.NotDeclared)
+	add(&tokens, s.Leave, "not declared")
 	add(&tokens, s.Failed, failed)
 	add(&outputs, s.Outputs.Write, plural(s.Outputs.Write, "output")+" "+write)
 	add(&outputs, s.Outputs.Delete, plural(s.Outputs.Delete, "output")+" "+remove)

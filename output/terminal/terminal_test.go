@@ -84,7 +84,7 @@ func TestResultsText(t *testing.T) {
 	results[0].Done = true
 	var out, errs bytes.Buffer
 	speaking(&out, &errs).Applied(results)
-	const want = `stale: refreshed, valid for 0s; login until 2027-05-21
+	const want = `stale: refreshed, valid for 0s; login refused on 2026-11-23
   ~ .env
   - old.json
 app: requested a token, no token yet

@@ -107,7 +107,7 @@ func TestPipelineCron(t *testing.T) {
 	}
 	p.server.RevokeAll()
 	p.older(state, "service", time.Hour)
-	if code, mail := cron(0); code != 4 || !strings.Contains(mail, "error: service: refreshing: refresh token revoked") || strings.Count(mail, "hint: ") != 5 {
+	if code, mail := cron(0); code != 4 || !strings.Contains(mail, "error: service: refreshing: refresh token revoked") || strings.Count(mail, "hint: ") != 3 || !strings.Contains(mail, "tokenform apply --renew -p service") {
 		t.Errorf("revoked: exit %d, mail %q", code, mail)
 	}
 }

@@ -104,7 +104,7 @@ func TestPipelineGitLab(t *testing.T) {
 
 	p.server.RevokeAll()
 	code, _, stderr = job(first, append(declared, "SPOTIFY_REFRESH_TOKEN="+seed)...)
-	if code != 4 || strings.Count(stderr, "\nhint: ") != 3 { // one hint is about the stand-in, which is not Spotify
-		t.Errorf("revoked: exit %d, want 4 and two hints\n%s", code, stderr)
+	if code != 4 || strings.Count(stderr, "\nhint: ") != 4 { // one hint is about the stand-in, which is not Spotify
+		t.Errorf("revoked: exit %d, want 4 and three hints\n%s", code, stderr)
 	}
 }

@@ -147,6 +147,8 @@ var editorUnseen = []unseen{
 	{"${SECRET}", "a schema knows no variables"},
 	{"${SCOPE}", "a schema knows no variables"},
 	{"login_warning is longer than login_lifetime", "a schema compares no two values"},
+	{"already takes over the state of", "a schema compares no documents"},
+	{"cannot be the previous name of a profile", "a schema compares no two values"},
 	{"overwrite its own template", "a schema compares no two values"},
 	{"would overwrite", "a schema compares no paths"},
 	{"already writes this file", "a schema compares no paths"},

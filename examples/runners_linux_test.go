@@ -207,6 +207,7 @@ func runners(t *testing.T, e engine, duration time.Duration) {
 		succeeded atomic.Int64 // when a runner last had a token, in Unix time
 		complaint string
 		stopped   atomic.Int64
+		naps      []time.Time
 	)
 	succeeded.Store(time.Now().UnixNano())
 	begun := time.Now()
@@ -272,7 +273,10 @@ func runners(t *testing.T, e engine, duration time.Duration) {
 			aimed.Add(1)
 			return func() { time.Sleep(nap); _ = syscall.Kill(pid, syscall.SIGKILL) }
 		case luck < 40: // asleep, before it has read the answer, for longer than lock_ttl
+			// A request has ten seconds: the answer may come too late for a process that
+			// sleeps longer.
 			stopped.Add(1)
+			naps = append(naps, time.Now())
 			_ = syscall.Kill(pid, syscall.SIGSTOP)
 			time.AfterFunc(11*time.Second, func() { _ = syscall.Kill(pid, syscall.SIGCONT) })
 		}
@@ -321,13 +325,16 @@ func runners(t *testing.T, e engine, duration time.Duration) {
 		t.Fatalf("pull: %v\n%s", err, stderr)
 	}
 	lost := server.lost(field(t, kept, "refresh_token"))
+	asleep := 0
 	for _, x := range lost {
-		if !slices.ContainsFunc(lives, func(l life) bool { return l.killed && !x.at.Before(l.start) && !x.at.After(l.end) }) {
-			t.Errorf("the login of %s is lost, and no process was killed then", x.at.Format(time.StampMilli))
+		if slices.ContainsFunc(naps, func(n time.Time) bool { d := n.Sub(x.at); return d >= 0 && d < time.Second }) {
+			asleep++
+		} else if !slices.ContainsFunc(lives, func(l life) bool { return l.killed && !x.at.Before(l.start) && !x.at.After(l.end) }) {
+			t.Errorf("the login of %s is lost, and no process was killed or asleep then", x.at.Format(time.StampMilli))
 		}
 	}
 	if logins > len(lost) {
-		t.Errorf("%d logins were needed, and only %d are explained by kills", logins, len(lost))
+		t.Errorf("%d logins were needed, and only %d are explained", logins, len(lost))
 	}
 	if complaint != "" {
 		t.Error(complaint)
@@ -339,8 +346,8 @@ func runners(t *testing.T, e engine, duration time.Duration) {
 		t.Errorf("%d refreshes in %s: more than one per expiry", refreshes, took.Round(time.Second))
 	}
 	slices.Sort(waits)
-	t.Logf("%s: %d runners, %d runs in %s: exits %v; %d killed, %d of them aimed; %d asleep past their lock; %d refreshes, %d logins needed, %d grants lost to kills in the window; run: median %s, worst %s",
-		e.name, runnerCount, len(lives), took.Round(time.Second), codes, codes[-1], aimed.Load(), stopped.Load(), refreshes, logins, len(lost), waits[len(waits)/2].Round(time.Millisecond), waits[len(waits)-1].Round(time.Millisecond))
+	t.Logf("%s: %d runners, %d runs in %s: exits %v; %d killed, %d of them aimed; %d asleep past their lock; %d refreshes, %d logins needed, grants lost in the window: %d to kills, %d to sleep; run: median %s, worst %s",
+		e.name, runnerCount, len(lives), took.Round(time.Second), codes, codes[-1], aimed.Load(), stopped.Load(), refreshes, logins, len(lost)-asleep, asleep, waits[len(waits)/2].Round(time.Millisecond), waits[len(waits)-1].Round(time.Millisecond))
 	if codes[0] < len(lives)/2 || refreshes < 2 {
 		t.Errorf("that was no test: exits %v, %d refreshes", codes, refreshes)
 	}

@@ -172,9 +172,11 @@ func TestSharedLogin(t *testing.T) {
 	if err := e.Save(sharedToken("one")); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := m.shared(there).Lock(t.Context(), "dev", Holder{}, Waiting{}); err != nil {
-		t.Errorf("the lock of a state directory is another machine's business: %v", err)
+	records, err := m.shared(there).Lock(t.Context(), "dev", Holder{}, Waiting{})
+	if err != nil {
+		t.Fatalf("the lock of a state directory is another machine's business: %v", err)
 	}
+	records.Unlock()
 	other, err := m.shared(t.TempDir()).Lock(t.Context(), "dev", Holder{}, Waiting{Timeout: 50 * time.Millisecond})
 	if err != nil {
 		t.Fatal(err)

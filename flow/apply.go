@@ -156,6 +156,9 @@ func (r *Runner) applyUnderLock(ctx context.Context, forecast Outcome, o *Outcom
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	if forecast.Err != nil && o.Profile.Store != nil && fault.KindOf(forecast.Err) == fault.Temporary {
+		return forecast.Err // the store does not answer, and has been asked long enough
+	}
 	if forecast.Err == nil && forecast.Decision.grants() {
 		// Commands that yield secrets run before the lock is taken.
 		if err := resolveValues(ctx, o.Profile); err != nil {

@@ -129,9 +129,10 @@ func TestEditor(t *testing.T) {
 // editorBlind are the files of config/testdata in which a schema sees nothing wrong,
 // and why.
 var editorBlind = map[string]string{
-	"Not A Name": "the name comes from the file's name",
-	"merges":     "the server gives up on a mapping that merges itself",
-	"collisions": "a schema compares no paths, and no documents",
+	"Not A Name":  "the name comes from the file's name",
+	"merges":      "the server gives up on a mapping that merges itself",
+	"collisions":  "a schema compares no paths, and no documents",
+	"moved-twice": "a schema compares no two values, and no documents",
 }
 
 // unseen is a mistake that a schema cannot see, by what validate says of it.
@@ -147,8 +148,6 @@ var editorUnseen = []unseen{
 	{"${SECRET}", "a schema knows no variables"},
 	{"${SCOPE}", "a schema knows no variables"},
 	{"login_warning is longer than login_lifetime", "a schema compares no two values"},
-	{"already takes over the state of", "a schema compares no documents"},
-	{"cannot be the previous name of a profile", "a schema compares no two values"},
 	{"overwrite its own template", "a schema compares no two values"},
 	{"would overwrite", "a schema compares no paths"},
 	{"already writes this file", "a schema compares no paths"},

@@ -85,7 +85,7 @@ func useless(o outcome) [5]outcome {
 
 func troubles(thief string) []row {
 	const always = -1
-	const elsewhere = "on a machine with a browser, run: tokenform token -p dev"
+	const elsewhere = "tokenform apply --renew -p dev"
 	const counted = "an earlier attempt may have succeeded although its answer was lost: log in again"
 	const network = "check the network connection, and HTTPS_PROXY if you use a proxy"
 	const usedCode, rotatedOut = "invalid authorization code (invalid_grant)", "refresh token revoked (invalid_grant)"

@@ -70,15 +70,63 @@ func NewHTTP(o Options) *http.Client {
 		IdleConnTimeout:        90 * time.Second,
 		MaxResponseHeaderBytes: maxHeader,
 	}
-	inner := &http.Client{
-		Transport:     trust(transport, o.CertFile),
-		CheckRedirect: neverFollow,
-		Timeout:       o.AttemptTimeout,
+	tries := &attempts{transport, o.AttemptTimeout}
+	if config.RootCAs == nil {
+		tries.RoundTripper = trust(transport, o.CertFile)
 	}
-	if config.RootCAs != nil {
-		inner.Transport = transport
-	}
+	inner := &http.Client{Transport: tries, CheckRedirect: neverFollow}
 	return &http.Client{Transport: &retrying{o, inner}, CheckRedirect: neverFollow}
+}
+
+// attempts gives each request, its body included, a time in which the process is awake: a
+// process that was stopped for longer than that finds its answer in the socket, and must
+// not throw it away. The timeout of [http.Client] would.
+type attempts struct {
+	http.RoundTripper
+	timeout time.Duration
+}
+
+// RoundTrip implements [http.RoundTripper].
+func (a *attempts) RoundTrip(req *http.Request) (*http.Response, error) {
+	ctx, cancel := context.WithCancelCause(req.Context())
+	go func() {
+		const ticks = 10 // while the process is stopped, one tick passes at most
+		clock := time.NewTicker(a.timeout / ticks)
+		defer clock.Stop()
+		for range ticks {
+			select {
+			case <-ctx.Done():
+				return
+			case <-clock.C:
+			}
+		}
+		cancel(context.DeadlineExceeded)
+	}()
+	resp, err := a.RoundTripper.RoundTrip(req.WithContext(ctx))
+	if err != nil {
+		cancel(nil)
+		return nil, err
+	}
+	resp.Body = &attemptBody{resp.Body, cancel}
+	return resp, nil
+}
+
+// CloseIdleConnections passes [http.Client.CloseIdleConnections] on.
+func (a *attempts) CloseIdleConnections() {
+	if c, ok := a.RoundTripper.(interface{ CloseIdleConnections() }); ok {
+		c.CloseIdleConnections()
+	}
+}
+
+// attemptBody ends the request when the body is closed.
+type attemptBody struct {
+	io.ReadCloser
+	end context.CancelCauseFunc
+}
+
+func (b *attemptBody) Close() error {
+	defer b.end(nil)
+	return b.ReadCloser.Close()
 }
 
 // neverFollow must be set on both the inner and the outer client, because each of them

@@ -486,7 +486,7 @@ func TestDebug(t *testing.T) {
 // with certificates of its own would have to read them at once.
 func TestTLS(t *testing.T) {
 	t.Parallel()
-	x := NewHTTP(Options{}).Transport.(*retrying).inner.Transport.(*trusting)
+	x := NewHTTP(Options{}).Transport.(*retrying).inner.Transport.(*attempts).RoundTripper.(*trusting)
 	for _, c := range []*tls.Config{x.all.TLSClientConfig, transportConfig(x.quick)} {
 		if c != nil && (c.MinVersion != tls.VersionTLS12 || c.InsecureSkipVerify || c.VerifyConnection != nil || c.VerifyPeerCertificate != nil) {
 			t.Error("the TLS settings are not what they must be")

@@ -120,7 +120,7 @@ func TestRootsUnread(t *testing.T) {
 	t.Parallel()
 	s := serve(t, says(200, "application/json", goodToken))
 	a := appAt(t, s.URL)
-	x := a.HTTP.Transport.(*retrying).inner.Transport.(*trusting)
+	x := a.HTTP.Transport.(*retrying).inner.Transport.(*attempts).RoundTripper.(*trusting)
 	x.load = func() bool { t.Error("the certificates are read"); return false }
 	if _, err := a.Refresh(t.Context(), theRefresh); err != nil {
 		t.Fatal(err)

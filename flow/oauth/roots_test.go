@@ -32,7 +32,7 @@ func refreshAt(url string) int {
 		}
 	}
 	by := "the bundle"
-	if hc.Transport.(*retrying).inner.Transport.(*trusting).wide.Load() {
+	if hc.Transport.(*retrying).inner.Transport.(*attempts).RoundTripper.(*trusting).wide.Load() {
 		by = "crypto/x509"
 	}
 	fmt.Println(results[0], "by", by)

@@ -61,6 +61,9 @@ func (c *loginCommand) run(ctx context.Context, p *program) int {
 	switch {
 	case c.print:
 		p.guard()
+		if now := j.Plan(ctx, j.profiles)[0]; now.Token != nil && now.Decision.Action != flow.Login {
+			p.voice.Say(x.Name + ": the stored login is still valid, and stays until this one is finished")
+		}
 		address, until, err := j.BeginLogin(ctx, x)
 		if err != nil {
 			return p.refuse(err)
@@ -89,7 +92,11 @@ func (c *loginCommand) address(ctx context.Context, p *program) (string, error) 
 	if c.finish != "-" {
 		return c.finish, nil
 	}
-	line, ok, err := p.ask(ctx, p.typedLines(), "Address that the browser shows: ")
+	question := ""
+	if p.InTerminal {
+		question = "Address that the browser shows: "
+	}
+	line, ok, err := p.ask(ctx, p.typedLines(), question)
 	if err == nil && !ok {
 		err = usage("standard input contains no address", "give the address as an argument, or pipe it in")
 	}

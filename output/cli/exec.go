@@ -10,7 +10,7 @@ import (
 	"tokenform/output"
 )
 
-const longExec = `Brings the profiles to a valid state, and then runs COMMAND with the tokens in its
+const longExec = `Makes sure that the tokens are valid, and then runs COMMAND with the tokens in its
 environment: in the variables of the profiles' env outputs, or in SPOTIFY_ACCESS_TOKEN
 and SPOTIFY_TOKEN_EXPIRES_AT. exec writes no outputs. The exit code is that of COMMAND;
 127 means that the command was not found.

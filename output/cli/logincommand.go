@@ -7,9 +7,9 @@ import (
 	"tokenform/flow"
 )
 
-const longLogin = `Brings one profile to a valid state, as apply does, and asks to log in if needed.
+const longLogin = `Makes sure that one profile has a valid token, as apply does, and asks to log in if needed.
 
---print and --finish log in in two steps, for a container, a chat or a script: --print
+--print and --finish split the login into two steps, for a container, a chat or a script: --print
 prints the address to open in any browser. After the login, the browser ends at the
 profile's redirect URI; it does not matter if that page does not load. Give its complete
 address to --finish within ten minutes, as an argument or on standard input (-).`
@@ -29,7 +29,7 @@ type loginCommand struct {
 func (c *loginCommand) flags(f flags) {
 	c.selection.flags(f)
 	c.loginFlags.flags(f)
-	f.BoolVar(&c.renew, "renew", false, "log in again although the login still holds")
+	f.BoolVar(&c.renew, "renew", false, "log in again although the login is still valid")
 	f.BoolVar(&c.print, "print", false, "print the address to log in at, and end")
 	f.StringVar(&c.finish, "finish", "", "end a login that --print began: the `ADDRESS` that the browser shows at the end")
 }

@@ -18,7 +18,7 @@ import (
 	"tokenform/flow/state"
 )
 
-const longState = `Looks after the stored logins: in the state directories of the profiles in
+const longState = `Manages stored logins: in the state directories of the profiles in
 tokenform.yaml, or in --state DIR. destroy removes outputs, too.
 
   list             the names, one per line

@@ -103,6 +103,22 @@ Applied: 1 refreshed, 1 requested, 1 failed; 1 output written, 1 output deleted
 	}
 }
 
+// TestBroken checks that lines break between words on a terminal, and commands never.
+func TestBroken(t *testing.T) {
+	for text, want := range map[string]string{
+		"it fits":                     "it fits",
+		"one two three four five six": "one two three\n  four five six",
+		"register https://developer.spotify.com/dashboard x": "register\n  https://developer.spotify.com/dashboard\n  x",
+		"log in again: tokenform apply --renew -p x":         "log in again:\n  tokenform apply --renew -p x",
+		"tokenform apply --renew -p x":                       "tokenform apply --renew -p x",
+		"either chmod 600 x y z: tokenform apply":            "either chmod 600 x y z: tokenform apply",
+	} {
+		if got := broken(text, 6, 20); got != want {
+			t.Errorf("%q: %q, want %q", text, got, want)
+		}
+	}
+}
+
 // TestStoppedText checks that a run that a person has stopped counts nothing as failed,
 // and that login, which is about one profile, counts nothing at all.
 func TestStoppedText(t *testing.T) {

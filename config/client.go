@@ -12,7 +12,9 @@ func (d *document) client(root *node, fs fields) Client {
 	const hint = "client: then, one per line and indented, id: ${SPOTIFY_CLIENT_ID} and, with a secret, secret: ${SPOTIFY_CLIENT_SECRET}"
 	f := fs.get("client")
 	if f == nil {
-		d.report(root, hint, "the profile has no client")
+		if !fs.has("client") {
+			d.report(root, hint, "the profile has no client")
+		}
 		return Client{}
 	}
 	keys, ok := d.mapping(f.node, "client", clientKeys, false)

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"strconv"
 	"strings"
 	"time"
 
@@ -44,11 +45,14 @@ func duration(s string) (time.Duration, *flaw) {
 			name, times = "h", 7*24
 		}
 		part, err := time.ParseDuration(number + name)
-		if err != nil || digits == 0 || name == "" {
+		if _, wrong := time.ParseDuration("1" + name); digits == 0 || name == "" || wrong != nil {
 			return 0, bad
 		}
-		if part > (1<<63-1-sum)/times {
-			return 0, &flaw{"the duration is too long", ""}
+		if _, wrong := strconv.ParseFloat(number, 64); wrong != nil {
+			return 0, bad
+		}
+		if err != nil || part > (1<<63-1-sum)/times {
+			return 0, &flaw{"the duration is too long", "write a shorter one, for example 180d"}
 		}
 		sum += part * times
 	}

@@ -2,6 +2,7 @@ package flow
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -28,7 +29,10 @@ func OpenBrowser(preferred, url string) error {
 		if errors.Is(err, exec.ErrNotFound) {
 			return errors.New("none is installed")
 		}
-		return err
+		if err != nil {
+			return fmt.Errorf("this system's own program for addresses failed (%w)", err)
+		}
+		return nil
 	}
 	var err error
 	// filepath.SplitList would take the quotes away on Windows.

@@ -65,7 +65,7 @@ func (s *session) warnOfRest() {
 			continue
 		}
 		if s.world.Outputs.Holds(o, s.token) {
-			s.warn(s.profile.Name, o.Shown+" still holds the token: tokenform has no record of having written it", "delete it if you do not need it")
+			s.warn(s.profile.Name, o.Shown+" still contains the token: tokenform has no record of having written it", "delete it if you do not need it")
 		}
 	}
 }

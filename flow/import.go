@@ -49,7 +49,7 @@ func (r *Runner) importToken(ctx context.Context, p config.Profile, seed config.
 	n, err := s.refresh(ctx, app, from)
 	s.warnOfDoubt()
 	if refused(err) {
-		return nil, &fault.Error{Message: "Spotify refuses this refresh token", Err: err, Hint: "check that it is complete, less than six months old, and of the app " + app.ID + "?"}
+		return nil, &fault.Error{Message: "Spotify refuses this refresh token", Err: err, Hint: "check that it is complete, less than six months old, and issued to the app " + app.ID}
 	}
 	return n, err
 }

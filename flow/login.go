@@ -222,7 +222,7 @@ func (s *session) await(ctx context.Context, a *asking, prompt Prompt) error {
 			if _, final := errors.AsType[*fault.Error](err); final {
 				browser <- heard{err: err}
 			} else if err != nil && ctx.Err() == nil {
-				s.warn(p.Name, "cannot open a browser: "+err.Error(), "open the address above yourself")
+				s.warn(p.Name, "cannot open a browser: "+err.Error(), "open the address above yourself; the variable BROWSER can name a program for next time")
 			}
 		}()
 	}

@@ -135,7 +135,7 @@ func (r *Runner) checkOwner(p config.Profile, t *state.Token) error {
 		return &fault.Error{
 			Kind:    fault.Invalid,
 			Message: fmt.Sprintf("the login in %s belongs to a profile %s in %s, which cannot be read: %s", p.State, p.Name, other, fault.Cause(err)),
-			Hint:    "mend that file, or delete it if nobody needs it; tokenform then takes the login over",
+			Hint:    "repair that file, or delete it if nobody needs it; this profile then gets the login",
 		}
 	}
 	if !declared {

@@ -42,7 +42,7 @@ type Options struct {
 	LoginTimeout time.Duration
 	Parallelism  int  // profiles at once; less than one means one
 	Verify       bool // ask the Web API about tokens that would be kept
-	Renew        bool // log in again although the login still holds
+	Renew        bool // log in again although the login is still valid
 }
 
 // OutputMode says what a run does with outputs.

@@ -89,7 +89,7 @@ func (r *Runner) finishLogin(ctx context.Context, o *Outcome, address string) er
 	}
 	switch {
 	case pending == nil:
-		return &fault.Error{Kind: fault.LoginNeeded, Message: "no login was begun", Hint: again}
+		return &fault.Error{Kind: fault.LoginNeeded, Message: "no login is in progress", Hint: again}
 	case !r.now().Before(pending.Until):
 		return cmp.Or(s.entry.SavePending(nil), error(&fault.Error{Kind: fault.LoginNeeded, Message: "the login was begun more than ten minutes ago", Hint: again}))
 	case pending.ClientID != app.ID || pending.Server != app.Endpoints.Accounts || pending.RedirectURI != p.RedirectURI || !slices.Equal(pending.Scopes, p.Scopes):

@@ -119,7 +119,7 @@ func FuzzParseAnswer(f *testing.F) {
 			return
 		}
 		declined, ok := errors.AsType[*Error](err)
-		if !ok && !errors.Is(err, ErrNotRedirect) && !errors.Is(err, ErrWrongState) && !errors.Is(err, ErrNoCode) {
+		if !ok && !errors.Is(err, ErrNotRedirect) && !errors.Is(err, ErrWrongState) && !errors.Is(err, ErrNoCode) && err != ErrNotAddress && err != ErrNoState {
 			t.Fatalf("an error without a type: %v", err)
 		}
 		if ok && strings.Contains(declined.Error(), theState) {

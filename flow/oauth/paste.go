@@ -11,14 +11,17 @@ import (
 // These errors say what is wrong with an answer, apart from an [*Error] of kind
 // [Declined].
 var (
+	ErrNotAddress  = errors.New("that is not an address: copy all of the browser's address bar")
 	ErrNotRedirect = errors.New("that address does not match redirect_uri")
 	ErrWrongState  = errors.New("the answer belongs to another login attempt")
+	ErrNoState     = errors.New("the address has no state: was it cut off at the &? In a shell, put it in single quotes")
 	ErrNoCode      = errors.New("the answer has no code, or more than one")
 )
 
 // ParseAnswer reads the code from what a person pastes: the address that the browser
 // ended at, or the query of that address. The error is an [*Error] of kind [Declined],
-// [ErrNotRedirect], [ErrWrongState] or [ErrNoCode]; no error quotes the address.
+// [ErrNotAddress], [ErrNotRedirect], [ErrNoState], [ErrWrongState] or [ErrNoCode]; no
+// error quotes the address.
 func ParseAnswer(final, redirectURI, state string) (code string, err error) {
 	final = strings.TrimSpace(strings.Trim(strings.TrimSpace(final), "\"'`<>"))
 	query, isQuery := strings.CutPrefix(final, "?")
@@ -27,7 +30,10 @@ func ParseAnswer(final, redirectURI, state string) (code string, err error) {
 	}
 	if isQuery {
 		query, _, _ = strings.Cut(query, "#")
-		return readAnswer(query, state)
+		return readPasted(query, state)
+	}
+	if !strings.ContainsAny(final, ":/?") {
+		return "", ErrNotAddress
 	}
 	want, err := url.Parse(redirectURI)
 	if err != nil {
@@ -49,7 +55,16 @@ func ParseAnswer(final, redirectURI, state string) (code string, err error) {
 	if !(near(got) && near(want)) && (got.Scheme != want.Scheme || got.Opaque != want.Opaque || bareHost(got) != bareHost(want)) {
 		return "", ErrNotRedirect
 	}
-	return readAnswer(got.RawQuery, state)
+	return readPasted(got.RawQuery, state)
+}
+
+// readPasted is readAnswer, but for a query of which a person may have pasted a part.
+func readPasted(query, state string) (string, error) {
+	code, err := readAnswer(query, state)
+	if values, _ := url.ParseQuery(query); err == ErrWrongState && values.Has("code") && !values.Has("state") {
+		err = ErrNoState
+	}
+	return code, err
 }
 
 // readAnswer reads the code from the query of an answer. readAnswer checks the state

@@ -46,10 +46,10 @@ func TestParseAnswer(t *testing.T) {
 		final string
 		want  error
 	}{
-		{"", ErrNotRedirect},
-		{"  \n", ErrNotRedirect},
-		{"yes", ErrNotRedirect},
-		{theCode, ErrNotRedirect},
+		{"", ErrNotAddress},
+		{"  \n", ErrNotAddress},
+		{"yes", ErrNotAddress},
+		{theCode, ErrNotAddress},
 		{"https://accounts.spotify.com/authorize?" + goodQuery, ErrNotRedirect},
 		{"https://evil.example:8888/callback?" + goodQuery, ErrNotRedirect},
 		{"https://localhost.evil.example:8888/callback?" + goodQuery, ErrNotRedirect},
@@ -59,10 +59,10 @@ func TestParseAnswer(t *testing.T) {
 		{"http://127.0.0.1:8888/?" + goodQuery, ErrNotRedirect},
 		{"http://x@127.0.0.1:8888/callback?" + goodQuery, ErrNotRedirect},
 		{"http://127.0.0.1:8888/callback\x00?" + goodQuery, ErrNotRedirect},
-		{redirect + "?code=" + theCode, ErrWrongState},
+		{redirect + "?code=" + theCode, ErrNoState},
 		{redirect + "?code=" + theCode + "&state=x", ErrWrongState},
 		{redirect + "?error=access_denied&state=x", ErrWrongState},
-		{"code=" + theCode, ErrWrongState},
+		{"code=" + theCode, ErrNoState},
 		{redirect, ErrWrongState},
 		{redirect + "?state=" + theState, ErrNoCode},
 		{redirect + "?code=a&code=b&state=" + theState, ErrNoCode},

@@ -7,7 +7,7 @@ import (
 	"tokenform/flow"
 )
 
-const longApply = `Brings every profile to a valid state: logs in, refreshes or requests a token as
+const longApply = `Makes sure that every profile has a valid token: logs in, refreshes or requests one as
 needed, stores the token, and writes the outputs that differ. A second apply does
 nothing.
 
@@ -37,7 +37,7 @@ func (c *apply) flags(f flags) {
 	c.selection.flags(f)
 	c.loginFlags.flags(f)
 	parallelismFlag(f, &c.parallelism)
-	f.BoolVar(&c.renew, "renew", false, "log in again although the login still holds")
+	f.BoolVar(&c.renew, "renew", false, "log in again although the login is still valid")
 	pruneFlag(f, &c.prune)
 	verifyFlag(f, &c.verify)
 	c.sandboxFlag(f)

@@ -338,7 +338,7 @@ func arguments(cmd *cobra.Command, names func(files []string) []string) cobra.Co
 		case cmd.Name() == "schema" && len(args) == 0:
 			return []string{"profile", "output"}, cobra.ShellCompDirectiveNoFileComp
 		case cmd.Name() == "state" && len(args) == 0:
-			return strings.Split("list|show|mv|rm|pull|push", "|"), cobra.ShellCompDirectiveNoFileComp
+			return strings.Split("list|show|mv|rm|pull|push|migrate|unlock", "|"), cobra.ShellCompDirectiveNoFileComp
 		case cmd.Name() == "state", cmd.Name() == "log":
 			return names(nil), cobra.ShellCompDirectiveNoFileComp
 		}
@@ -366,7 +366,8 @@ func (f flags) choice(target *string, name, help string, words ...string) {
 	f.Var(&choiceValue{target, words}, name, help)
 }
 
-// long defines a flag for a duration, which may be given in days. The default is zero.
+// long defines a flag for a duration, which may be given in days and is never negative.
+// The default is what target has.
 func (f flags) long(target *time.Duration, name, help string) { f.Var(&longValue{target}, name, help) }
 
 type longValue struct{ target *time.Duration }
@@ -380,7 +381,7 @@ func (v *longValue) String() string {
 	if *v.target == 0 {
 		return ""
 	}
-	return v.target.String()
+	return shortDuration(v.target.String())
 }
 
 func (v *longValue) Type() string { return "duration" }
@@ -405,6 +406,9 @@ func (v *choiceValue) Set(s string) error {
 // translated returns an error of the libraries in our own words.
 func translated(cmd *cobra.Command, err error) error {
 	if u, ok := errors.AsType[*fault.Error](err); ok {
+		if e, ok := errors.AsType[*pflag.InvalidValueError](err); ok {
+			return usage("--"+e.GetFlag().Name+": "+u.Message, u.Hint)
+		}
 		return u
 	}
 	hint := cmd.CommandPath() + " --help lists the flags"
@@ -424,8 +428,6 @@ func translated(cmd *cobra.Command, err error) error {
 	if e, ok := errors.AsType[*pflag.InvalidValueError](err); ok {
 		message := e.Unwrap().Error()
 		switch e.GetFlag().Value.Type() {
-		case "duration":
-			message = "must be a duration such as 30s or 5m"
 		case "int":
 			message = "must be a whole number"
 		case "bool":
@@ -443,7 +445,7 @@ func translated(cmd *cobra.Command, err error) error {
 }
 
 func nearestFlag(cmd *cobra.Command, name string) string {
-	best, distance := "", 4
+	best, distance := "", min(len(name)/2, 3)+1
 	visit := func(f *pflag.Flag) {
 		if d := levenshtein.ComputeDistance(name, f.Name); d < distance {
 			best, distance = f.Name, d

@@ -33,7 +33,7 @@ func (c *destroy) flags(f flags) {
 
 func (c *destroy) check(args, _ []string) error {
 	c.files, c.orphans, c.every = args, c.patterns != nil || c.all, c.all
-	return checkTimeouts(c.lockTimeout)
+	return nil
 }
 
 func (c *destroy) run(ctx context.Context, p *program) int {

@@ -10,7 +10,7 @@ import (
 	"tokenform/output"
 )
 
-const longExec = `Brings the profiles to a valid state, and then runs COMMAND with the tokens in its
+const longExec = `Makes sure that the tokens are valid, and then runs COMMAND with the tokens in its
 environment: in the variables of the profiles' env outputs, or in SPOTIFY_ACCESS_TOKEN
 and SPOTIFY_TOKEN_EXPIRES_AT. exec writes no outputs. The exit code is that of COMMAND;
 127 means that the command was not found.
@@ -41,7 +41,8 @@ func (c *execCommand) flags(f flags) {
 	c.minTTLFlag(f)
 	f.BoolVar(&c.restart, "restart", false, "stay, and start COMMAND anew when a token changes")
 	f.StringVar(&c.signal, "signal", "", "stay, and send COMMAND the signal `NAME` when a token changes")
-	f.DurationVar(&c.grace, "grace", 10*time.Second, "with --restart: wait this long before SIGKILL")
+	c.grace = 10 * time.Second
+	f.long(&c.grace, "grace", "with --restart: wait this long before SIGKILL")
 }
 
 func (c *execCommand) check(args, dashed []string) error {
@@ -51,9 +52,6 @@ func (c *execCommand) check(args, dashed []string) error {
 	c.command = dashed
 	if c.restart && c.signal != "" {
 		return usage("--restart and --signal cannot be combined", "use one of the two")
-	}
-	if err := checkTimeouts(c.grace); err != nil {
-		return err
 	}
 	if c.signal != "" {
 		var err error

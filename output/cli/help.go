@@ -10,6 +10,8 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/agnivade/levenshtein"
+
 	"tokenform/config/fault"
 	"tokenform/config/help"
 )
@@ -194,7 +196,28 @@ func (c *helpCommand) check(args, _ []string) error {
 	if _, ok := pageOf(c.about); ok || c.about == "" || isTopic(c.about) {
 		return nil
 	}
-	return usage(fmt.Sprintf("no help for %q", clip(c.about)), "tokenform help lists commands and topics")
+	hint := "tokenform help lists commands and topics"
+	if c.about == "completion" { // which is cobra's
+		hint = "tokenform completion --help"
+	} else if near := nearestAbout(c.about); near != "" {
+		hint = "did you mean " + near + "?"
+	}
+	return usage(fmt.Sprintf("no help for %q", clip(c.about)), hint)
+}
+
+// nearestAbout returns the command or topic that about was probably meant to be, or "".
+func nearestAbout(about string) string {
+	for _, e := range commands {
+		if levenshtein.ComputeDistance(clip(about), e.name) <= min(len(e.name)/2, 2) {
+			return e.name
+		}
+	}
+	for _, t := range help.Topics {
+		if levenshtein.ComputeDistance(clip(about), t.Name) <= min(len(t.Name)/2, 2) {
+			return t.Name
+		}
+	}
+	return ""
 }
 
 func isTopic(name string) bool {

@@ -45,7 +45,7 @@ func (c *importCommand) check(args, _ []string) error {
 	if c.from == "" && c.readsStdin() {
 		return usage("standard input cannot be both the profile and the refresh token", "write the profile to a file")
 	}
-	return checkTimeouts(c.lockTimeout)
+	return nil
 }
 
 func (c *importCommand) run(ctx context.Context, p *program) int {

@@ -123,11 +123,15 @@ func (c *initCommand) run(ctx context.Context, p *program) int {
 	if asked {
 		p.guard()
 		var err error
-		if s, err = w.interview(ctx, s); err != nil {
+		switch s, err = w.interview(ctx, s); {
+		case errors.Is(err, errDeclined):
+			p.voice.Say("nothing was written")
+			return 0
+		case err != nil:
 			return p.refuse(err)
 		}
 	}
-	f, err := os.OpenFile(c.file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	f, err := os.OpenFile(c.file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644) // no secret is in it
 	if errors.Is(err, os.ErrExist) {
 		return p.refuse(exists)
 	}
@@ -159,9 +163,20 @@ func (w *wizard) next(s config.Starter) string {
 	trial := line
 	trial.Sandbox = true
 	steps := []string{"to try it without an account: " + trial.Command("apply")}
+	if s.ClientID == "" {
+		steps = append(steps, "create an app at https://developer.spotify.com/dashboard, and tick Web API")
+	}
 	if s.Use != config.AppOnly {
-		steps = append(steps, "create an app at https://developer.spotify.com/dashboard, and tick Web API",
-			"in its settings, add the redirect URI "+config.DefaultRedirectURI+", and press Save")
+		steps = append(steps, "in the app's settings, add the redirect URI "+config.DefaultRedirectURI+", and press Save")
+	}
+	if s.Secret.File != "" {
+		path := s.Secret.File
+		if !filepath.IsAbs(path) {
+			path = filepath.Join(filepath.Dir(w.file), path)
+		}
+		if _, err := os.Stat(path); err != nil {
+			steps = append(steps, "write the client secret to "+path+", which does not exist yet")
+		}
 	}
 	var missing []string
 	for _, v := range []struct {
@@ -173,7 +188,11 @@ func (w *wizard) next(s config.Starter) string {
 		}
 	}
 	if len(missing) > 0 {
-		steps = append(steps, "put "+strings.Join(missing, " and ")+" in .env beside the profile, or export them")
+		pronoun := "it"
+		if len(missing) > 1 {
+			pronoun = "them"
+		}
+		steps = append(steps, "put "+strings.Join(missing, " and ")+" in .env beside the profile, or export "+pronoun)
 	}
 	if s.Use == config.Pipeline {
 		steps = append(steps, "here, log in: "+line.Command("token", "--format", "seed"), "in the pipeline, store its output as the secret SPOTIFY_REFRESH_TOKEN, and run: "+line.Command("apply"))
@@ -274,6 +293,9 @@ func (w *wizard) yes(ctx context.Context, text string) (yes bool, err error) {
 	})
 }
 
+// errDeclined says that a person does not want the profile.
+var errDeclined = errors.New("declined")
+
 // interview asks what the profile is for, and shows what it will be.
 func (w *wizard) interview(ctx context.Context, s config.Starter) (config.Starter, error) {
 	w.typed = w.typedLines()
@@ -318,7 +340,7 @@ func (w *wizard) interview(ctx context.Context, s config.Starter) (config.Starte
 	w.voice.Question("\n" + s.Text() + "\n")
 	agreed, err := w.yes(ctx, "Write this to "+w.file+"?")
 	if err == nil && !agreed {
-		err = &fault.Error{Message: "nothing was written", Hint: "run tokenform init again, or see its flags: tokenform init --help"}
+		err = errDeclined
 	}
 	return s, err
 }

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"slices"
+	"strings"
 
 	"tokenform/flow/state"
 )
@@ -40,6 +41,13 @@ func (c *logCommand) run(ctx context.Context, p *program) int {
 	}
 	events = slices.DeleteFunc(events, func(e state.Event) bool { return len(c.names) > 0 && !slices.Contains(c.names, e.Profile) })
 	slices.SortStableFunc(events, func(a, b state.Event) int { return a.Time.Compare(b.Time) })
+	if len(events) == 0 {
+		what := "nothing is in the log"
+		if len(c.names) > 0 {
+			what += " about " + strings.Join(c.names, ", ")
+		}
+		p.voice.Say(what)
+	}
 	p.voice.Logged(events)
 	return 0
 }

@@ -14,7 +14,8 @@ type loginFlags struct {
 
 func (l *loginFlags) flags(f flags) {
 	f.choice(&l.mode, "login", "how a person logs in; auto: browser on a terminal, never in CI", "auto", "browser", "paste", "never")
-	f.DurationVar(&l.timeout, "login-timeout", 5*time.Minute, "how long to wait for a login")
+	l.timeout = 5 * time.Minute
+	f.long(&l.timeout, "login-timeout", "how long to wait for a login")
 	lockTimeoutFlag(f, &l.lockTimeout)
 }
 
@@ -24,9 +25,6 @@ func (l *loginFlags) check(s *selection, args []string) error {
 	if err := s.checkMinTTL(); err != nil {
 		return err
 	}
-	if err := checkTimeouts(l.lockTimeout, l.timeout); err != nil {
-		return err
-	}
 	if l.mode == "paste" && s.readsStdin() {
 		return usage("standard input cannot be both the profile and the pasted address", "write the profile to a file")
 	}
@@ -34,16 +32,8 @@ func (l *loginFlags) check(s *selection, args []string) error {
 }
 
 func lockTimeoutFlag(f flags, d *time.Duration) {
-	f.DurationVar(d, "lock-timeout", 30*time.Second, "how long to wait for another tokenform to finish")
-}
-
-func checkTimeouts(timeouts ...time.Duration) error {
-	for _, d := range timeouts {
-		if d < 0 {
-			return usage("a timeout cannot be negative", "write for example --lock-timeout 30s")
-		}
-	}
-	return nil
+	*d = 30 * time.Second
+	f.long(d, "lock-timeout", "how long to wait for another tokenform to finish")
 }
 
 func parallelismFlag(f flags, n *int) {

@@ -7,9 +7,9 @@ import (
 	"tokenform/flow"
 )
 
-const longLogin = `Brings one profile to a valid state, as apply does, and asks to log in if needed.
+const longLogin = `Makes sure that one profile has a valid token, as apply does, and asks to log in if needed.
 
---print and --finish log in in two steps, for a container, a chat or a script: --print
+--print and --finish split the login into two steps, for a container, a chat or a script: --print
 prints the address to open in any browser. After the login, the browser ends at the
 profile's redirect URI; it does not matter if that page does not load. Give its complete
 address to --finish within ten minutes, as an argument or on standard input (-).`
@@ -29,7 +29,7 @@ type loginCommand struct {
 func (c *loginCommand) flags(f flags) {
 	c.selection.flags(f)
 	c.loginFlags.flags(f)
-	f.BoolVar(&c.renew, "renew", false, "log in again although the login still holds")
+	f.BoolVar(&c.renew, "renew", false, "log in again although the login is still valid")
 	f.BoolVar(&c.print, "print", false, "print the address to log in at, and end")
 	f.StringVar(&c.finish, "finish", "", "end a login that --print began: the `ADDRESS` that the browser shows at the end")
 }
@@ -61,6 +61,9 @@ func (c *loginCommand) run(ctx context.Context, p *program) int {
 	switch {
 	case c.print:
 		p.guard()
+		if now := j.Plan(ctx, j.profiles)[0]; now.Token != nil && now.Decision.Action != flow.Login {
+			p.voice.Say(x.Name + ": the stored login is still valid, and stays until this one is finished")
+		}
 		address, until, err := j.BeginLogin(ctx, x)
 		if err != nil {
 			return p.refuse(err)
@@ -89,7 +92,11 @@ func (c *loginCommand) address(ctx context.Context, p *program) (string, error) 
 	if c.finish != "-" {
 		return c.finish, nil
 	}
-	line, ok, err := p.ask(ctx, p.typedLines(), "Address that the browser shows: ")
+	question := ""
+	if p.InTerminal {
+		question = "Address that the browser shows: "
+	}
+	line, ok, err := p.ask(ctx, p.typedLines(), question)
 	if err == nil && !ok {
 		err = usage("standard input contains no address", "give the address as an argument, or pipe it in")
 	}

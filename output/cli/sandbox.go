@@ -29,13 +29,14 @@ func (c *sandboxCommand) flags(f flags) {
 	f.StringVar(&c.listen, "listen", "127.0.0.1:8889", "listen on this loopback `ADDRESS`")
 	f.BoolVar(&c.rotate, "rotate", false, "answer every refresh with a new refresh token")
 	f.BoolVar(&c.consent, "consent", false, "consent without asking")
-	f.DurationVar(&c.tokenLife, "token-life", time.Hour, "how long access tokens live")
-	f.DurationVar(&c.loginLife, "login-life", 0, "how long refresh tokens live (default six months)")
+	c.tokenLife = time.Hour
+	f.long(&c.tokenLife, "token-life", "how long access tokens live")
+	f.long(&c.loginLife, "login-life", "how long refresh tokens live (default six months)")
 }
 
 func (c *sandboxCommand) check(_, _ []string) error {
-	if c.tokenLife < time.Second || c.loginLife < 0 {
-		return usage("a lifetime must be at least one second", "write for example --token-life 10m")
+	if c.tokenLife < time.Second {
+		return usage("--token-life must be at least one second", "write for example --token-life 10m")
 	}
 	return nil
 }

@@ -2,6 +2,8 @@ package cli
 
 import (
 	"context"
+	"fmt"
+	"strings"
 
 	"tokenform/config"
 	"tokenform/output/terminal"
@@ -19,7 +21,7 @@ func (*schema) flags(flags) {}
 
 func (c *schema) check(args, _ []string) error {
 	if len(args) > 1 || len(args) == 1 && args[0] != "profile" && args[0] != "output" {
-		return usage("there is no such schema", "write tokenform schema profile, or tokenform schema output")
+		return usage(fmt.Sprintf("there is no schema %q", clip(strings.Join(args, " "))), "write tokenform schema profile, or tokenform schema output")
 	}
 	c.output = len(args) == 1 && args[0] == "output"
 	return nil

@@ -18,7 +18,7 @@ import (
 	"tokenform/flow/state"
 )
 
-const longState = `Looks after the stored logins: in the state directories of the profiles in
+const longState = `Manages stored logins: in the state directories of the profiles in
 tokenform.yaml, or in --state DIR. destroy removes outputs, too.
 
   list             the names, one per line
@@ -74,14 +74,14 @@ func (c *stateCommand) check(args, _ []string) error {
 		return usage("--from is for state migrate", "tokenform state --help shows which flags go with what")
 	}
 	if c.does == "unlock" { // its argument is no name
-		return checkTimeouts(c.lockTimeout)
+		return nil
 	}
 	for _, name := range c.names {
 		if !config.IsProfileName(name) { // names become the names of files
 			return usage(fmt.Sprintf("%q cannot be a profile's name", clip(name)), "use a-z, 0-9, dot, underscore and hyphen")
 		}
 	}
-	return checkTimeouts(c.lockTimeout)
+	return nil
 }
 
 func (c *stateCommand) run(ctx context.Context, p *program) int {

@@ -14,7 +14,7 @@ import (
 )
 
 const longStatus = `Shows for each profile how long its access token and its login last, whether the outputs
-are up to date, and which command mends what is wrong. status needs no network unless
+are up to date, and which command fixes what is wrong. status needs no network unless
 --verify is given.
 
 The exit code is 4 if a person must log in now, and with --expires-within also if a

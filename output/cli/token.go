@@ -8,7 +8,7 @@ import (
 	"tokenform/output"
 )
 
-const longToken = `Brings one profile to a valid state and prints its token. token writes no outputs.`
+const longToken = `Makes sure that the token of one profile is valid, and prints it. token writes no outputs.`
 
 const examplesToken = `tokenform token
 tokenform token -p dev --min-ttl 30m

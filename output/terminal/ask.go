@@ -17,14 +17,14 @@ func (l *lines) Ask(profile string, q flow.Prompt) {
 	if q.Browser {
 		where = "in the browser, or open this address yourself:"
 	}
-	l.line(escaped(profile + ": " + q.Reason + "; log in to Spotify " + where))
+	l.line(l.fitted(escaped(profile+": "+q.Reason+"; log in to Spotify "+where), 0))
 	l.line("\n  " + q.URL + "\n")
-	l.line(escaped("your app " + q.App + " must list this redirect URI: " + q.Registered))
+	l.line(l.fitted(escaped("your app "+q.App+" must list this redirect URI: "+q.Registered), 0))
 	switch {
 	case q.Browser && q.Paste:
-		l.line("then wait here, or paste the address from the browser's address bar")
+		l.line(l.fitted("then wait here, or paste the address from the browser's address bar", 0))
 	case q.Paste:
-		l.line("then paste the address from the browser's address bar (" + escaped(q.RedirectURI) + "?code=…), even if that page does not load")
+		l.line(l.fitted("then paste the address from the browser's address bar ("+escaped(q.RedirectURI)+"?code=…), even if that page does not load", 0))
 	}
 	if forward := forwarding(q); forward != "" && l.SSH != "" {
 		l.Hint("this is an SSH session; on the machine with the browser, run: ssh -L " + forward + " " + l.SSH)

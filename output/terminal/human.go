@@ -5,10 +5,12 @@ import (
 	"fmt"
 	"io"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
 	"tokenform/config"
+	"tokenform/config/fault"
 	"tokenform/flow"
 	"tokenform/flow/state"
 )
@@ -76,7 +78,10 @@ func (h *human) Begun(profile, address string, until time.Time, next string) {
 func (h *human) Shown(t *state.Token) {
 	public := *t
 	public.Access, public.Refresh = "", ""
-	b, err := json.MarshalIndent(public, "", "  ")
+	b, err := json.MarshalIndent(struct {
+		state.Token
+		Access string `json:"access_token,omitempty"` // an empty one would look like a lost token
+	}{Token: public}, "", "  ")
 	if err != nil {
 		h.Error("", err)
 		return
@@ -169,7 +174,10 @@ func (l *lines) printApplied(outcomes []flow.Outcome) {
 		}
 		l.printChanges(fmt.Sprintf("%s: %s, %s", escaped(o.Profile.Name), paint(l.Color, hue(o.Decision.Action), deed(o.Decision.Action)), escaped(state)), o.Outputs, false)
 	}
-	if !l.Quiet && len(outcomes) > 0 {
+	// login is about one profile, which needs no sum. Nobody needs to be told that a run
+	// that they have interrupted has failed.
+	stopped := !slices.ContainsFunc(outcomes, func(o flow.Outcome) bool { return o.Err == nil || fault.KindOf(o.Err) != fault.Interrupted })
+	if !l.Quiet && !stopped && l.Command != "login" {
 		l.line("\n" + paint(l.Color, bold, resultSummary(outcomes).done()))
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -71,6 +72,55 @@ func (l *lines) line(s string) {
 	fmt.Fprintln(l.Err, s)
 }
 
+// labelled writes a text behind its label. On a terminal, a text that is too long for a
+// line breaks between words.
+func (l *lines) labelled(label, hue, text string) {
+	l.line(paint(l.Color, hue, label) + " " + l.fitted(escaped(text), len(label)+1))
+}
+
+// fitted breaks a text that begins at the column start if it is for a terminal.
+func (l *lines) fitted(text string, start int) string {
+	if !l.Live || l.ErrColumns == nil {
+		return text
+	}
+	return broken(text, start, l.ErrColumns())
+}
+
+// multiword are the beginnings of commands in messages.
+var multiword = []string{"tokenform ", "ssh -L ", "chmod ", "mkdir ", "git "}
+
+// broken breaks a text, of which the first line begins at the column start, into lines of
+// so many columns. A command with several words stays in one line, which a terminal wraps
+// and copies as one; a command at the end of the text that does not fit begins a line.
+func broken(text string, start, columns int) string {
+	if start+cellsOf(text) <= columns {
+		return text
+	}
+	text, command, ends := strings.Cut(text, ": tokenform ")
+	if ends {
+		text, command = text+":", "\n  tokenform "+command
+	}
+	if slices.ContainsFunc(multiword, func(w string) bool { return strings.Contains(text, w) }) {
+		return text + strings.Replace(command, "\n ", "", 1)
+	}
+	var b strings.Builder
+	for i, word := range strings.Split(text, " ") {
+		n := cellsOf(word)
+		switch {
+		case i == 0:
+		case start+1+n > columns:
+			b.WriteString("\n  ")
+			start = 2
+		default:
+			b.WriteString(" ")
+			start++
+		}
+		b.WriteString(word)
+		start += n
+	}
+	return b.String() + command
+}
+
 // Error prints err, after the profile if there is one, and the hint of err. An error
 // made of several takes several lines.
 func (l *lines) Error(profile string, err error) {
@@ -93,7 +143,7 @@ func (l *lines) Error(profile string, err error) {
 		at = x.Pos
 	}
 	l.annotate("error", at, text, fault.HintOf(err))
-	l.line(paint(l.Color, red, "error:") + " " + escaped(text))
+	l.labelled("error:", red, text)
 	l.Hint(fault.HintOf(err))
 }
 
@@ -140,7 +190,7 @@ func (l *lines) Warn(profile, text, hint string) {
 		text = profile + ": " + text
 	}
 	l.annotate("warning", config.Pos{}, text, hint)
-	l.line(paint(l.Color, yellow, "warning:") + " " + escaped(text))
+	l.labelled("warning:", yellow, text)
 	l.Hint(hint)
 }
 
@@ -150,7 +200,7 @@ func (l *lines) Hint(text string) {
 		return
 	}
 	for step := range strings.SplitSeq(text, "\n") {
-		l.line(paint(l.Color, cyan, "hint:") + " " + escaped(step))
+		l.labelled("hint:", cyan, step)
 	}
 }
 
@@ -179,16 +229,12 @@ func (l *lines) Problems(problems config.Problems) {
 		if x.Warning && l.Quiet {
 			continue
 		}
-		label := paint(l.Color, red, "error:")
+		level, hue := "error", red
 		if x.Warning {
-			label = paint(l.Color, yellow, "warning:")
-		}
-		level := "error"
-		if x.Warning {
-			level = "warning"
+			level, hue = "warning", yellow
 		}
 		l.annotate(level, x.Pos, x.Message, x.Hint)
-		l.line(label + " " + escaped(x.Error()))
+		l.labelled(level+":", hue, x.Error())
 		if l.Live && x.Line != "" && x.Pos.Col > 0 {
 			columns := 80
 			if l.ErrColumns != nil {

@@ -103,6 +103,38 @@ Applied: 1 refreshed, 1 requested, 1 failed; 1 output written, 1 output deleted
 	}
 }
 
+// TestBroken checks that lines break between words on a terminal, and commands never.
+func TestBroken(t *testing.T) {
+	for text, want := range map[string]string{
+		"it fits":                     "it fits",
+		"one two three four five six": "one two three\n  four five six",
+		"register https://developer.spotify.com/dashboard x": "register\n  https://developer.spotify.com/dashboard\n  x",
+		"log in again: tokenform apply --renew -p x":         "log in again:\n  tokenform apply --renew -p x",
+		"tokenform apply --renew -p x":                       "tokenform apply --renew -p x",
+		"either chmod 600 x y z: tokenform apply":            "either chmod 600 x y z: tokenform apply",
+	} {
+		if got := broken(text, 6, 20); got != want {
+			t.Errorf("%q: %q, want %q", text, got, want)
+		}
+	}
+}
+
+// TestStoppedText checks that a run that a person has stopped counts nothing as failed,
+// and that login, which is about one profile, counts nothing at all.
+func TestStoppedText(t *testing.T) {
+	stopped := []flow.Outcome{{Profile: config.Profile{Name: "web", Grant: config.PKCE}, Decision: flow.Decision{Action: flow.Login}, Err: context.Canceled}}
+	var out, errs bytes.Buffer
+	speaking(&out, &errs).Applied(stopped)
+	if want := "error: web: interrupted\n"; errs.String() != want {
+		t.Errorf("stopped: %q, want %q", errs.String(), want)
+	}
+	errs.Reset()
+	speaking(&out, &errs, func(o *Options) { o.Command = "login" }).Applied(outcomes()[2:])
+	if strings.Contains(errs.String(), "Applied") {
+		t.Errorf("login:\n%s", errs.String())
+	}
+}
+
 func TestStatusText(t *testing.T) {
 	var out, errs bytes.Buffer
 	speaking(&out, &errs).Status(outcomes(), nil, "", true)

@@ -1,67 +1,25 @@
 package examples
 
 import (
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"tokenform/flow/sandbox"
 )
-
-// bucket starts an S3 store with an empty bucket, tokens, and returns the store's address
-// and the environment of those who may use it.
-func bucket(t *testing.T) (url string, env []string) {
-	t.Helper()
-	program, err := exec.LookPath("versitygw")
-	if err != nil {
-		if os.Getenv("TOKENFORM_TEST_STORES") == "require" {
-			t.Fatal("versitygw is not installed; .ci/run installs it")
-		}
-		t.Skip("versitygw is not installed; .ci/run installs it")
-	}
-	dir := t.TempDir()
-	if err := os.Mkdir(filepath.Join(dir, "tokens"), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := l.Addr().String()
-	l.Close()
-	cmd := exec.Command(program, "--quiet", "--keep-alive", "--port", address, "posix", dir)
-	cmd.Env = append(os.Environ(), "ROOT_ACCESS_KEY=AKIDTEST", "ROOT_SECRET_KEY=hush-hush-key")
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-	})
-	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
-		if c, err := net.Dial("tcp", address); err == nil {
-			c.Close()
-			return "http://" + address, []string{"AWS_ACCESS_KEY_ID=AKIDTEST", "AWS_SECRET_ACCESS_KEY=hush-hush-key"}
-		}
-	}
-	t.Fatal("versitygw does not listen")
-	return "", nil
-}
 
 // TestStoreS3Machines checks machines that share a login in an S3 bucket: one of them logs
 // in for all, and whenever the token has expired, one of them refreshes for all.
 func TestStoreS3Machines(t *testing.T) {
 	t.Parallel()
-	store, keys := bucket(t)
+	_, store := versitygw(t)
 	server, url := spotify(t, sandbox.Options{AnyApp: true})
 	const machines = 8
 	dirs := make([]string, machines)
-	env := append(surroundings(t.TempDir(), url, "BROWSER="+robot(t)), keys...)
+	env := append(surroundings(t.TempDir(), url, "BROWSER="+robot(t)), "AWS_ACCESS_KEY_ID=access", "AWS_SECRET_ACCESS_KEY=hush-hush-s3")
 	for i := range dirs {
 		dirs[i] = t.TempDir()
 		write(t, filepath.Join(dirs[i], "tokenform.yaml"), strings.Replace(racer, "outputs:", "state: {type: s3, bucket: tokens, prefix: spotify/, endpoint: \""+store+"\", path_style: true}\noutputs:", 1))

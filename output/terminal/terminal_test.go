@@ -324,3 +324,63 @@ func TestVisible(t *testing.T) {
 		}
 	}
 }
+
+// lockedBuffer is a buffer that a spinner may write to meanwhile.
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lockedBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lockedBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+// TestWatchLine checks that watch says once what it watches, and on a terminal keeps one
+// line with the time that is left, which gives way to an event.
+func TestWatchLine(t *testing.T) {
+	t.Parallel()
+	var plain bytes.Buffer
+	h := speaking(&plain, &plain)
+	for range 3 {
+		h.Idle(2, noon.Add(90*time.Second))
+	}
+	if got := plain.String(); strings.Count(got, "\n") != 1 || !strings.HasPrefix(got, "watching 2 profiles; next action at ") {
+		t.Errorf("in a pipe: %q", got)
+	}
+
+	var errs lockedBuffer
+	h = New(Options{Out: &plain, Err: &errs, Live: true, Now: func() time.Time { return noon }}).(*human)
+	h.Idle(1, noon.Add(90*time.Second))
+	drawn := func(want string) bool {
+		for range 100 {
+			if strings.Contains(errs.String(), want) {
+				return true
+			}
+			time.Sleep(20 * time.Millisecond)
+		}
+		return false
+	}
+	if !drawn("watching 1 profile; next action in 1:30") {
+		t.Errorf("on a terminal: %q", errs.String())
+	}
+	h.Watched(outcomes()[0])
+	if got := errs.String(); !strings.Contains(got, "\r\x1b[K2026-11-23 12:00:00 kept: ") {
+		t.Errorf("an event does not take the place of the line: %q", got)
+	}
+	h.Idle(3, time.Time{})
+	if !drawn("watching 3 profiles") || strings.Contains(errs.String(), "3 profiles;") {
+		t.Errorf("without a next action: %q", errs.String())
+	}
+	h.stop()
+	if !strings.HasSuffix(errs.String(), "\r\x1b[K") {
+		t.Errorf("the line stays behind: %q", errs.String())
+	}
+}

@@ -22,6 +22,9 @@ import (
 
 // TestMain makes the test program a stand-in for vault, if VAULT_DIR says where.
 func TestMain(m *testing.M) {
+	// A process with the race detector sleeps for a second at its end, and the stand-ins are
+	// this program, run hundreds of times.
+	_ = os.Setenv("GORACE", "atexit_sleep_ms=0")
 	if dir := os.Getenv("VAULT_DIR"); dir != "" {
 		if err := vault(dir, os.Args[1:]); err != nil {
 			fmt.Fprintln(os.Stderr, err)

@@ -177,10 +177,17 @@ func runners(t *testing.T, e engine, duration time.Duration) {
 	server := newMint(t, tokenLife)
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
+	if e.attach != nil {
+		e.attach(t, server.url)
+	}
 	root := t.TempDir()
 	home := func(i int) string { return filepath.Join(root, fmt.Sprint("runner", i)) }
 	command := func(i int, args ...string) (*exec.Cmd, *bytes.Buffer) {
-		cmd, stderr := exec.Command(program, args...), &bytes.Buffer{}
+		argv := append([]string{program}, args...)
+		if e.inside != nil {
+			argv = append(e.inside(i%networks), argv...)
+		}
+		cmd, stderr := exec.Command(argv[0], argv[1:]...), &bytes.Buffer{}
 		cmd.Dir, cmd.Stderr = home(i), stderr
 		cmd.Env = append(surroundings(home(i), server.url, "BROWSER="+robot(t)), e.env...)
 		return cmd, stderr

@@ -24,6 +24,10 @@ type engine struct {
 	env   []string
 	cut   func(network int, off bool)
 	upset func(luck int) // harms the store itself and mends it; nil means that the store is left alone
+
+	endpoints []string                            // host:port of the store's own servers
+	attach    func(t *testing.T, spotify string)  // called once with the stand-in's address; may be nil
+	inside    func(network int) (prefix []string) // the command that runs a command in a network; nil means none
 }
 
 const networks = 3
@@ -259,7 +263,8 @@ func etcdEngine(t *testing.T) engine {
 		by = append(by, relays(t, c))
 	}
 	return engine{
-		name: "etcd",
+		name:      "etcd",
+		endpoints: clients,
 		state: func(network int) string {
 			var list []string
 			for _, r := range by {

@@ -75,6 +75,11 @@ func (s *Store) String() string {
 	return "the store of " + strings.Join(s.Command[:min(1, len(s.Command))], "")
 }
 
+// Place is equal for stores that keep the same logins, whoever asks for them and how.
+func (s *Store) Place() string {
+	return strings.Join(append(append([]string{string(s.Type), s.Address, s.Endpoint, s.Bucket, s.Prefix}, s.Endpoints...), s.Command...), "\n")
+}
+
 // Identity is equal for stores that can share connections: all that s declares. Identity
 // may hold secrets.
 func (s *Store) Identity() string {

@@ -3,6 +3,7 @@ package flow
 import (
 	"cmp"
 	"context"
+	"slices"
 
 	"tokenform/config"
 	"tokenform/config/fault"
@@ -31,23 +32,20 @@ func (r *Runner) Migrate(ctx context.Context, p config.Profile, from *config.Pro
 	if err := to.Lease(ctx); err != nil {
 		return "", err
 	}
-	now, err := to.Token()
-	if err != nil {
-		return "", err
-	}
-	if err := r.checkServer(p, now); err != nil {
-		return "", err
-	}
-	samePlace := p.State == old.State && (p.Store == nil) == (old.Store == nil) && (p.Store == nil || p.Store.Identity() == old.Store.Identity())
-	if samePlace && from == nil {
-		return r.reencrypt(to, now, p)
-	}
-	if samePlace { // the same place, which from declares with other keys
-		if now, err = source.Read(ctx, p.Name); err != nil || now == nil {
+	if target.SamePlace(source) {
+		now, err := to.TokenAs(source)
+		if err != nil {
 			return "", err
+		}
+		if err := r.checkServer(p, now); err != nil {
+			return "", err
+		}
+		if now == nil && old.Store == nil && p.MovedFrom != "" && slices.Contains(source.LocalNames(), p.MovedFrom) {
+			return "", moveFirst(p, source)
 		}
 		return r.reencrypt(to, now, p)
 	}
+	// The old place comes first: it may be offered a login that was kept aside for it.
 	away, err := to.Beside(ctx, source)
 	if err != nil {
 		return "", err
@@ -62,6 +60,16 @@ func (r *Runner) Migrate(ctx context.Context, p config.Profile, from *config.Pro
 	}
 	if err := r.checkServer(old, was); err != nil {
 		return "", err
+	}
+	now, err := to.Token()
+	if err != nil {
+		return "", err
+	}
+	if err := r.checkServer(p, now); err != nil {
+		return "", err
+	}
+	if was == nil && now == nil && old.Store == nil && p.MovedFrom != "" && slices.Contains(source.LocalNames(), p.MovedFrom) {
+		return "", moveFirst(p, source)
 	}
 	switch {
 	case was == nil && now == nil:
@@ -84,6 +92,11 @@ func (r *Runner) Migrate(ctx context.Context, p config.Profile, from *config.Pro
 		}
 	}
 	return "moved from " + source.Where() + " to " + target.Where(), away.DeleteLogin()
+}
+
+// moveFirst is the error for a login that is still kept under the profile's former name.
+func moveFirst(p config.Profile, source *state.Store) error {
+	return &fault.Error{Message: "the login in " + source.Where() + " is still called " + p.MovedFrom, Hint: "tokenform state mv " + p.MovedFrom + " " + p.Name + ", then tokenform state migrate"}
 }
 
 // reencrypt stores t again, for p's recipients, if they are not the ones that t is

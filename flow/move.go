@@ -14,6 +14,9 @@ import (
 func (r *Runner) readMoved(ctx context.Context, p config.Profile) (t *state.Token, recorded []state.Written, err error) {
 	former := p
 	former.Name, former.MovedFrom = p.MovedFrom, ""
+	if p.Store != nil && (p.Store.Single() || p.MovedByName) {
+		return nil, nil, nil // see takeOver
+	}
 	if t, err = r.stateOf(former).Read(ctx, former.Name); err == nil && p.MovedByName && r.checkOwner(former, t) != nil {
 		return nil, nil, nil // another profile has that name, and declares it
 	}
@@ -29,8 +32,8 @@ func (r *Runner) readMoved(ctx context.Context, p config.Profile) (t *state.Toke
 func (s *session) takeOver() error {
 	former := s.profile
 	former.Name, former.MovedFrom = s.profile.MovedFrom, ""
-	if s.profile.Store != nil && s.profile.Store.Single() {
-		return nil // the address is the same, whatever the profile is called
+	if s.profile.Store != nil && (s.profile.Store.Single() || s.profile.MovedByName) {
+		return nil // one address for any name; or nobody knows whose login in the store that name is
 	}
 	if t, err := s.stateOf(former).Read(s.entry.Context(), former.Name); t == nil && err == nil {
 		return nil
@@ -52,6 +55,9 @@ func (s *session) takeOver() error {
 			return nil
 		}
 		return &fault.Error{Message: "moved_from: " + former.Name, Err: err}
+	}
+	if s.profile.Store != nil && clientChanged(s.profile, t) {
+		return &fault.Error{Kind: fault.Invalid, Message: "moved_from: the login of " + former.Name + " in " + s.stateOf(former).Where() + " is of another app", Hint: "correct moved_from or client.id, or remove moved_from"}
 	}
 	return move(old, s.entry, t, s.profile.Dir)
 }
@@ -88,21 +94,21 @@ func (r *Runner) Move(ctx context.Context, from config.Profile, to string) error
 	}
 	target := from
 	target.Name = to
+	entry, err := r.kept(ctx, target) // in the order of takeOver
+	if err != nil {
+		return err
+	}
+	defer entry.Unlock()
 	old, err := r.kept(ctx, from)
 	if err != nil {
 		return err
 	}
 	defer old.Unlock()
-	entry, err := r.kept(ctx, target)
-	if err != nil {
-		return err
-	}
-	defer entry.Unlock()
 	t, err := old.Token()
 	if t == nil {
 		return cmp.Or(err, error(&fault.Error{Message: "no state for " + from.Name, Hint: "tokenform state list shows the names"}))
 	}
-	if now, err := entry.Token(); err != nil || now != nil {
+	if now, err := entry.Token(); err != nil || now != nil && (t.Refresh == "" || !now.Had(t.Refresh)) { // else a process was killed in between
 		if err == nil {
 			err = &fault.Error{Message: to + " already has a login", Hint: "tokenform state rm " + to + " removes it"}
 		}

@@ -100,14 +100,23 @@ func (r *Runner) readState(ctx context.Context, p config.Profile) (t *state.Toke
 		}
 		err = r.checkOwner(p, t)
 	}
-	if err == nil && t == nil && p.Store != nil && slices.Contains(r.world.Realm.Open(p.State).LocalNames(), p.Name) {
-		err = &fault.Error{Kind: fault.Failed, Message: "the login is still in " + p.State + ", not in " + store.Where(), Hint: "tokenform state migrate moves it"}
+	if err == nil {
+		err = r.checkMigrated(p, t)
 	}
 	if err != nil || r.options.Outputs == IgnoreOutputs {
 		return t, nil, err
 	}
 	recorded, _, err = store.Outputs(p.Name, p.Dir, t)
 	return t, asDeclared(p, recorded), err
+}
+
+// checkMigrated refuses a profile whose login is still in the state directory, although the
+// profile names a store: a second login would be made beside the first one.
+func (r *Runner) checkMigrated(p config.Profile, t *state.Token) error {
+	if t != nil || p.Store == nil || r.world.Realm == state.Sandbox || !slices.Contains(r.world.Realm.Open(p.State).LocalNames(), p.Name) {
+		return nil
+	}
+	return &fault.Error{Kind: fault.Failed, Message: "the login is still in " + p.State + ", not in " + r.stateOf(p).Where(), Hint: "tokenform state migrate moves it"}
 }
 
 // asDeclared returns recorded with each path as p declares it, if both paths lead to

@@ -29,7 +29,7 @@ func (r *Runner) Push(ctx context.Context, p config.Profile, t *state.Token, for
 	}
 	defer entry.Unlock()
 	now, err := entry.Token()
-	if err != nil {
+	if err != nil && (!force || fault.KindOf(err) == fault.Temporary) {
 		return err
 	}
 	switch {

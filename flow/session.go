@@ -71,6 +71,9 @@ func (s *session) read() (err error) {
 	if s.token, err = s.entry.Token(); err == nil {
 		err = s.checkOwner(s.profile, s.token)
 	}
+	if err == nil {
+		err = s.checkMigrated(s.profile, s.token)
+	}
 	if err != nil || s.options.Outputs == IgnoreOutputs {
 		return err
 	}
@@ -284,6 +287,9 @@ func (s *session) store(n *state.Token, loss string) error {
 			Err:     kept.Err,
 			Hint:    "run the command again on this machine: it stores that token first",
 		}
+	}
+	if errors.Is(err, state.ErrSuperseded) {
+		return err // another machine has stored a login
 	}
 	if err != nil {
 		return &fault.Error{Kind: fault.Failed, Message: "the token was granted but cannot be stored", Err: err, Hint: "free some space or make it writable, then apply again; " + loss}

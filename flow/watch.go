@@ -165,7 +165,11 @@ func (x *watcher) due(profiles []config.Profile) []config.Profile {
 		if x.busy[p.Name] || p.Store != nil && now.Before(x.looks[p.Name].again) {
 			continue
 		}
-		f, w := x.forecast(x.ctx, p), x.waits[p.Name]
+		w := x.waits[p.Name]
+		if p.Store != nil && w != nil && w.token.IsZero() && now.Before(w.until) {
+			continue // the store is not asked while the profile waits
+		}
+		f := x.forecast(x.ctx, p)
 		if f.Err == nil {
 			x.remind(f)
 		}

@@ -105,8 +105,11 @@ func (e *Entry) warn(text, hint string) {
 
 // errChanged is the error for a login that another machine has changed since it was read.
 func (e *Entry) errChanged() error {
-	return &fault.Error{Kind: fault.Temporary, Message: e.store.where + " was left as it is", Err: keeper.ErrChanged, Hint: "run the command again"}
+	return &fault.Error{Kind: fault.Temporary, Message: e.store.where + " was left as it is", Err: ErrSuperseded, Hint: "run the command again"}
 }
+
+// ErrSuperseded says that the store has a login that the one at hand must not replace.
+var ErrSuperseded = fmt.Errorf("%w", keeper.ErrChanged)
 
 // Renew makes sure that the lease of a shared login holds long enough for a grant, and that
 // the login is still the one that was read: a process may have been asleep. Call Renew
@@ -144,7 +147,7 @@ func (e *Entry) saveShared(t *Token) error {
 		kept = e.keepAside(t)
 	}
 	err := e.saveUnchanged(ctx, t)
-	if err == nil || errors.Is(err, keeper.ErrChanged) {
+	if err == nil || errors.Is(err, ErrSuperseded) {
 		// The store has t, or a login that t must not replace.
 		_ = atomicfile.Remove(e.store.asidePath(e.name)) // if this fails, the next run does it
 		kept = ""
@@ -157,9 +160,9 @@ func (e *Entry) saveShared(t *Token) error {
 
 // saveUnchanged writes t until the store takes t, or has a login that t must not replace.
 func (e *Entry) saveUnchanged(ctx context.Context, t *Token) error {
-	var err error
 	for range 5 {
-		if err = e.write(ctx, t); errors.Is(err, keeper.ErrLost) {
+		err := e.write(ctx, t)
+		if errors.Is(err, keeper.ErrLost) {
 			e.lease = nil
 			continue
 		}
@@ -178,7 +181,7 @@ func (e *Entry) saveUnchanged(ctx context.Context, t *Token) error {
 			t.Serial = max(t.Serial, now.Serial+1)
 		}
 	}
-	return &fault.Error{Kind: fault.Temporary, Message: "the lock in " + e.store.where + " was lost again and again", Err: err, Hint: "run the command again"}
+	return &fault.Error{Kind: fault.Temporary, Message: e.store.where + " changed, or lost its lock, again and again", Hint: "run the command again"}
 }
 
 // replaces reports whether t may replace now, which another machine has stored: t must
@@ -227,6 +230,7 @@ func (e *AsideError) Unwrap() error { return e.Err }
 // aside is the content of NAME.aside.
 type aside struct {
 	Version  int             `json:"version"`
+	Place    string          `json:"place"`    // of the store that it is for
 	Revision string          `json:"revision"` // of the login that was to be replaced
 	Login    json.RawMessage `json:"login"`    // as it would be in the store
 }
@@ -242,7 +246,7 @@ func (e *Entry) keepAside(t *Token) (path string) {
 	e.reserved = nil
 	b, err := e.encode(context.WithoutCancel(e.ctx), t)
 	if err == nil {
-		b, err = json.Marshal(aside{Version, e.revision, b})
+		b, err = json.Marshal(aside{Version, e.store.place, e.revision, b})
 	}
 	if err != nil {
 		reserved.Discard()
@@ -258,8 +262,9 @@ func (e *Entry) keepAside(t *Token) (path string) {
 	return path
 }
 
-// readAside returns the login that is kept aside, and the revision of the login that it was
-// to replace. nil means that there is none.
+// readAside returns the login that is kept aside for this store, and the revision of the
+// login that it was to replace. nil means that there is none. A login for another store
+// waits until a profile names that store again.
 func (e *Entry) readAside() (*Token, string, error) {
 	path := e.store.asidePath(e.name)
 	b, err := atomicfile.ReadOwn(path, maxBytes)
@@ -273,6 +278,10 @@ func (e *Entry) readAside() (*Token, string, error) {
 	if err := json.Unmarshal(b, &kept); err != nil || kept.Version < 1 {
 		return nil, "", broken(path, "not a login that was kept aside", "delete it; if the login in the store is refused, log in again")
 	}
+	if kept.Place != e.store.place {
+		e.warn(path+" has a login for another store, which could not take it", "to store it there, name that store in the profile again; else delete the file")
+		return nil, "", nil
+	}
 	t, err := e.store.decode(e.ctx, path, e.name, kept.Login)
 	return t, kept.Revision, err
 }
@@ -284,7 +293,7 @@ func (e *Entry) offer(now *Token, item keeper.Item) (*Token, error) {
 	if err != nil || kept == nil {
 		return now, err
 	}
-	if item.Revision == revision || replaces(kept, now) {
+	if item.Revision == revision || replaces(kept, now) && kept.Refresh != now.Refresh {
 		kept.Serial-- // Save adds one
 		if now != nil {
 			kept.Serial = max(kept.Serial, now.Serial)

@@ -173,6 +173,7 @@ func (e *Entry) Beside(ctx context.Context, s *Store) (*Entry, error) {
 	if s.dir != e.store.dir || s.suffix != e.store.suffix {
 		return s.Lock(ctx, e.name, e.me, e.waiting)
 	}
+	s.mend(ctx, e.name)
 	return &Entry{store: s, name: e.name, ctx: ctx, me: e.me, waiting: e.waiting}, nil
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -39,7 +40,7 @@ func newMemory() *memory {
 func (m *memory) shared(dir string) *Store {
 	s := Real.Open(dir)
 	s.keeper = &lazy[keeper.Keeper]{value: m, done: true}
-	s.where, s.ttl, s.now = "the store", 10*time.Second, m.now
+	s.where, s.place, s.ttl, s.now = "the store", "the store", 10*time.Second, m.now
 	return s
 }
 
@@ -421,5 +422,136 @@ func TestAsideFirst(t *testing.T) {
 	}
 	if _, err := os.Lstat(path); err == nil {
 		t.Error("the token is still kept aside")
+	}
+}
+
+// keptAside leaves a login aside in dir: a refresh from the login one to two, which m did
+// not take.
+func keptAside(t *testing.T, m *memory, dir, two string) {
+	t.Helper()
+	e := locked(t, m.shared(dir), nil)
+	if err := e.Save(sharedToken("one")); err != nil {
+		t.Fatal(err)
+	}
+	if err := e.Reserve(); err != nil {
+		t.Fatal(err)
+	}
+	m.away = &fault.Error{Kind: fault.Temporary, Message: "the store does not answer"}
+	n := sharedToken(two)
+	n.Serial = 1
+	n.Retire("one")
+	if _, ok := errors.AsType[*AsideError](e.Save(n)); !ok {
+		t.Fatal("nothing was kept aside")
+	}
+	e.Unlock()
+	m.away = nil
+}
+
+// TestAsideOfAnotherStore checks that a login that one store did not take is not judged by
+// another store, which the profile names now.
+func TestAsideOfAnotherStore(t *testing.T) {
+	m, dir := newMemory(), t.TempDir()
+	keptAside(t, m, dir, "two")
+	other := newMemory()
+	s := other.shared(dir)
+	s.place = "another store"
+	var warned string
+	e := locked(t, s, func(text, _ string) { warned = text })
+	e.Unlock()
+	if !strings.Contains(warned, "has a login for another store") || len(other.data) > 0 {
+		t.Errorf("warning %q; the other store has %d logins", warned, len(other.data))
+	}
+	locked(t, m.shared(dir), nil).Unlock()
+	if got := inStore(t, m); got.Refresh != "two" {
+		t.Errorf("the store has %q", got.Refresh)
+	}
+}
+
+// TestAsideIsNoNewer checks that a login which was kept aside does not replace a newer one
+// with the same refresh token.
+func TestAsideIsNoNewer(t *testing.T) {
+	m, dir := newMemory(), t.TempDir()
+	keptAside(t, m, dir, "one") // the server does not replace refresh tokens
+	e := locked(t, m.shared(t.TempDir()), nil)
+	newer := sharedToken("one")
+	newer.Serial, newer.Access = 1, "newer"
+	if err := e.Save(newer); err != nil {
+		t.Fatal(err)
+	}
+	e.Unlock()
+	locked(t, m.shared(dir), nil).Unlock()
+	if got := inStore(t, m); got.Access != "newer" {
+		t.Errorf("the store has %q", got.Access)
+	}
+}
+
+// TestAsideOfAFickleStore checks that a granted token stays aside if the store says each
+// time that its login has changed, and has the same login.
+func TestAsideOfAFickleStore(t *testing.T) {
+	m, dir := newMemory(), t.TempDir()
+	e := locked(t, m.shared(dir), nil)
+	if err := e.Save(sharedToken("one")); err != nil {
+		t.Fatal(err)
+	}
+	if err := e.Reserve(); err != nil {
+		t.Fatal(err)
+	}
+	m.away = keeper.ErrChanged
+	two := sharedToken("two")
+	two.Retire("one")
+	if _, ok := errors.AsType[*AsideError](e.Save(two)); !ok || !m.shared(dir).Littered("dev") {
+		t.Error("the token is gone")
+	}
+}
+
+// TestRefusedDelete checks that nothing of this machine goes if the store does not delete
+// its login.
+func TestRefusedDelete(t *testing.T) {
+	m, dir := newMemory(), t.TempDir()
+	e := locked(t, m.shared(dir), nil)
+	if err := e.Save(sharedToken("one")); err != nil {
+		t.Fatal(err)
+	}
+	if err := e.SaveOutputs([]Written{{Type: "env", Path: "/p/.env"}}, ""); err != nil {
+		t.Fatal(err)
+	}
+	m.away = errors.New("no")
+	if err := e.Delete(); err == nil {
+		t.Error("deleted")
+	}
+	if list, _, err := e.Outputs("", nil); err != nil || len(list) != 1 {
+		t.Errorf("the record of outputs: %v, %v", list, err)
+	}
+}
+
+// TestBesideMends checks that the directory's half of a migration completes the Save of a
+// process that was killed, before the login there is moved.
+func TestBesideMends(t *testing.T) {
+	dir := t.TempDir()
+	e, err := Real.Open(dir).Lock(t.Context(), "dev", Holder{}, Waiting{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := e.Save(sharedToken("one")); err != nil {
+		t.Fatal(err)
+	}
+	e.Unlock()
+	two := sharedToken("two")
+	two.Version, two.Profile, two.Serial = Version, "dev", 2
+	b, err := json.Marshal(two)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, ".dev.json.tokenform-tmp"), b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	to := locked(t, newMemory().shared(dir), nil)
+	away, err := to.Beside(t.Context(), Real.Open(dir))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer away.Unlock()
+	if got, err := away.Token(); err != nil || got.Refresh != "two" {
+		t.Errorf("the directory has %v, %v", got.Refresh, err)
 	}
 }

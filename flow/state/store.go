@@ -30,6 +30,7 @@ type Store struct {
 
 	keeper *lazy[keeper.Keeper] // where the login is; nil means in dir
 	where  string               // the name of keeper
+	place  string               // what identifies the data in keeper
 	ttl    time.Duration        // how long a lock in keeper holds
 	now    func() time.Time
 	seal   *lazy[*keeper.Seal] // encrypts the login; nil means that it is not encrypted
@@ -279,11 +280,21 @@ func (e *Entry) Token() (*Token, error) {
 		return e.store.Read(e.ctx, e.name)
 	}
 	t, item, err := e.store.readShared(e.ctx, e.name)
+	e.revision = item.Revision
 	if err != nil {
 		return nil, err
 	}
-	e.revision = item.Revision
 	return e.offer(t, item)
+}
+
+// TokenAs is Token, read with the keys of s, which has the same logins.
+func (e *Entry) TokenAs(s *Store) (*Token, error) {
+	if !e.store.Shared() {
+		return s.Read(e.ctx, e.name)
+	}
+	t, item, err := s.readShared(e.ctx, e.name)
+	e.revision = item.Revision
+	return t, err
 }
 
 // Outputs reads the record of outputs, as [Store.Outputs] does. If an older tokenform
@@ -313,10 +324,15 @@ func (e *Entry) DeleteLogin() error {
 
 // Delete removes the profile's token and the record of its outputs.
 func (e *Entry) Delete() error {
-	for _, path := range []string{e.toldPath(), e.pendingPath(), e.store.asidePath(e.name), e.store.outputsPath(e.name)} {
+	if e.store.Shared() { // the store may refuse; a directory's login goes last, as its record needs it
+		if err := e.deleteShared(); err != nil {
+			return err
+		}
+	}
+	for _, path := range []string{e.toldPath(), e.pendingPath(), e.store.asidePath(e.name), e.store.outputsPath(e.name), e.store.path(e.name)} {
 		if err := atomicfile.Remove(path); err != nil {
 			return unusable(path, err, "")
 		}
 	}
-	return e.DeleteLogin()
+	return nil
 }

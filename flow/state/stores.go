@@ -37,7 +37,7 @@ func (x *Stores) Of(r Realm, p config.Profile) *Store {
 	defer x.mu.Unlock()
 	s.now = x.options.Now
 	if of := p.Store; of != nil {
-		s.where, s.ttl, s.single = of.String(), of.LockTTL, of.Single()
+		s.where, s.place, s.ttl, s.single = of.String(), of.Place(), of.LockTTL, of.Single()
 		s.keeper = once(x.keepers, of.Identity(), func(ctx context.Context) (keeper.Keeper, error) {
 			return keeper.Open(ctx, *of, x.options)
 		})
@@ -88,6 +88,15 @@ func (s *Store) Shared() bool { return s.keeper != nil }
 func (s *Store) Tolerant() *Store {
 	s.tolerant = true
 	return s
+}
+
+// SamePlace reports whether both are the same logins, whatever keys they are encrypted
+// for.
+func (s *Store) SamePlace(other *Store) bool {
+	if s.Shared() || other.Shared() {
+		return s.Shared() && other.Shared() && s.place == other.place && s.suffix == other.suffix
+	}
+	return s.dir == other.dir && s.suffix == other.suffix
 }
 
 // Where says where the login is, for messages: the state directory, or the store.

@@ -137,9 +137,12 @@ func (c *stateCommand) do(ctx context.Context, p *program, r *flow.Runner) error
 	case "unlock":
 		return c.unlock(ctx, p, r, at)
 	}
-	kept, t, err := at.find(ctx, r, realm, c.names[0])
-	if err != nil {
-		return err
+	var kept config.Profile
+	var t *state.Token
+	if c.does != "rm" {
+		if kept, t, err = at.find(ctx, r, realm, c.names[0]); err != nil {
+			return err
+		}
 	}
 	switch c.does {
 	case "show":
@@ -168,6 +171,9 @@ func (c *stateCommand) do(ctx context.Context, p *program, r *flow.Runner) error
 	}
 	for _, name := range c.names {
 		kept, _, err := at.find(ctx, r, realm, name)
+		if x, declared := at.declaredAs(name); declared && err != nil && fault.KindOf(err) != fault.Temporary && realm != state.Sandbox {
+			kept, err = x, nil // a login that nobody can read can be forgotten
+		}
 		if err == nil {
 			err = r.Forget(ctx, kept)
 		}
@@ -335,6 +341,15 @@ func (at places) find(ctx context.Context, r *flow.Runner, realm state.Realm, na
 		t, err := r.Pull(ctx, kept)
 		if err != nil || t != nil {
 			return kept, t, err
+		}
+	}
+	for _, x := range at.declared { // a name that the profile had before
+		if x.Store == nil || x.Store.Single() || realm == state.Sandbox {
+			continue
+		}
+		x.Name = name
+		if t, err := r.Pull(ctx, x); err == nil && t != nil {
+			return x, t, nil
 		}
 	}
 	dir := ""

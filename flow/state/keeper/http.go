@@ -180,6 +180,10 @@ func (s *httpStore) Delete(ctx context.Context, key, revision string, lease *Lea
 		case !free:
 			return ErrLost
 		}
+		lease.Until = time.Time{} // the lock may be somebody else's from now on
+		if now, err := s.Read(limited, key); err != nil || now.Revision != revision {
+			return cmp.Or(err, ErrChanged)
+		}
 		if a, err = s.send(limited, http.MethodDelete, s.place(s.Address, key), nil); err != nil {
 			return err
 		}

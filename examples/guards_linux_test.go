@@ -23,7 +23,7 @@ import (
 // and give the reason in the commit.
 
 // TestGuardSize limits the size of the program, which is copied into containers and
-// caches: stripped, as releases are, and as go build makes it.
+// caches: stripped and with -trimpath, as releases are, and as go build makes it.
 func TestGuardSize(t *testing.T) {
 	plain := filepath.Join(t.TempDir(), "plain")
 	build := exec.Command("go", "build", "-o", plain, "..")

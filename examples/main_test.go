@@ -50,7 +50,7 @@ func testMain(m *testing.M) int {
 	}
 	defer os.RemoveAll(dir)
 	program = filepath.Join(dir, "tokenform")
-	build := exec.Command("go", "build", "-ldflags=-s -w", "-o", program, "..")
+	build := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", program, "..")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		fmt.Printf("go build: %v\n%s", err, out)

@@ -142,7 +142,7 @@ func (b *bench) build() error {
 	}
 	for name, pkg := range map[string]string{"tokenform": ".", "hello": "./examples/benchmarks/hello", "floor": "./examples/benchmarks/floor", "reference": "./examples/benchmarks/reference"} {
 		linked := filepath.Join(b.dir, name)
-		cmd := exec.Command("go", "build", "-ldflags=-s -w", "-o", linked, pkg)
+		cmd := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", linked, pkg)
 		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 		if out, err := cmd.CombinedOutput(); err != nil {
 			return fmt.Errorf("go build %s: %w\n%s", pkg, err, out)

@@ -199,9 +199,15 @@ func runners(t *testing.T, e engine, duration time.Duration) {
 		write(t, filepath.Join(home(i), "tokenform.yaml"), fmt.Sprintf("profile: dev\nclient: {id: app}\nredirect_uri: http://127.0.0.1/callback\nmin_ttl: %s\nstate: %s\n", runnerTTL, e.state(i%networks)))
 	}
 	login := func() {
-		cmd, stderr := command(0, "apply", "--login", "browser", "--quiet")
-		if err := cmd.Run(); err != nil {
-			t.Fatalf("login: %v\n%s", err, stderr)
+		for try := 0; ; try++ {
+			cmd, stderr := command(0, "apply", "--login", "browser", "--quiet")
+			err := cmd.Run()
+			if err == nil {
+				return
+			}
+			if try == 3 || cmd.ProcessState.ExitCode() != 5 { // a network may just be cut
+				t.Fatalf("login: %v\n%s", err, stderr)
+			}
 		}
 	}
 	login()
@@ -358,7 +364,7 @@ func runners(t *testing.T, e engine, duration time.Duration) {
 	slices.Sort(waits)
 	t.Logf("%s: %d runners, %d runs in %s: exits %v; %d killed, %d of them aimed; %d asleep past their lock; %d refreshes, %d logins needed, grants lost in the window: %d to kills, %d to sleep; run: median %s, worst %s",
 		e.name, runnerCount, len(lives), took.Round(time.Second), codes, codes[-1], aimed.Load(), stopped.Load(), refreshes, logins, len(lost)-asleep, asleep, waits[len(waits)/2].Round(time.Millisecond), waits[len(waits)-1].Round(time.Millisecond))
-	if codes[0] < len(lives)/2 || refreshes < 2 {
+	if codes[0] < runnerCount || refreshes < 1 {
 		t.Errorf("that was no test: exits %v, %d refreshes", codes, refreshes)
 	}
 	storing(t, e, command)

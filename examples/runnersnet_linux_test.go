@@ -13,8 +13,7 @@ import (
 
 // TestRunnersInNamespaces is TestRunners for runners in three network namespaces, whose
 // links to etcd and to Spotify are taken down and up again. It takes root.
-func TestRunnersInNamespaces(t *testing.T) {
-	t.Parallel()
+func TestRunnersInNamespaces(t *testing.T) { // alone, as TestRunners
 	if testing.Short() {
 		t.Skip("takes half a minute")
 	}
@@ -46,7 +45,7 @@ func TestRunnersInNamespaces(t *testing.T) {
 	}
 	e.inside = func(network int) []string { return []string{ip, "netns", "exec", spaces[network].name} }
 	e.cut = func(network int, off bool) { spaces[network].link(t, !off) }
-	runners(t, e, 20*time.Second)
+	runners(t, e, 12*time.Second)
 }
 
 // namespace is a network namespace with a link to this machine.

@@ -182,8 +182,11 @@ func TestWireFaults(t *testing.T) {
 					w.url, w.http = web.URL, web.Client()
 					w.http.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 				}
+				if transport, ok := w.http.Transport.(*http.Transport); ok {
+					transport.DisableKeepAlives = true // net/http tries again by itself on a connection that was used before
+				}
 				_, token := w.good(w.token(w.exchange()))
-				w.http.CloseIdleConnections() // net/http tries again by itself on a connection that was used before
+				w.http.CloseIdleConnections() // the default transport's
 				w.Inject("/api/token", tt.fault, 1)
 				ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 				defer cancel()

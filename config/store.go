@@ -30,7 +30,7 @@ type Store struct {
 
 	// Type http: the protocol of the Terraform HTTP backend.
 	Address       string // where the login is, an absolute URL
-	LockAddress   string // empty means Address, unless LockMethod is empty too
+	LockAddress   string // empty means Address
 	UnlockAddress string // empty means LockAddress
 	UpdateMethod  string // POST by default
 	LockMethod    string // LOCK by default

@@ -100,7 +100,12 @@ func (d *document) s3Store(s *Store, fs fields) {
 	s.AccessKey = d.freeValue(fs, "access_key")
 	s.SecretKey = d.freeValue(fs, "secret_key")
 	s.SessionToken = d.freeValue(fs, "session_token")
-	for _, pair := range [][2]string{{"access_key", "secret_key"}, {"secret_key", "access_key"}, {"session_token", "access_key"}} {
+	d.needs(fs, [][2]string{{"access_key", "secret_key"}, {"secret_key", "access_key"}, {"session_token", "access_key"}})
+}
+
+// needs reports the first key of each pair if the mapping has it without the second.
+func (d *document) needs(fs fields, pairs [][2]string) {
+	for _, pair := range pairs {
 		if f := fs.get(pair[0]); f != nil && !fs.has(pair[1]) {
 			d.report(f.key, "add "+pair[1]+", or remove "+pair[0], "%s needs %s", pair[0], pair[1])
 		}
@@ -126,11 +131,7 @@ func (d *document) etcdStore(s *Store, fs fields) {
 			*file.path, _ = d.path(f.node, file.key)
 		}
 	}
-	for _, pair := range [][2]string{{"cert", "key"}, {"key", "cert"}} {
-		if f := fs.get(pair[0]); f != nil && !fs.has(pair[1]) {
-			d.report(f.key, "add "+pair[1]+", or remove "+pair[0], "%s needs %s", pair[0], pair[1])
-		}
-	}
+	d.needs(fs, [][2]string{{"cert", "key"}, {"key", "cert"}})
 	d.user(s, fs)
 }
 

@@ -40,8 +40,8 @@ func (r *Runner) Migrate(ctx context.Context, p config.Profile, from *config.Pro
 		if err := r.checkServer(p, now); err != nil {
 			return "", err
 		}
-		if now == nil && old.Store == nil && p.MovedFrom != "" && slices.Contains(source.LocalNames(), p.MovedFrom) {
-			return "", moveFirst(p, source)
+		if now == nil {
+			return "", moveFirst(p, old, source)
 		}
 		return r.reencrypt(to, now, p)
 	}
@@ -68,12 +68,9 @@ func (r *Runner) Migrate(ctx context.Context, p config.Profile, from *config.Pro
 	if err := r.checkServer(p, now); err != nil {
 		return "", err
 	}
-	if was == nil && now == nil && old.Store == nil && p.MovedFrom != "" && slices.Contains(source.LocalNames(), p.MovedFrom) {
-		return "", moveFirst(p, source)
-	}
 	switch {
 	case was == nil && now == nil:
-		return "", nil
+		return "", moveFirst(p, old, source)
 	case was == nil:
 		return r.reencrypt(to, now, p)
 	case now == nil:
@@ -94,17 +91,17 @@ func (r *Runner) Migrate(ctx context.Context, p config.Profile, from *config.Pro
 	return "moved from " + source.Where() + " to " + target.Where(), away.DeleteLogin()
 }
 
-// moveFirst is the error for a login that is still kept under the profile's former name.
-func moveFirst(p config.Profile, source *state.Store) error {
+// moveFirst returns an error if the state directory has a login under the former name of
+// the profile p, which has none. old says where the login is looked for.
+func moveFirst(p, old config.Profile, source *state.Store) error {
+	if old.Store != nil || p.MovedFrom == "" || !slices.Contains(source.LocalNames(), p.MovedFrom) {
+		return nil
+	}
 	return &fault.Error{Message: "the login in " + source.Where() + " is still called " + p.MovedFrom, Hint: "tokenform state mv " + p.MovedFrom + " " + p.Name + ", then tokenform state migrate"}
 }
 
-// reencrypt stores t again, for p's recipients, if they are not the ones that t is
-// encrypted for.
+// reencrypt stores t again, encrypted as p says now.
 func (r *Runner) reencrypt(to *state.Entry, t *state.Token, p config.Profile) (string, error) {
-	if t == nil {
-		return "", nil
-	}
 	if p.Encrypt == nil {
 		return "", to.Save(t)
 	}

@@ -38,14 +38,11 @@ func (s *session) takeOver() error {
 	if t, err := s.stateOf(former).Read(s.entry.Context(), former.Name); t == nil && err == nil {
 		return nil
 	}
-	old, err := s.stateOf(former).Lock(s.entry.Context(), former.Name, s.holder(), state.Waiting{Timeout: s.options.LockTimeout})
+	old, err := s.kept(s.entry.Context(), former)
 	if err != nil {
 		return err
 	}
 	defer old.Unlock()
-	if err := old.Lease(s.entry.Context()); err != nil {
-		return err
-	}
 	t, err := old.Token()
 	if err != nil || t == nil {
 		return err

@@ -119,9 +119,10 @@ func declaredIn(p config.Profile, t *state.Token) (source string, moved bool) {
 	return source, t.Source == "" || !paths.Same(sourceFile(t, p.State), p.File())
 }
 
-// checkOwner refuses the login of another server, as [Runner.checkServer] does.
-// checkOwner also refuses the login of another file's profile: two projects that share a state directory must not throw each other's
-// login away. A profile that the other file no longer declares has moved here.
+// checkOwner refuses the login of another server, as [Runner.checkServer] does. checkOwner
+// also refuses the login of another file's profile: two projects that share a state
+// directory must not throw each other's login away. A profile that the other file no longer
+// declares has moved here.
 func (r *Runner) checkOwner(p config.Profile, t *state.Token) error {
 	if err := r.checkServer(p, t); err != nil || t == nil {
 		return err

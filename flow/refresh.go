@@ -35,8 +35,7 @@ func (s *session) refreshSource(ctx context.Context, d Decision) (refreshSource,
 	if !s.token.Authorized.IsZero() && consent(s.token).IsZero() {
 		s.warnOfConsent(s.token.Authorized, "log in again, or correct the clock of this machine")
 	}
-	switch {
-	case seed != "" && config.ParseSeed(seed).Refresh == s.token.Refresh:
+	if seed != "" && config.ParseSeed(seed).Refresh == s.token.Refresh {
 		return refreshSource{refresh: s.token.Refresh, base: s.token, seed: state.Digest(seed)}, nil
 	}
 	return refreshSource{refresh: s.token.Refresh, base: s.token}, nil

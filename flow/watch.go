@@ -8,6 +8,7 @@ import (
 
 	"tokenform/config"
 	"tokenform/config/fault"
+	"tokenform/flow/state"
 )
 
 // How long [Runner.Watch] waits.
@@ -179,7 +180,7 @@ func (x *watcher) due(profiles []config.Profile) []config.Profile {
 				delete(x.waits, p.Name) // the failure is mended, by this process or another one
 			}
 			if p.Store != nil && f.Token != nil {
-				due := f.Token.Expires.Add(-p.MinTTL + time.Second)
+				due := dueAt(p, f.Token)
 				x.looks[p.Name] = look{again: earliest(now.Add(storeGlance), due), due: due}
 			}
 			continue
@@ -246,6 +247,11 @@ func (x *watcher) forget() {
 	clear(x.looks)
 }
 
+// dueAt returns when the token t of p is to be replaced.
+func dueAt(p config.Profile, t *state.Token) time.Time {
+	return t.Expires.Add(-p.MinTTL + time.Second)
+}
+
 func earliest(a, b time.Time) time.Time {
 	if a.Before(b) {
 		return a
@@ -273,7 +279,7 @@ func (x *watcher) next(profiles []config.Profile) (next time.Time) {
 			earlier(l.due)
 		} else if w == nil || !w.token.IsZero() {
 			if t, err := x.stateOf(p).Read(x.ctx, p.Name); err == nil && t != nil {
-				earlier(t.Expires.Add(-p.MinTTL + time.Second))
+				earlier(dueAt(p, t))
 			}
 		}
 	}

@@ -65,7 +65,7 @@ type Item struct {
 // Owner is who asks for a lock, for people who wait for the lock.
 type Owner struct {
 	Command string // "apply"
-	Who     string // "user@host (process 4711)"
+	Who     string // "host (process 4711)"
 	TTL     time.Duration
 }
 
@@ -111,7 +111,7 @@ var (
 // HeldError says who holds a lock.
 type HeldError struct {
 	ID    string    // for Unlock
-	By    string    // "tokenform apply by user@host (process 4711)"
+	By    string    // "tokenform apply by host (process 4711)"
 	Since time.Time // zero means not known
 	Until time.Time // when the lock ends by itself; zero means never, or not known
 }
